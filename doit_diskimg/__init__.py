@@ -1,0 +1,89 @@
+"""Bootable disk images in user space, as cached tasks of doit.
+
+A user writes `Disk(...)` into dodo.py and returns ``disk.tasks()`` from a task function.  The
+names below are all there is to import; they load on first use, because dodo.py is read on every
+`doit`.
+
+The map, in reading order:
+
+    units       sizes, sectors, alignment        errors      every problem, every exception
+    extent      half-open bytes of the disk      content     where bytes come from, their digests
+    picture     bytes with places                segment     a name, a place, a source
+    ports       the sockets: Table, Payload
+
+    spec        what the user says               ── the spine, in the order of the work
+    layout      the only file that places anything
+    plan        pictures and layouts as files
+    patch       the difference of two pictures
+
+    ondisk/       bytes <-> dataclass: MBR, GPT, FAT
+    tables/       Mbr, Gpt                       ── the ribs: one file per kind of thing
+    filesystems/  File, Fat
+
+    host/         the outside world and only here
+    verify/       the second opinion: reads images with other code than wrote them
+    tasks/        the skin: the only folder that imports doit
+    esp           a shorthand
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from doit_diskimg.content import Tree
+    from doit_diskimg.errors import DescriptionError, DiskimgError, Problem, WorldError
+    from doit_diskimg.esp import Esp
+    from doit_diskimg.filesystems.fat.volume import Fat
+    from doit_diskimg.filesystems.prebuilt import File
+    from doit_diskimg.segment import Segment
+    from doit_diskimg.spec import Partition
+    from doit_diskimg.tables.gpt import Gpt
+    from doit_diskimg.tables.mbr import Mbr
+    from doit_diskimg.tasks.checker import Xxh3Checker
+    from doit_diskimg.tasks.disk import Disk
+
+__all__ = [
+    "Disk",
+    "Partition",
+    "Esp",
+    "Segment",
+    "Gpt",
+    "Mbr",
+    "Fat",
+    "File",
+    "Tree",
+    "Xxh3Checker",
+    "DiskimgError",
+    "DescriptionError",
+    "WorldError",
+    "Problem",
+]
+
+_HOME = {
+    "Disk": "tasks.disk",
+    "Partition": "spec",
+    "Esp": "esp",
+    "Segment": "segment",
+    "Gpt": "tables.gpt",
+    "Mbr": "tables.mbr",
+    "Fat": "filesystems.fat.volume",
+    "File": "filesystems.prebuilt",
+    "Tree": "content",
+    "Xxh3Checker": "tasks.checker",
+    "DiskimgError": "errors",
+    "DescriptionError": "errors",
+    "WorldError": "errors",
+    "Problem": "errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

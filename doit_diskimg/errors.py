@@ -1,0 +1,170 @@
+"""Every exception that is raised on purpose, and every problem that one can carry.
+
+A problem is one line with four parts: **where** in the description (or which file), **what is**
+there, **what must be**, and **what to change**.  Each rule has its own class below; the class
+docstring says the rule and why it exists.  Two exceptions carry problems, one per family:
+
+* `DescriptionError`: what the user wrote can't be built.  All its problems are listed at once.
+* `WorldError`: the description is fine, but a file, a disk or a program did not keep its word.
+"""
+
+from collections.abc import Iterable
+
+
+class Problem:
+    """One thing that is wrong, in one line."""
+
+    def __init__(self, where: str, found: str, must: str, change: str) -> None:
+        self.where = where
+        self.found = found
+        self.must = must
+        self.change = change
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.found}, {self.must} ({self.change})"
+        # Names come from users and their file systems: whatever they hold, a problem is one line.
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+# The description ---------------------------------------------------------------------------------
+
+
+class BadValue(Problem):
+    """A field holds something of the wrong kind or outside its range."""
+
+
+class BadSize(Problem):
+    """A size is not a number of bytes, or not text such as ``"33MiB"``."""
+
+
+class Unaligned(Problem):
+    """A place or a size is not a multiple of the sector: no table can express it."""
+
+
+class UnknownType(Problem):
+    """A partition type is neither a known name nor a GUID or byte that the table can store."""
+
+
+class BadName(Problem):
+    """A name does not fit its field, or can't be part of a task's name."""
+
+
+class DuplicateName(Problem):
+    """Two parts of one disk have the same name: their tasks and state files would be one."""
+
+
+class DuplicateGuid(Problem):
+    """Two partitions have one GUID, or one has the disk's: systems mount the wrong one."""
+
+
+class TooManyPartitions(Problem):
+    """The table has fewer entries than the description has partitions."""
+
+
+class DuplicatePath(Problem):
+    """Two sources claim one path in a volume (FAT compares names without regard to case)."""
+
+
+class BadPath(Problem):
+    """A path in a volume has a part that the file system can't store."""
+
+
+class BadLabel(Problem):
+    """A volume label is longer than 11 bytes or has characters that FAT forbids."""
+
+
+class FatTypeImpossible(Problem):
+    """The FAT type follows from the number of clusters; this size can't have the type asked for.
+
+    A volume that claims the wrong type is the most frequent cause of FAT boot trouble: firmware
+    counts the clusters, whatever the boot sector says.
+    """
+
+
+class Overlap(Problem):
+    """Two regions claim the same bytes of the disk."""
+
+
+class OutsideDisk(Problem):
+    """A region runs past the end of what the disk or its table can address."""
+
+
+class TooSmall(Problem):
+    """A disk or partition has less room than its parts need."""
+
+
+class ContentTooLarge(Problem):
+    """A file or volume has more bytes than the place that the description gives it."""
+
+
+class VolumeFull(Problem):
+    """The files need more clusters than the volume has."""
+
+
+class DirectoryFull(Problem):
+    """A directory needs more entries than FAT allows it."""
+
+
+# The world ---------------------------------------------------------------------------------------
+
+
+class SourceMissing(Problem):
+    """A file or directory that the description names does not exist."""
+
+
+class SourceKind(Problem):
+    """A source is a directory where a file is needed, or the other way round, or neither."""
+
+
+class SourceChanged(Problem):
+    """A file changed while the image was built: what was planned is not what was copied."""
+
+
+class ImageKind(Problem):
+    """The image's path is something other than a regular file; nothing else is ever written."""
+
+
+class StateBroken(Problem):
+    """A file in the state folder is missing or is not what its task wrote there."""
+
+
+class HostFailed(Problem):
+    """The operating system refused to read or write: disk full, no permission, read error."""
+
+
+# The exceptions ----------------------------------------------------------------------------------
+
+
+class DiskimgError(Exception):
+    """Base of what this package raises on purpose; `problems` holds at least one."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type["DiskimgError"], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
+
+
+class DescriptionError(DiskimgError, ValueError):
+    """The description can't be built; all that is wrong with it is listed at once."""
+
+
+class WorldError(DiskimgError, OSError):
+    """Something outside the description failed: a file, a disk, a program."""
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raise DescriptionError if there are any problems."""
+    found = tuple(problems)
+    if found:
+        raise DescriptionError(found)

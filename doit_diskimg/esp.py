@@ -1,0 +1,45 @@
+"""`Esp`: the EFI system partition in one word."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from doit_diskimg.content import Source
+from doit_diskimg.filesystems.fat.volume import Fat
+from doit_diskimg.spec import Partition
+from doit_diskimg.units import SizeLike, parse_size
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+_FAT32_FITS = 33 << 20
+"""From this size on a FAT32 volume has its 65,525 clusters."""
+
+
+def Esp(  # noqa: N802  # reads like the classes beside it in a description
+    files: Mapping[str, Source],
+    *,
+    name: str = "esp",
+    size: SizeLike | None = None,
+    start: SizeLike | None = None,
+    guid: "str | UUID | None" = None,
+    fat: int | None = None,
+    label: str | None = None,
+    volume_id: int | str | None = None,
+    cluster_size: SizeLike | None = None,
+) -> Partition:
+    """Return ``Partition(name, Fat(files, ...), type="esp", ...)``.
+
+    FAT32 wherever it fits, since UEFI asks for it (2.10, section 13.3) and some firmware takes
+    nothing else; a smaller system partition is FAT12 or FAT16.
+    """
+    if fat is None and cluster_size is None and _at_least(size, _FAT32_FITS):
+        fat = 32
+    payload = Fat(files, fat=fat, label=label, volume_id=volume_id, cluster_size=cluster_size)
+    return Partition(name, payload, type="esp", size=size, start=start, guid=guid)
+
+
+def _at_least(size: SizeLike | None, bound: int) -> bool:
+    try:
+        return size is not None and parse_size(size) >= bound
+    except ValueError:
+        return False  # reported with the partition

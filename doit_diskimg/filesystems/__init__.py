@@ -1,0 +1,1 @@
+"""File systems and other payloads: what fills a partition, one file or folder per kind."""

@@ -1,0 +1,239 @@
+"""Answers planners' questions from the real file system, and remembers what was asked.
+
+What was asked, with the answers, is the exact list of what a result depends on: sizes where only
+a size was asked, contents where a digest was asked, and the names in a tree.  `Answers` keeps it
+in a state file; a later run asks the same questions again and compares.
+
+A file whose size, mtime_ns, ctime_ns and inode are as recorded is not read again.
+"""
+
+import os
+import stat
+import threading
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from doit_diskimg.content import Entry, Tree, hasher
+from doit_diskimg.errors import SourceChanged, SourceKind, SourceMissing, WorldError
+from doit_diskimg.host.machine import now_ns
+from doit_diskimg.host.paths import normal
+from doit_diskimg.host.state import host_failed
+
+CHUNK = 1 << 20
+"""Bytes that are read at once."""
+
+_SETTLED_NS = 20_000_000
+"""Age from which a time stamp is trusted: two ticks of the slowest clock that stamps files."""
+
+_buffers = threading.local()
+
+
+class Signature(NamedTuple):
+    """What tells two states of a file apart without reading it."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "Signature":
+        """Return the signature of a file with that status."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+    def settled(self, now: int) -> bool:
+        """Return whether a change from ``now`` on is sure to give another signature."""
+        return max(self.mtime_ns, self.ctime_ns) + _SETTLED_NS < now
+
+
+_memo: dict[str, tuple[Signature, str]] = {}
+"""Digests of this process, so that each file is hashed once a run, by whomever it is asked."""
+
+
+def buffer() -> memoryview:
+    """Return this thread's buffer of `CHUNK` bytes."""
+    if not hasattr(_buffers, "view"):
+        _buffers.view = memoryview(bytearray(CHUNK))
+    view: memoryview = _buffers.view
+    return view
+
+
+def digest_file(path: str, known: tuple[Signature, str] | None = None) -> tuple[Signature, str]:
+    """Return the signature and the digest of a file; read it only if neither ``known`` nor this
+    run has them already.
+
+    Raises OSError, and WorldError if the file changes while it is read.
+    """
+    status = os.stat(path)
+    signature = Signature.of(status)
+    for remembered in (_memo.get(path), known):
+        if remembered and remembered[0] == signature:
+            return remembered
+    with open(path, "rb", buffering=0) as file:
+        digest = hasher()
+        view = buffer()
+        while count := file.readinto(view):
+            digest.update(view[:count])
+        after = Signature.of(os.fstat(file.fileno()))
+    if after != signature:
+        raise changed(path)
+    _memo[path] = signature, digest.hexdigest()
+    return _memo[path]
+
+
+def changed(path: str) -> WorldError:
+    """Return the error for a source that changed under our hands."""
+    return WorldError(
+        [
+            SourceChanged(
+                path, "it changed while the image was built",
+                "must stay as it is until the build is done", "run doit again",
+            )
+        ]
+    )
+
+
+class RealFiles:
+    """`content.Files` on the real file system.
+
+    ``known`` is what an earlier run recorded (`record`).
+    """
+
+    def __init__(self, known: dict[str, Any] | None = None) -> None:
+        self._known = _signatures(known or {})
+        self._sizes: dict[str, int] = {}
+        self._digests: dict[str, tuple[Signature, str]] = {}
+        self._trees: dict[str, tuple[Tree, Sequence[Entry]]] = {}
+
+    def size(self, path: str, where: str) -> int:
+        """Return a file's length; see `content.Files`."""
+        path = normal(path)
+        self._sizes[path] = _status(path, where).st_size
+        return self._sizes[path]
+
+    def digest(self, path: str, where: str) -> str:
+        """Return the digest of a file's contents; see `content.Files`."""
+        path = normal(path)
+        try:
+            _status(path, where)
+            self._digests[path] = digest_file(path, self._known.get(path))
+        except OSError as error:
+            raise host_failed(f"{where}: {path}", error, "read it") from error
+        return self._digests[path][1]
+
+    def walk(self, tree: Tree, where: str) -> Sequence[Entry]:
+        """Return what is in a tree; see `content.Files`."""
+        from doit_diskimg.host.walk import tree_key, walk
+
+        key = tree_key(tree)
+        if key not in self._trees:
+            self._trees[key] = tree, walk(tree, where)
+        return self._trees[key][1]
+
+    def record(self) -> dict[str, Any]:
+        """Return every question with its answer, as plain data for `still_true`."""
+        from doit_diskimg.host.walk import entries_digest
+
+        now = now_ns()
+        return {
+            "sizes": self._sizes,
+            "digests": {
+                path: [*signature, digest] if signature.settled(now) else [0, 0, 0, 0, digest]
+                for path, (signature, digest) in self._digests.items()
+            },
+            "trees": {key: entries_digest(entries) for key, (_, entries) in self._trees.items()},
+        }
+
+
+def still_true(record: dict[str, Any], trees: Sequence[Tree]) -> tuple[str, dict[str, Any]]:
+    """Ask the questions of ``record`` again.
+
+    Returns what is different, in words, or the empty text; and the record with the signatures of
+    files that were only touched brought up to date, so that each is hashed once.
+    """
+    try:
+        text = _other_trees(record["trees"], trees) or _other_sizes(record)
+        fresh = dict(record["digests"])
+        return text or _other_contents(fresh), {**record, "digests": fresh}
+    except (KeyError, TypeError, ValueError):
+        return "nothing is recorded about its files", record
+    except OSError as error:
+        return str(error), record
+
+
+def _other_trees(recorded: dict[str, str], trees: Sequence[Tree]) -> str:
+    from doit_diskimg.host.walk import entries_digest, tree_key, walk
+
+    for tree in trees:
+        if recorded.get(tree_key(tree)) != entries_digest(walk(tree, os.fspath(tree.dir))):
+            return f"the list of files below {os.fspath(tree.dir)!r} changed"
+    return ""
+
+
+def _other_sizes(record: dict[str, Any]) -> str:
+    for path, size in record["sizes"].items():
+        if path not in record["digests"] and os.stat(path).st_size != size:
+            return f"the size of {path!r} changed"
+    return ""
+
+
+def _other_contents(digests: dict[str, list[Any]]) -> str:
+    """Compare contents, and note new signatures of old contents in ``digests``."""
+    for path, (*numbers, digest) in digests.items():
+        known = Signature(*numbers)
+        signature, found = digest_file(path, (known, digest))
+        if found != digest:
+            return f"the contents of {path!r} changed"
+        if signature != known and signature.settled(now_ns()):
+            digests[path] = [*signature, digest]
+    return ""
+
+
+def _signatures(record: dict[str, Any]) -> dict[str, tuple[Signature, str]]:
+    digests = record.get("digests")
+    if not isinstance(digests, dict):
+        return {}
+    return {path: (Signature(*numbers), digest) for path, (*numbers, digest) in digests.items()}
+
+
+def _status(path: str, where: str) -> os.stat_result:
+    """Return the status of a regular file.  Raises WorldError."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        raise WorldError(
+            [
+                SourceMissing(
+                    where, f"{path!r} does not exist",
+                    "must be a file, or the target of another task", "build it or mend the path",
+                )
+            ]
+        ) from None
+    except OSError as error:
+        raise host_failed(f"{where}: {path}", error, "read it") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise WorldError([_wrong_kind(path, where, status.st_mode)])
+    return status
+
+
+def _wrong_kind(path: str, where: str, mode: int) -> SourceKind:
+    if stat.S_ISDIR(mode):
+        return SourceKind(
+            where, f"{path!r} is a directory", "must be a regular file",
+            f"write Tree({path!r}) for everything below it",
+        )
+    return SourceKind(
+        where, f"{path!r} is a {kind_of(mode)}", "must be a regular file", "name a file",
+    )
+
+
+def kind_of(mode: int) -> str:
+    """Return what a file's mode says it is, for messages."""
+    for test, name in (
+        (stat.S_ISBLK, "block device"), (stat.S_ISCHR, "character device"),
+        (stat.S_ISFIFO, "named pipe"), (stat.S_ISSOCK, "socket"), (stat.S_ISDIR, "directory"),
+        (stat.S_ISLNK, "symbolic link"),
+    ):
+        if test(mode):
+            return name
+    return "file"

@@ -1,0 +1,45 @@
+"""The clock, the environment, the boot: what a build may know of the machine it runs on."""
+
+import os
+import secrets
+import time
+
+DOS_EPOCH = 315532800
+"""1980-01-01 00:00:00 UTC, the first moment that FAT can express."""
+
+
+def boot_id() -> str:
+    """Return a text that is another after each boot; empty where the system has none.
+
+    It covers a power cut: pages that were written but never reached the disk are gone, yet the
+    file's size and time stamps may look right.
+    """
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def new_generation() -> str:
+    """Return a name that no other image file has ever had."""
+    return secrets.token_hex(16)
+
+
+def now_ns() -> int:
+    """Return nanoseconds since 1970, by the clock that stamps files."""
+    clock = getattr(time, "CLOCK_REALTIME_COARSE", time.CLOCK_REALTIME)
+    return time.clock_gettime_ns(clock)
+
+
+def epoch() -> int:
+    """Return the time stamp of everything in an image: SOURCE_DATE_EPOCH if set, else 1980.
+
+    Raises ValueError, in words for the user, if the variable is not a whole number.
+    """
+    text = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return DOS_EPOCH
+    if not text.isdecimal():
+        raise ValueError(f"{text!r} is no number of seconds")
+    return int(text)

@@ -1,0 +1,31 @@
+"""One spelling for each path.
+
+doit compares paths as strings: ``./a`` and ``a`` are two files to it.
+"""
+
+import os
+from collections.abc import Iterator
+
+
+def normal(path: str | os.PathLike[str]) -> str:
+    """Return ``path`` relative to the current directory if it lies below it, else absolute.
+
+    Symbolic links stay as they are: a target that is a link is its owner's business.
+    """
+    text = os.path.normpath(os.fspath(path))
+    if not os.path.isabs(text):
+        return text
+    here = os.getcwd()
+    if text.startswith(here + os.sep):
+        return text[len(here) + 1 :]
+    return text
+
+
+def spellings(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Yield what somebody else may have called the same file, the normal spelling first."""
+    text = normal(path)
+    yield text
+    yield os.fspath(path)
+    yield os.path.abspath(text)
+    if not os.path.isabs(text):
+        yield os.path.join(os.curdir, text)

@@ -1,0 +1,69 @@
+"""The seal: what makes an image file count as finished.
+
+It stores what the file system says of the image (length, mtime, inode), the generation that was
+injected, and the boot it was written in.  The image's mtime is set to a value of ours: seconds
+that have already passed and nanoseconds that come from the contents.  So whoever writes to the
+image afterwards, however soon and however coarse the file system's clock, leaves another mtime.
+"""
+
+import os
+
+from doit_diskimg.host.machine import boot_id, now_ns
+from doit_diskimg.host.state import StateFolder, host_failed, read_json, write_json
+from doit_diskimg.plan import FORMAT
+
+_SECOND = 1_000_000_000
+_GRAIN = 2 * _SECOND
+"""The coarsest time stamps of a file system that can hold an image: FAT's."""
+
+
+def mark(path: str, digest: str) -> dict[str, object]:
+    """Set the mtime of the image at ``path`` and return what tells it from any later state.
+
+    ``digest`` is that of what the image holds.  Raises WorldError.
+    """
+    stamp = now_ns() // _GRAIN * _GRAIN - _GRAIN + int(digest[:16], 16) % _SECOND
+    try:
+        os.utime(path, ns=(stamp, stamp))
+        return _identity(os.stat(path))
+    except OSError as error:
+        raise host_failed(path, error, "set the image's time stamp") from error
+
+
+def write_seal(
+    state: StateFolder, identity: dict[str, object], generation: str, digest: str
+) -> None:
+    """Record that the image of that identity is finished.  Raises WorldError."""
+    seal = {"format": FORMAT, "generation": generation, "digest": digest, "boot": boot_id()}
+    write_json(state.file("seal.json"), {**seal, "image": identity})
+
+
+def sealed_generation(state: StateFolder) -> str:
+    """Return the generation of the finished image, empty if the file is not the one sealed."""
+    return str(_agreed(state).get("generation", ""))
+
+
+def sealed_digest(image: str, status: os.stat_result | None = None) -> str:
+    """Return the digest of what a finished image holds, empty if it is none."""
+    return str(_agreed(StateFolder(image), status).get("digest", ""))
+
+
+def _agreed(state: StateFolder, status: os.stat_result | None = None) -> dict[str, object]:
+    """Return the seal if the image agrees with it, else nothing."""
+    seal = read_json(state.file("seal.json"))
+    try:
+        identity = _identity(status or os.stat(state.image))
+    except OSError:
+        return {}
+    if (seal.get("format"), seal.get("boot"), seal.get("image")) != (FORMAT, boot_id(), identity):
+        return {}
+    return seal
+
+
+def _identity(status: os.stat_result) -> dict[str, object]:
+    return {
+        "size": status.st_size,
+        "mtime_ns": status.st_mtime_ns,
+        "inode": status.st_ino,
+        "device": status.st_dev,
+    }

@@ -1,0 +1,143 @@
+"""The state folder beside the image: ``.os.img/`` for ``os.img``.
+
+Every file in it is written under a temporary name and renamed, since doit takes any target that
+exists for a finished one: after a kill a half-written file would pass for up to date.
+"""
+
+import json
+import os
+from contextlib import suppress
+from urllib.parse import quote
+
+from doit_diskimg.errors import HostFailed, StateBroken, WorldError
+
+
+class StateFolder:
+    """Names and files of one image's state; holds no open file and is cheap to make."""
+
+    def __init__(self, image: str) -> None:
+        head, tail = os.path.split(image)
+        self.image = image
+        self.path = os.path.join(head, f".{tail}")
+
+    def file(self, part: str, suffix: str = "") -> str:
+        """Return the path of a state file of one part of the disk, such as ``esp`` and ``.plan``.
+
+        Names are free text, so everything but letters, digits and ``_.-~`` is percent-encoded.
+        """
+        return os.path.join(self.path, quote(part, safe="") + suffix)
+
+    @property
+    def building(self) -> str:
+        """The image of a new generation, until it is sealed."""
+        return os.path.join(self.path, "new.img")
+
+    def current(self) -> str:
+        """Return the image file that an injection has to write."""
+        return self.building if os.path.exists(self.building) else self.image
+
+    def make(self) -> None:
+        """Create the folder.  Raises WorldError."""
+        try:
+            os.makedirs(self.path, exist_ok=True)
+        except OSError as error:
+            raise host_failed(self.path, error, "create the state folder") from error
+
+    def remove(self, *, dryrun: bool = False) -> list[str]:
+        """Delete the image and the files of its state folder; return their paths."""
+        with suppress(OSError):
+            doomed = [entry.path for entry in os.scandir(self.path) if not entry.is_dir()]
+            return _unlink([self.image, *sorted(doomed)], self.path, dryrun)
+        return _unlink([self.image], self.path, dryrun)
+
+
+def _unlink(paths: list[str], folder: str, dryrun: bool) -> list[str]:
+    gone = []
+    for path in paths:
+        if os.path.lexists(path):
+            gone.append(path)
+            if not dryrun:
+                os.unlink(path)
+    if not dryrun:
+        with suppress(OSError):
+            os.rmdir(folder)
+    return gone
+
+
+def read(path: str) -> bytes | None:
+    """Return a state file's bytes, None if there is none.  Raises WorldError."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise host_failed(path, error, "read a state file") from error
+
+
+def need(path: str) -> bytes:
+    """Return the bytes of a state file that an earlier task made.  Raises WorldError."""
+    data = read(path)
+    if data is None:
+        raise broken(path, "it is missing")
+    return data
+
+
+def read_json(path: str) -> dict[str, object]:
+    """Return a state file's data, empty if there is none or if it is not whole."""
+    data = read(path)
+    with suppress(ValueError):
+        value = json.loads(data or b"{}")
+        if isinstance(value, dict):
+            return value
+    return {}
+
+
+def write(path: str, data: bytes) -> bool:
+    """Replace a state file in one step, unless it holds ``data`` already.
+
+    Returns whether it was written.  A file that stays keeps its time stamp, so that what depends
+    on it stays up to date.  Raises WorldError.
+    """
+    temporary = None
+    try:
+        if read(path) == data:
+            return False
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        temporary = f"{path}.{os.getpid()}.tmp"  # no two tasks write one file
+        with open(temporary, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+        return True
+    except OSError as error:
+        if temporary is not None:
+            with suppress(OSError):
+                os.unlink(temporary)
+        raise host_failed(path, error, "write a state file") from error
+
+
+def write_json(path: str, data: dict[str, object]) -> bool:
+    """Like `write`, for data."""
+    return write(path, (json.dumps(data, indent=1) + "\n").encode("ascii"))
+
+
+def broken(path: str, found: str) -> WorldError:
+    """Return the error for a state file that is not what its task wrote."""
+    return WorldError(
+        [
+            StateBroken(
+                path, found, "an earlier task of this image wrote it",
+                "run doit for the whole image, or `doit clean` first",
+            )
+        ]
+    )
+
+
+def host_failed(path: str, error: OSError, action: str) -> WorldError:
+    """Return the error for a system call that failed, in words."""
+    if isinstance(error, WorldError):
+        return error
+    reason = error.strerror or str(error)
+    return WorldError(
+        [HostFailed(path, reason, f"the build has to {action}", "mend that and run doit again")]
+    )

@@ -1,0 +1,129 @@
+"""What is below a directory, in an order that does not depend on the file system."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+
+from doit_diskimg.content import Entry, Tree, digest_of
+from doit_diskimg.errors import Problem, SourceKind, SourceMissing, WorldError
+from doit_diskimg.host.files import kind_of
+from doit_diskimg.host.paths import normal
+from doit_diskimg.host.state import host_failed
+
+_Keep = Callable[[str], bool]
+
+
+def tree_key(tree: Tree) -> str:
+    """Return a text that names the tree and its patterns."""
+    return repr((normal(tree.dir), tuple(tree.include), tuple(tree.exclude)))
+
+
+def entries_digest(entries: Sequence[Entry]) -> str:
+    """Return a digest of a list of entries; contents of files do not count."""
+    return digest_of(repr([tuple(entry) for entry in entries]).encode("utf-8", "surrogatepass"))
+
+
+def walk(tree: Tree, where: str) -> list[Entry]:
+    """Return the directories and regular files below ``tree``, sorted by path.
+
+    Symbolic links are followed inside the tree and refused where they lead out of it or round in
+    a circle; devices, pipes and sockets are refused.  Raises WorldError with every problem.
+    """
+    top = normal(tree.dir)
+    problems: list[Problem] = []
+    try:
+        if not stat.S_ISDIR(os.stat(top).st_mode):
+            problems = [
+                SourceKind(where, f"{top!r} is a file", "Tree(...) takes a directory",
+                           f"write {top!r} alone for one file")
+            ]
+    except FileNotFoundError:
+        problems = [
+            SourceMissing(where, f"{top!r} does not exist", "must be a directory",
+                          "create it or mend the path")
+        ]
+    if problems:
+        raise WorldError(problems)
+    try:
+        walker = _Walker(top, where, *_filters(tree))
+        entries = sorted(walker.below(top, ""))
+    except OSError as error:
+        raise host_failed(f"{where}: {error.filename or top}", error, "read the tree") from error
+    if walker.problems:
+        raise WorldError(walker.problems)
+    return entries
+
+
+class _Walker:
+    def __init__(self, top: str, where: str, keep: _Keep, enter: _Keep) -> None:
+        self.problems: list[Problem] = []
+        self._where = where
+        self._keep, self._enter = keep, enter
+        self._real_top = os.path.realpath(top)
+        self._parents: list[str] = [self._real_top]
+
+    def below(self, folder: str, prefix: str) -> Iterator[Entry]:
+        """Yield the entries of ``folder``, whose paths in the tree begin with ``prefix``."""
+        with os.scandir(folder) as found:
+            children = sorted(found, key=lambda entry: entry.name)
+        for child in children:
+            path = prefix + child.name
+            if child.is_symlink() and not self._link_is_fine(child, path):
+                continue
+            if child.is_dir():
+                if self._enter(path + "/"):
+                    yield from self._directory(child, path)
+            elif not self._keep(path):
+                continue
+            elif child.is_file():
+                yield Entry(path, os.path.join(folder, child.name))
+            else:
+                mode = os.stat(child.path, follow_symlinks=False).st_mode
+                self._refuse(child.path, f"is a {kind_of(mode)}")
+
+    def _directory(self, child: os.DirEntry[str], path: str) -> Iterator[Entry]:
+        self._parents.append(os.path.realpath(child.path))
+        below = list(self.below(child.path, path + "/"))
+        self._parents.pop()
+        if below or self._keep(path + "/"):
+            yield Entry(path, None)
+            yield from below
+
+    def _link_is_fine(self, child: os.DirEntry[str], path: str) -> bool:
+        if not (self._keep(path) or self._enter(path + "/")):
+            return False
+        real = os.path.realpath(child.path)
+        if not (real + os.sep).startswith(self._real_top + os.sep):
+            self._refuse(child.path, f"is a symbolic link to {real!r}, outside the tree")
+        elif not os.path.exists(real):
+            self._refuse(child.path, f"is a symbolic link to {real!r}, which does not exist")
+        elif any((parent + os.sep).startswith(real + os.sep) for parent in self._parents):
+            self._refuse(child.path, "is a symbolic link to a directory that holds it")
+        else:
+            return True
+        return False
+
+    def _refuse(self, path: str, found: str) -> None:
+        self.problems.append(
+            SourceKind(
+                self._where, f"{path!r} {found}", "a tree holds directories and regular files",
+                "remove it or exclude it",
+            )
+        )
+
+
+def _filters(tree: Tree) -> tuple[_Keep, _Keep]:
+    """Return what decides about files and about directories; gitignore's syntax and meaning."""
+    if not tree.include and not tree.exclude:
+        return (lambda path: True), (lambda path: True)
+    # Imported late: most trees have no patterns, and every `doit` looks at the trees.
+    from pathspec import PathSpec
+
+    include = PathSpec.from_lines("gitwildmatch", tree.include)
+    exclude = PathSpec.from_lines("gitwildmatch", tree.exclude)
+
+    def keep(path: str) -> bool:
+        included = not tree.include or include.match_file(path)
+        return included and not exclude.match_file(path)
+
+    return keep, (lambda path: not exclude.match_file(path))

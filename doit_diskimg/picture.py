@@ -1,0 +1,114 @@
+"""Bytes with places: what a region of the disk will hold, before anything is written.
+
+A `Picture` is a sorted list of pieces.  Each piece is a range of some file, either of one of the
+user's own files or of the picture's **blob**, which holds the metadata that we make (boot sectors,
+tables, directories).  What no piece covers is zero, so a picture of a 64 GiB volume is as small as
+what is in it.  Ribs draw pictures with `Canvas`; `plan` stores and `patch` compares them.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from doit_diskimg.content import digest_of
+from doit_diskimg.units import SECTOR, align_down
+
+BLOB = ""
+"""The `Piece.file` of bytes that lie in the picture's own blob."""
+
+
+class Piece(NamedTuple):
+    """``length`` bytes for ``start`` (bytes from the beginning of the disk)."""
+
+    start: int
+    length: int
+    file: str
+    offset: int
+    """Where they begin within ``file``."""
+    digest: str
+    """Digest of exactly these bytes; empty for pieces of the blob, which are compared directly."""
+
+    @property
+    def end(self) -> int:
+        """The first byte of the disk after the piece."""
+        return self.start + self.length
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pieces sorted by ``start``, no two of which overlap, and the blob that some refer to."""
+
+    pieces: tuple[Piece, ...] = ()
+    blob: bytes = b""
+
+    @property
+    def written(self) -> int:
+        """How many bytes of the disk the pieces cover."""
+        return sum(piece.length for piece in self.pieces)
+
+
+class Canvas:
+    """Collects what a rib wants to see on the disk and returns it as a `Picture`."""
+
+    def __init__(self) -> None:
+        self._pieces: list[Piece] = []
+        self._blob = bytearray()
+
+    def data(self, start: int, data: bytes | bytearray) -> None:
+        """Put bytes of ours at ``start``.
+
+        Sectors that are all zero leave no piece, for zero is what an uncovered byte is; the first
+        and the last sector may be partial.
+        """
+        run = 0  # beginning of the current stretch of non-zero sectors
+        position = 0
+        while position < len(data):
+            # Sectors of the disk, not of the data, so that two pictures cut in the same places.
+            step = align_down(start + position, SECTOR) + SECTOR - start
+            if not any(data[position:step]):
+                self._blob_piece(start + run, data[run:position])
+                run = step
+            position = step
+        self._blob_piece(start + run, data[run:])
+
+    def again(self, start: int, length: int, source: int) -> None:
+        """Repeat at ``start`` the bytes that this canvas already has at ``source``.
+
+        FAT's second table costs no second copy in the blob.
+        """
+        for piece in list(self._pieces):
+            low, high = max(piece.start, source), min(piece.end, source + length)
+            if low < high:
+                self._pieces.append(
+                    piece._replace(
+                        start=low - source + start,
+                        length=high - low,
+                        offset=piece.offset + low - piece.start,
+                    )
+                )
+
+    def file(self, start: int, length: int, file: str, digest: str) -> None:
+        """Put a whole file of the user's at ``start``; an empty one leaves no piece."""
+        if length:
+            self._pieces.append(Piece(start, length, file, 0, digest))
+
+    def content(self, start: int, data: bytes) -> None:
+        """Put the user's own inline bytes at ``start``: one piece, known by its digest."""
+        if data:
+            self._pieces.append(
+                Piece(start, len(data), BLOB, len(self._blob), digest_of(data))
+            )
+            self._blob += data
+
+    def picture(self) -> Picture:
+        """Return everything, sorted.  Raises ValueError if two pieces overlap: a rib's own bug."""
+        pieces = sorted(self._pieces)
+        for left, right in pairwise(pieces):
+            if left.end > right.start:
+                raise ValueError(f"pieces overlap: {left} and {right}")
+        return Picture(tuple(pieces), bytes(self._blob))
+
+    def _blob_piece(self, start: int, data: bytes | bytearray) -> None:
+        if data:
+            self._pieces.append(Piece(start, len(data), BLOB, len(self._blob), ""))
+            self._blob += data

@@ -1,0 +1,111 @@
+"""A picture as a file, and a layout as a file and as a map for people.
+
+A plan file holds nothing but what decides the bytes: where they lie, which range of which file
+they are, and their digest.  So a source that was only touched leaves it as it was.  What we know
+of files (size, time stamps) is kept elsewhere.
+
+Two files make a plan: the text, and the blob with the metadata.  The text names the digest of the
+blob, so that a blob of another run is never taken for ours.  A receipt is both in one file,
+because it has to be replaced in one step.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from doit_diskimg.content import DIGEST, digest_of
+from doit_diskimg.extent import Extent
+from doit_diskimg.layout import Layout
+from doit_diskimg.picture import Picture, Piece
+from doit_diskimg.segment import PlacedPartition, Region
+from doit_diskimg.units import format_size
+
+FORMAT = 1
+"""Version of every file in the state folder; another version counts as no file at all."""
+
+
+def encode_plan(picture: Picture) -> bytes:
+    """Return the text of a plan; the blob is stored beside it as it is."""
+    pieces = ",\n".join(map(json.dumps, picture.pieces))
+    head = json.dumps({"format": FORMAT, "digest": DIGEST, "blob": digest_of(picture.blob)})
+    return f'{head[:-1]}, "pieces": [\n{pieces}\n]}}\n'.encode("ascii")
+
+
+def decode_plan(text: bytes, blob: bytes) -> Picture:
+    """Return the picture that ``text`` and ``blob`` describe.
+
+    Raises ValueError when they are not what `encode_plan` wrote, or not from one another.
+    """
+    data = json.loads(text)
+    if not isinstance(data, dict) or data.get("format") != FORMAT or data.get("digest") != DIGEST:
+        raise ValueError("written by another version")
+    if data["blob"] != digest_of(blob):
+        raise ValueError("the blob is not the one that the plan was made with")
+    return Picture(tuple(Piece(*piece) for piece in data["pieces"]), blob)
+
+
+def encode_receipt(picture: Picture, generation: str) -> bytes:
+    """Return a receipt: this picture was injected into the image of that generation."""
+    text = encode_plan(picture)
+    head = json.dumps({"format": FORMAT, "generation": generation, "plan": len(text)})
+    return head.encode("ascii") + b"\n" + text + picture.blob
+
+
+def decode_receipt(receipt: bytes) -> tuple[Picture, str]:
+    """Return the picture and the generation.  Raises ValueError if it is no receipt of ours."""
+    line, _, rest = receipt.partition(b"\n")
+    head = json.loads(line)
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise ValueError("written by another version")
+    length = head["plan"]
+    return decode_plan(rest[:length], rest[length:]), head["generation"]
+
+
+def encode_layout(layout: Layout) -> bytes:
+    """Return ``layout`` as JSON, readable for people and for other programs."""
+    data = {
+        "format": FORMAT,
+        "size": layout.size,
+        "sector_size": layout.sector_size,
+        "regions": [_plain(region) for region in layout.regions],
+        "partitions": [_plain(partition) for partition in layout.partitions],
+    }
+    return (json.dumps(data, indent=1) + "\n").encode("ascii")
+
+
+def decode_layout(text: bytes) -> Layout:
+    """Return the layout that `encode_layout` wrote.  Raises ValueError for anything else."""
+    data = json.loads(text)
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise ValueError("written by another version")
+    return Layout(
+        size=data["size"],
+        sector_size=data["sector_size"],
+        regions=tuple(Region(**_placed(region)) for region in data["regions"]),
+        partitions=tuple(PlacedPartition(**_placed(part)) for part in data["partitions"]),
+    )
+
+
+def _plain(part: Region | PlacedPartition) -> dict[str, object]:
+    return {**vars(part), "extent": [*part.extent]}
+
+
+def _placed(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "extent": Extent(*data["extent"])}
+
+
+def map_rows(layout: Layout) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield the map of a disk, gaps included: name, start, end, length, type."""
+    types = {part.name: part.type for part in layout.partitions}
+    end = 0
+    for region in layout.regions:
+        if region.extent.start > end:
+            yield _row("(gap)", Extent(end, region.extent.start - end), "")
+        yield _row(region.name, region.extent, types.get(region.name, ""))
+        end = max(end, region.extent.end)
+    if layout.size > end:
+        yield _row("(gap)", Extent(end, layout.size - end), "")
+
+
+def _row(name: str, extent: Extent, type_: str) -> tuple[str, str, str, str, str]:
+    return name, f"{extent.start:#x}", f"{extent.end:#x}", format_size(extent.length), type_

@@ -1,0 +1,120 @@
+"""The sockets.  A rib fits one of them; the spine knows nothing else about it.
+
+Any object with these methods is as good as ours: there is no registry and nothing to inherit.
+Each rib answers two questions, **how much room?** (before the layout) and **what bytes?** (after
+it), and answers them as a pure function of the description and of what `Files` says.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from doit_diskimg.content import Files, Wanted
+from doit_diskimg.errors import Problem
+from doit_diskimg.extent import Extent
+from doit_diskimg.picture import Picture
+from doit_diskimg.segment import PlacedPartition, Region
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from doit_diskimg.spec import Disk, Partition
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a payload will lie, and who it is: all that the disk tells it."""
+
+    extent: Extent
+    sector_size: int
+    """Bytes per logical sector of the disk."""
+    identity: "UUID"
+    """The partition's GUID, from which a payload derives serial numbers of its own."""
+    epoch: int
+    """Seconds since 1970 UTC, the time stamp for everything that needs one."""
+    bare: bool = False
+    """True for a volume that is the whole disk: nothing is hidden before it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """The answer to "how much room?"."""
+
+    length: int
+    """Bytes that the payload takes."""
+    type: str | None = None
+    """The partition type that goes with it, by name; None leaves it to the description."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """What a person would like to know, as (term, value)."""
+
+
+@runtime_checkable
+class Payload(Protocol):
+    """What fills a partition: a file system, or a file as it is."""
+
+    @property
+    def populated(self) -> bool:
+        """True for a file system, which is formatted and populated by tasks of its own."""
+        ...
+
+    def problems(self, where: str, size: int | None) -> Iterable[Problem]:
+        """Yield what is wrong with the description itself; ``size`` is the partition's."""
+        ...
+
+    def sources(self, where: str) -> Iterable[Wanted]:
+        """Yield every path and tree that the bytes come from; inline bytes may be left out."""
+        ...
+
+    def blank(self) -> object:
+        """Return the part of the description that decides the room, as plain data."""
+        ...
+
+    def room(self, size: int | None, files: Files, where: str) -> Room:
+        """Answer how much room is needed; ``size`` is what the partition was given, if anything.
+
+        Raises DescriptionError if the size can't work.
+        """
+        ...
+
+    def fill(self, place: Place, files: Files, where: str) -> Picture:
+        """Return the bytes, at their places on the disk.
+
+        Raises DescriptionError or WorldError with every problem found.
+        """
+        ...
+
+
+@runtime_checkable
+class Table(Protocol):
+    """A partition table."""
+
+    @property
+    def sector_size(self) -> int:
+        """Bytes per logical sector."""
+        ...
+
+    def problems(self, disk: "Disk") -> Iterable[Problem]:
+        """Yield what is wrong with the table's own fields and with partitions it can't record."""
+        ...
+
+    def regions(self, size: int) -> Sequence[Region]:
+        """Return what the table occupies on a disk of ``size`` bytes."""
+        ...
+
+    def usable(self, size: int) -> Extent:
+        """Return the bytes that partitions may lie in."""
+        ...
+
+    def type_of(self, partition: "Partition", payload_type: str | None) -> str:
+        """Return a partition's type as `PlacedPartition` stores it.
+
+        The description's own type wins; ``payload_type`` is what the payload would choose.
+        Raises ValueError if there is neither, or if the table can't store it.
+        """
+        ...
+
+    def encode(
+        self, size: int, identity: "UUID", partitions: Sequence[PlacedPartition]
+    ) -> Picture:
+        """Return the table's bytes; ``identity`` is the disk's GUID."""
+        ...

@@ -1,0 +1,300 @@
+"""What the user says: a disk, its partitions, its segments.
+
+Frozen, and checked against itself only: nothing here looks at a file or decides a place.  All
+that is wrong is found in one go (`Disk.problems`), each problem with the path to its place in the
+description, such as ``partitions[1].size``.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, fields, is_dataclass
+from functools import cached_property
+from os import PathLike, fspath
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from doit_diskimg.content import digest_of
+from doit_diskimg.errors import (
+    BadName,
+    BadSize,
+    BadValue,
+    DuplicateName,
+    Problem,
+    Unaligned,
+)
+from doit_diskimg.ports import Payload, Table
+from doit_diskimg.segment import Segment
+from doit_diskimg.units import SECTOR, SizeLike, parse_size
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+TABLE = "table"
+"""The name of the table's own steps (``os.img:table:inject``), which no part may have."""
+
+_NAMESPACE = "fc12ab56-eba0-53cb-8443-2345f4181d3f"
+"""Namespace of every derived GUID: uuid5(NAMESPACE_DNS, "doit_diskimg"), for ever."""
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A partition: a name, what fills it, and what the table says about it.
+
+    ``type`` is a name (``"esp"``, ``"linux-filesystem"``), a type GUID or an MBR type byte; a FAT
+    payload supplies its own.  ``start`` (bytes) is the next free multiple of the disk's ``align``
+    unless given; ``size`` is that of the payload unless given.  ``guid`` is derived from the names
+    of disk and partition unless given.  ``attributes`` are GPT bits by name or as a number,
+    ``active`` is the MBR's 0x80.
+    """
+
+    name: str
+    payload: Payload
+    _: KW_ONLY
+    type: str | int | None = None
+    start: SizeLike | None = None
+    size: SizeLike | None = None
+    guid: "str | UUID | None" = None
+    attributes: int | Sequence[str] = ()
+    active: bool = False
+
+    def problems(self, where: str, sector_size: int) -> Iterator[Problem]:
+        """Yield what is wrong with this partition alone."""
+        yield from _name_problems(self.name, f"{where}.name")
+        for field in ("start", "size"):
+            yield from _size_problems(getattr(self, field), f"{where}.{field}", sector_size)
+        if not isinstance(self.payload, Payload):
+            yield BadValue(
+                f"{where}.payload",
+                f"{self.payload!r} is no payload",
+                "must be Fat(...), File(...) or an object of your own that fits the Payload port",
+                'write for example File("build/root.ext2")',
+            )
+            return
+        try:
+            size = None if self.size is None else parse_size(self.size)
+        except ValueError:
+            return  # reported above; the payload can't judge a size that is none
+        yield from self.payload.problems(where, size)
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A whole disk and the file that holds it.
+
+    ``image`` is the path of the file.  ``table`` is ``Gpt()``, ``Mbr()`` or None for a bare volume
+    (one partition that is the whole disk).  ``segments`` are bytes outside the partitions.
+    ``align`` is where partitions without a ``start`` begin.  ``guid`` (GPT) and ``signature``
+    (MBR) identify the disk; they are derived from ``name`` unless given, so that they are known
+    before the build.  ``name`` is that of the tasks, the image's file name unless given.
+    """
+
+    image: str | PathLike[str]
+    _: KW_ONLY
+    size: SizeLike
+    table: Table | None
+    partitions: Sequence[Partition] = ()
+    segments: Sequence[Segment] = ()
+    align: SizeLike = "1MiB"
+    guid: "str | UUID | None" = None
+    signature: int | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or PurePath(self.image).name)
+        object.__setattr__(self, "partitions", tuple(self.partitions))
+        object.__setattr__(self, "segments", tuple(self.segments))
+
+    @property
+    def sector_size(self) -> int:
+        """Bytes per logical sector."""
+        return self.table.sector_size if self.table is not None else SECTOR
+
+    @cached_property
+    def identity(self) -> "UUID":
+        """The disk GUID: as given, else derived from the name.  ValueError if it is malformed."""
+        return _uuid(self.guid) if self.guid else _derived(_uuid(_NAMESPACE), self.name)
+
+    def identity_of(self, partition: Partition) -> "UUID":
+        """The partition GUID: as given, else derived from the disk's and the partition's name."""
+        if partition.guid:
+            return _uuid(partition.guid)
+        return _derived(self.identity, partition.name)
+
+    def disk_signature(self) -> int:
+        """The MBR's four bytes at 440: as given, else from the disk GUID; never 0."""
+        if self.signature is not None:
+            return self.signature
+        return self.identity.int & 0xFFFFFFFF or 1
+
+    def problems(self) -> list[Problem]:
+        """Return everything that is wrong with the description, in its own order."""
+        return list(self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
+        yield from _name_problems(self.name, "name")
+        yield from _size_problems(self.size, "size", self.sector_size, needed=True)
+        yield from _size_problems(self.align, "align", self.sector_size, needed=True)
+        if _as_size(self.align) == 0:
+            yield BadSize("align", "0 is no step", "must be a sector or more", 'write "1MiB"')
+        if self.guid and not _is_uuid(self.guid):
+            yield BadValue(
+                "guid", f"{self.guid!r} is no GUID", "must be 32 hexadecimal digits",
+                "leave it out to have one derived from the name",
+            )
+        yield from self._table_problems()
+        for index, partition in enumerate(self.partitions):
+            yield from partition.problems(f"partitions[{index}]", self.sector_size)
+        for index, segment in enumerate(self.segments):
+            yield from _segment_problems(segment, f"segments[{index}]")
+        yield from self._duplicates()
+
+    def _table_problems(self) -> Iterator[Problem]:
+        if self.table is None:
+            yield from self._bare_problems()
+        elif not isinstance(self.table, Table):
+            yield BadValue(
+                "table", f"{self.table!r} is no partition table",
+                "must be Gpt(), Mbr() or None", "write table=Gpt()",
+            )
+        else:
+            yield from self.table.problems(self)
+
+    def _bare_problems(self) -> Iterator[Problem]:
+        if len(self.partitions) != 1 or self.segments:
+            yield BadValue(
+                "table",
+                f"there is none, but {len(self.partitions)} partitions and "
+                f"{len(self.segments)} segments",
+                "a disk without a table is one volume",
+                "describe one partition and no segment, or write table=Mbr()",
+            )
+        for index, partition in enumerate(self.partitions):
+            for field in ("type", "start", "guid", "attributes", "active"):
+                if getattr(partition, field):
+                    yield BadValue(
+                        f"partitions[{index}].{field}",
+                        f"{getattr(partition, field)!r} is given",
+                        "a disk without a table has no place to store it",
+                        f"leave {field} out, or write table=Mbr()",
+                    )
+
+    def _duplicates(self) -> Iterator[Problem]:
+        """Names become tasks and state files, and file systems may ignore case."""
+        seen: dict[str, str] = {TABLE: "the partition table's own tasks"}
+        named = [(f"partitions[{i}]", part.name) for i, part in enumerate(self.partitions)]
+        named += [(f"segments[{i}]", segment.name) for i, segment in enumerate(self.segments)]
+        for where, name in named:
+            key = str(name).casefold()
+            if key in seen:
+                yield DuplicateName(
+                    f"{where}.name", f"{name!r} is the name of {seen[key]} too",
+                    "every partition and segment needs a name of its own", "rename one",
+                )
+            seen.setdefault(key, where)
+
+
+def canonical(value: object) -> object:
+    """Return ``value`` as plain data that is equal exactly when the description is.
+
+    Mappings are sorted (their order decides nothing), bytes become their digest, and a payload of
+    somebody else's that is not a dataclass counts with its public attributes.
+    """
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, (bytes, bytearray)):
+        return ["bytes", len(value), digest_of(bytes(value))]
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if isinstance(value, Mapping):
+        return ["mapping", sorted([str(key), canonical(item)] for key, item in value.items())]
+    if isinstance(value, (set, frozenset)):
+        return ["set", sorted(map(str, value))]
+    if isinstance(value, Iterable):
+        return [canonical(item) for item in value]
+    return [type(value).__qualname__, *_attributes(value)]
+
+
+def _attributes(value: object) -> Iterator[object]:
+    if is_dataclass(value):
+        for field in fields(value):
+            yield [field.name, canonical(getattr(value, field.name))]
+    elif hasattr(value, "__dict__"):
+        for name, item in sorted(vars(value).items()):
+            if not name.startswith("_"):
+                yield [name, canonical(item)]
+    else:
+        yield str(value)  # a UUID, a date: types whose text is their value
+
+
+def _name_problems(name: object, where: str) -> Iterator[Problem]:
+    """A name is part of a task's name: doit splits at ``=``, expands ``*`` and reads ``-x``."""
+    if not isinstance(name, str) or not name:
+        yield BadName(where, f"{name!r} is no name", "must be text", 'write for example "esp"')
+        return
+    bad = sorted({c for c in name if c in "=*?[]:" or not c.isprintable()})
+    if bad or name[0] in "-_" or name != name.strip():
+        yield BadName(
+            where,
+            f"{name!r} has {' '.join(map(repr, bad))}" if bad else f"{name!r} begins or ends badly",
+            "doit can't select a task of that name",
+            "use letters, digits, spaces inside, '-', '_' and '.'",
+        )
+
+
+def _size_problems(
+    size: object, where: str, sector_size: int, *, needed: bool = False
+) -> Iterator[Problem]:
+    if size is None and not needed:
+        return
+    try:
+        length = parse_size(size)  # type: ignore[arg-type]  # a user may give anything
+    except ValueError as error:
+        yield BadSize(
+            where, str(error), "must be bytes or a number with KiB, MiB, GiB or TiB",
+            'write for example "33MiB"',
+        )
+        return
+    if length % sector_size:
+        yield Unaligned(
+            where, f"{length} bytes are not whole sectors",
+            f"must be a multiple of {sector_size}",
+            f"the nearest are {length // sector_size * sector_size}"
+            f" and {(length // sector_size + 1) * sector_size}",
+        )
+
+
+def _segment_problems(segment: Segment, where: str) -> Iterator[Problem]:
+    yield from _name_problems(segment.name, f"{where}.name")
+    yield from _size_problems(segment.start, f"{where}.start", 1, needed=True)
+    if not isinstance(segment.source, (str, PathLike, bytes)):
+        yield BadValue(
+            f"{where}.source", f"{segment.source!r} is no source",
+            "must be the path of a file, or bytes", 'write for example "build/stage2.bin"',
+        )
+
+
+def _as_size(size: object) -> int | None:
+    try:
+        return parse_size(size)  # type: ignore[arg-type]  # a user may give anything
+    except ValueError:
+        return None
+
+
+def _uuid(value: "str | UUID") -> "UUID":
+    from uuid import UUID
+
+    return value if isinstance(value, UUID) else UUID(str(value))
+
+
+def _is_uuid(value: "str | UUID") -> bool:
+    try:
+        _uuid(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _derived(namespace: "UUID", name: str) -> "UUID":
+    """RFC 9562, section 5.5: a GUID that is a function of a namespace and a name."""
+    from uuid import uuid5
+
+    return uuid5(namespace, name)
