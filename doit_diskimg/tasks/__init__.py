@@ -1,0 +1,1 @@
+"""The skin: turns a description into doit's tasks.  The only folder that imports doit."""

@@ -1,0 +1,304 @@
+"""`Disk`: the description with its tasks."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from doit_diskimg import spec
+from doit_diskimg.content import Tree, Wanted, digest_of
+from doit_diskimg.errors import BadValue
+from doit_diskimg.host.machine import epoch
+from doit_diskimg.host.paths import normal, spellings
+from doit_diskimg.host.state import StateFolder
+from doit_diskimg.plan import FORMAT
+from doit_diskimg.segment import Segment
+from doit_diskimg.spec import TABLE, canonical
+from doit_diskimg.tasks import checker
+from doit_diskimg.tasks.uptodate import ImageAsSealed, PlaceAsPlanned, Recorded, SourcesAsPlanned
+
+checker.register()
+
+_Task = dict[str, Any]
+
+
+class Disk(spec.Disk):
+    """A whole disk, the file that holds it, and the tasks that build it.
+
+    The fields are those of `spec.Disk`.  ``tasks()`` goes into a task function of dodo.py:
+    ``return disk.tasks()``.
+    """
+
+    def tasks(self) -> Iterator[_Task]:
+        """Yield the doit tasks that build the image.
+
+        They are named ``<name>:<partition>:<step>`` and form the group ``<name>``.  If anything is
+        wrong with the description, doit stops with one line per problem before any task runs.
+        """
+        seconds = self._checked_epoch()
+        return iter(_Tasks(self, seconds))
+
+    def _checked_epoch(self) -> int:
+        """Return the time stamp of everything in the image.  Raises doit's InvalidTask."""
+        from doit.exceptions import InvalidTask
+
+        problems, seconds = self.problems(), 0
+        try:
+            seconds = epoch()
+        except ValueError as error:
+            problems.append(
+                BadValue("SOURCE_DATE_EPOCH", str(error), "must be seconds since 1970, a whole "
+                         "number", "unset it, or set it to a number")
+            )
+        if problems:
+            raise InvalidTask("\n".join(f"{self.name}: {problem}" for problem in problems))
+        return seconds
+
+
+@dataclass(frozen=True)
+class _Tasks:
+    """Makes the tasks of one disk, in the order of the work."""
+
+    disk: Disk
+    epoch: int
+
+    def __iter__(self) -> Iterator[_Task]:
+        yield {
+            "basename": self.disk.name,
+            "name": None,
+            "doc": f"build the disk image {normal(self.disk.image)}",
+        }
+        volumes = [
+            index for index, part in enumerate(self.disk.partitions) if part.payload.populated
+        ]
+        yield from map(self._format, volumes)
+        yield self._table()
+        yield self._create()
+        for index, part in enumerate(self.disk.partitions):
+            if part.payload.populated:
+                yield self._populate(index)
+                yield self._inject(part.name, part.name)
+            else:
+                yield self._inject_file(index)
+        yield from map(self._inject_segment, range(len(self.disk.segments)))
+        if self.disk.table is not None:
+            yield self._inject(TABLE, "the partition table")
+        yield self._seal()
+
+    @property
+    def state(self) -> StateFolder:
+        return StateFolder(normal(self.disk.image))
+
+    def _format(self, index: int) -> _Task:
+        from doit_diskimg.tasks.steps import Format
+
+        part = self.disk.partitions[index]
+        return self._task(
+            f"{part.name}:format",
+            f"decide the geometry of the volume in {part.name}",
+            Format(self.disk, self.epoch, index),
+            targets=[self.state.file(part.name, ".geometry.json")],
+            spec=[part.size, part.payload.blank()],
+        )
+
+    def _table(self) -> _Task:
+        from doit_diskimg.tasks.steps import MakeTable
+
+        disk, state = self.disk, self.state
+        spec_ = [
+            disk.name, disk.size, disk.table, disk.align, disk.guid, disk.signature,
+            [[part.name, part.type, part.start, part.size, part.guid, part.attributes, part.active]
+             for part in disk.partitions],
+            [[segment.name, segment.start, _length_or_path(segment)] for segment in disk.segments],
+        ]
+        wanted = [
+            source
+            for index, part in enumerate(disk.partitions)
+            if not part.payload.populated
+            for source in part.payload.sources(f"partitions[{index}]")
+        ]
+        wanted += [Wanted("", segment.source) for segment in disk.segments]
+        return self._task(
+            TABLE,
+            "decide the place of everything, and the partition table",
+            MakeTable(disk, self.epoch),
+            deps=[
+                state.file(part.name, ".geometry.json")
+                for part in disk.partitions
+                if part.payload.populated
+            ],
+            targets=[
+                state.file("layout.json"), state.file(TABLE, ".plan"), state.file(TABLE, ".blob"),
+            ],
+            spec=spec_,
+            sizes_of=wanted,
+            record=state.file(TABLE, ".files.json"),
+        )
+
+    def _create(self) -> _Task:
+        from doit_diskimg.tasks.steps import Create
+
+        task = self._task(
+            "create",
+            "make the new, empty, sparse image",
+            Create(self.disk, self.epoch),
+            targets=[self.state.file("generation")],
+            spec=[],
+        )
+        task["task_dep"] = [f"{self.disk.name}:{TABLE}"]
+        task["uptodate"].append(ImageAsSealed(normal(self.disk.image)))
+        return task
+
+    def _populate(self, index: int) -> _Task:
+        from doit_diskimg.tasks.steps import Populate
+
+        part, state = self.disk.partitions[index], self.state
+        return self._task(
+            f"{part.name}:populate",
+            f"decide every byte of the volume in {part.name}",
+            Populate(self.disk, self.epoch, index),
+            deps=[state.file(part.name, ".geometry.json")],
+            placed=part.name,
+            targets=[state.file(part.name, ".plan"), state.file(part.name, ".blob")],
+            spec=[part.payload, str(self.disk.identity_of(part)), self.epoch],
+            contents_of=part.payload.sources(f"partitions[{index}]"),
+            record=state.file(part.name, ".files.json"),
+        )
+
+    def _inject(self, name: str, what: str) -> _Task:
+        from doit_diskimg.tasks.steps import Inject
+
+        state = self.state
+        return self._task(
+            f"{name}:inject",
+            f"write what differs of {what} into the image",
+            Inject(self.disk, self.epoch, name),
+            deps=[
+                state.file(name, ".plan"), state.file(name, ".blob"), state.file("generation"),
+            ],
+            targets=[state.file(name, ".injected")],
+            spec=[],
+        )
+
+    def _inject_file(self, index: int) -> _Task:
+        from doit_diskimg.tasks.steps import InjectFile
+
+        part = self.disk.partitions[index]
+        return self._inject_sources(
+            InjectFile(self.disk, self.epoch, part.name, index),
+            spec=[part.payload, str(self.disk.identity_of(part)), self.epoch],
+            sources=part.payload.sources(f"partitions[{index}]"),
+        )
+
+    def _inject_segment(self, index: int) -> _Task:
+        from doit_diskimg.tasks.steps import InjectSegment
+
+        segment = self.disk.segments[index]
+        return self._inject_sources(
+            InjectSegment(self.disk, self.epoch, segment.name, index),
+            spec=[segment],
+            sources=[Wanted(f"segments[{index}].source", segment.source)],
+        )
+
+    def _inject_sources(self, step: Any, spec: object, sources: Iterable[Wanted]) -> _Task:
+        state = self.state
+        return self._task(
+            f"{step.name}:inject",
+            f"write what differs of {step.name} into the image",
+            step,
+            deps=[state.file("generation")],
+            placed=step.name,
+            targets=[state.file(step.name, ".injected")],
+            spec=spec,
+            contents_of=sources,
+            record=state.file(step.name, ".files.json"),
+        )
+
+    def _seal(self) -> _Task:
+        from doit_diskimg.tasks.clean import Clean
+        from doit_diskimg.tasks.steps import Seal
+
+        disk, state = self.disk, self.state
+        parts = [part.name for part in disk.partitions]
+        parts += [segment.name for segment in disk.segments]
+        if disk.table is not None:
+            parts.append(TABLE)
+        task = self._task(
+            "seal",
+            "declare the image finished",
+            Seal(disk, self.epoch, parts),
+            deps=[state.file("generation"), *(state.file(name, ".injected") for name in parts)],
+            targets=[state.file("seal.json"), normal(disk.image)],
+            spec=parts,
+        )
+        task["uptodate"].append(ImageAsSealed(normal(disk.image)))
+        task["clean"] = [Clean(normal(disk.image))]
+        return task
+
+    def _task(
+        self,
+        name: str,
+        doc: str,
+        action: object,
+        *,
+        targets: list[str],
+        spec: object,
+        deps: Iterable[str] = (),
+        contents_of: Iterable[Wanted] = (),
+        sizes_of: Iterable[Wanted] = (),
+        record: str | None = None,
+        placed: str | None = None,
+    ) -> _Task:
+        """Return one task.
+
+        ``deps`` are state files of earlier tasks, ``contents_of`` and ``sizes_of`` sources of the
+        user's, ``record`` the state file in which the task keeps what it asked about them,
+        ``placed`` the part of the disk whose place it needs to know.
+        """
+        compared, order, trees = list(deps), list[str](), list[Tree]()
+        for wanted in (*contents_of, *sizes_of):
+            if isinstance(wanted.source, Tree):
+                trees.append(wanted.source)
+        for wanted in contents_of:
+            paths = list(_paths(wanted))
+            compared += map(normal, paths)
+            order += paths
+        for wanted in sizes_of:
+            order += _paths(wanted)
+        digest = digest_of(repr(canonical([FORMAT, spec])).encode("utf-8", "surrogatepass"))
+        uptodate: list[object] = [Recorded(digest, targets)]
+        if record is not None:
+            uptodate.append(SourcesAsPlanned(record, compared, trees))
+        if placed is not None:
+            uptodate.append(PlaceAsPlanned(self.state.file("layout.json"), placed))
+        return {
+            "basename": self.disk.name,
+            "name": name,
+            "doc": doc,
+            "actions": [action],
+            "file_dep": [*compared, *(text for path in order for text in spellings(path))],
+            "task_dep": [f"{self.disk.name}:{TABLE}"] if placed else [],
+            "targets": targets,
+            "uptodate": uptodate,
+            "verbosity": 2,
+        }
+
+
+def _length_or_path(segment: Segment) -> object:
+    """Return what the layout needs to know of a segment: of bytes, only how many there are."""
+    return len(segment.source) if isinstance(segment.source, bytes) else segment.source
+
+
+def _paths(wanted: Wanted) -> Iterator[str]:
+    """Yield the files of one source as they are now; a tree may gain some until the task runs."""
+    from os import fspath
+
+    from doit_diskimg.errors import WorldError
+    from doit_diskimg.host.walk import walk
+
+    if isinstance(wanted.source, Tree):
+        try:
+            yield from (entry.source for entry in walk(wanted.source, wanted.where) if entry.source)
+        except WorldError:
+            return  # its task will say so
+    elif not isinstance(wanted.source, bytes):
+        yield fspath(wanted.source)

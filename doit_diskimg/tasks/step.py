@@ -1,0 +1,52 @@
+"""What every action of ours is: a picklable object that never shows a traceback to a user."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from doit_diskimg.errors import DiskimgError
+from doit_diskimg.host.state import StateFolder
+
+if TYPE_CHECKING:
+    from doit.exceptions import TaskFailed
+
+    from doit_diskimg.spec import Disk
+
+
+@dataclass(frozen=True)
+class Step:
+    """One action on one disk; subclasses say what in `run`.
+
+    Instances of module-level classes with plain fields, since doit pickles them for ``-n`` where
+    processes are spawned.
+    """
+
+    disk: "Disk"
+    epoch: int
+
+    @property
+    def state(self) -> StateFolder:
+        """The state folder of the disk's image."""
+        from doit_diskimg.host.paths import normal
+
+        return StateFolder(normal(self.disk.image))
+
+    def run(self) -> str | None:
+        """Do the work and return what to tell the user, if anything."""
+        raise NotImplementedError
+
+    def __call__(self) -> "TaskFailed | None":
+        """Called by doit.  The one place where our exceptions become a failed task."""
+        try:
+            text = self.run()
+        except DiskimgError as error:
+            from doit.exceptions import TaskFailed
+
+            return TaskFailed(failure_text(self.disk.name, error))
+        if text:
+            print(text, flush=True)  # noqa: T201  # below the task's title
+        return None
+
+
+def failure_text(name: str, error: DiskimgError) -> str:
+    """Return all problems, one a line, each beginning with the name of the disk."""
+    return "\n".join(f"{name}: {problem}" for problem in error.problems)

@@ -1,0 +1,276 @@
+"""The actions, in the order of the work: format, table, create, populate, inject, seal.
+
+Each asks the pure parts what to do and the host to do it; nothing is decided here.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import replace
+
+from doit_diskimg.content import digest_of
+from doit_diskimg.errors import DescriptionError, Problem, WorldError
+from doit_diskimg.host import seal
+from doit_diskimg.host.files import RealFiles, changed
+from doit_diskimg.host.image import ImageFile, check_target, create_sparse
+from doit_diskimg.host.machine import new_generation
+from doit_diskimg.host.paths import normal
+from doit_diskimg.host.state import broken, host_failed, need, read, read_json, write, write_json
+from doit_diskimg.layout import Layout, place
+from doit_diskimg.patch import diff
+from doit_diskimg.picture import Picture
+from doit_diskimg.plan import (
+    FORMAT,
+    decode_layout,
+    decode_plan,
+    decode_receipt,
+    encode_layout,
+    encode_plan,
+    encode_receipt,
+)
+from doit_diskimg.ports import Place, Room
+from doit_diskimg.spec import TABLE, Partition
+from doit_diskimg.tasks.step import Step
+from doit_diskimg.units import format_size, parse_size
+
+
+@dataclass(frozen=True)
+class Format(Step):
+    """Decides the geometry of one file system: how much room it takes, and its type."""
+
+    index: int
+
+    def run(self) -> str | None:
+        """Write ``P.geometry.json``; say what the volume is if it is new."""
+        part = self.disk.partitions[self.index]
+        files = RealFiles()
+        room = _room(part, files, f"partitions[{self.index}]")
+        write_json(self.state.file(part.name, ".files-geometry.json"), files.record())
+        is_new = write_json(
+            self.state.file(part.name, ".geometry.json"),
+            {"format": FORMAT, "length": room.length, "type": room.type, "facts": room.facts},
+        )
+        return ", ".join(map(" ".join, room.facts)) if is_new else None
+
+
+def _room(part: Partition, files: RealFiles, where: str) -> Room:
+    size = None if part.size is None else parse_size(part.size)
+    return part.payload.room(size, files, where)
+
+
+@dataclass(frozen=True)
+class MakeTable(Step):
+    """Places everything and makes the bytes of the partition table."""
+
+    def run(self) -> str | None:
+        """Write ``layout.json``, the table's plan and its blob; show the map if it is new."""
+        files = RealFiles()
+        layout = place(self.disk, self._rooms(files), self._lengths(files))
+        picture = Picture()
+        if self.disk.table is not None:
+            picture = self.disk.table.encode(
+                layout.size, self.disk.identity, layout.partitions
+            )
+        write_json(self.state.file(TABLE, ".files.json"), files.record())
+        write(self.state.file(TABLE, ".blob"), picture.blob)
+        write(self.state.file(TABLE, ".plan"), encode_plan(picture))
+        if write(self.state.file("layout.json"), encode_layout(layout)):
+            from doit_diskimg.tasks.show import layout_map
+
+            return layout_map(layout)
+        return None
+
+    def _rooms(self, files: RealFiles) -> list[Room]:
+        rooms, problems = [], list[Problem]()
+        for index, part in enumerate(self.disk.partitions):
+            try:
+                if part.payload.populated:
+                    rooms.append(self._geometry(part))
+                else:
+                    rooms.append(_room(part, files, f"partitions[{index}]"))
+            except (DescriptionError, WorldError) as error:
+                problems += error.problems
+        if problems:
+            raise WorldError(problems)
+        return rooms
+
+    def _geometry(self, part: Partition) -> Room:
+        path = self.state.file(part.name, ".geometry.json")
+        data = json.loads(need(path))
+        return Room(length=data["length"], type=data["type"])
+
+    def _lengths(self, files: RealFiles) -> dict[str, int]:
+        return {
+            segment.name: segment.length(files, f"segments[{index}]")
+            for index, segment in enumerate(self.disk.segments)
+        }
+
+
+@dataclass(frozen=True)
+class Create(Step):
+    """Makes the new, empty, sparse image of a new generation, beside the old one."""
+
+    def run(self) -> None:
+        """Write ``new.img`` and ``generation``."""
+        state, layout = self.state, _layout(self)
+        check_target(state.image)
+        state.make()
+        create_sparse(state.building, layout.size)
+        write_json(
+            state.file("generation"),
+            {"format": FORMAT, "id": new_generation(), "skeleton": skeleton_digest(layout)},
+        )
+
+
+def skeleton_digest(layout: Layout) -> str:
+    """Return the digest of what may not change within a generation."""
+    return digest_of(json.dumps(layout.skeleton()).encode("ascii"))
+
+
+@dataclass(frozen=True)
+class Populate(Step):
+    """Decides every byte of one file system: names, directories, clusters, contents."""
+
+    index: int
+
+    def run(self) -> None:
+        """Write ``P.plan`` and ``P.blob``."""
+        part, state = self.disk.partitions[self.index], self.state
+        record = state.file(part.name, ".files.json")
+        files = RealFiles(read_json(record))
+        picture = _fill(self, self.index, files)
+        # The plan last: what it needs is there before it is.
+        write(state.file(part.name, ".blob"), picture.blob)
+        write(state.file(part.name, ".plan"), encode_plan(picture))
+        write_json(record, files.record())
+
+
+def _fill(step: Step, index: int, files: RealFiles) -> Picture:
+    part = step.disk.partitions[index]
+    layout = _layout(step)
+    place_ = Place(
+        extent=layout.extent(part.name),
+        sector_size=layout.sector_size,
+        identity=step.disk.identity_of(part),
+        epoch=step.epoch,
+        bare=step.disk.table is None,
+    )
+    return part.payload.fill(place_, files, f"partitions[{index}]")
+
+
+def _layout(step: Step) -> Layout:
+    path = step.state.file("layout.json")
+    try:
+        return decode_layout(need(path))
+    except (ValueError, KeyError, TypeError) as error:
+        raise broken(path, f"it can't be read: {error}") from error
+
+
+@dataclass(frozen=True)
+class Inject(Step):
+    """Writes what differs between the image and the plan of one part of the disk."""
+
+    name: str
+
+    def run(self) -> str:
+        """Patch the image; write ``P.injected``."""
+        state = self.state
+        generation = str(read_json(state.file("generation")).get("id", ""))
+        picture, receipt = self.picture(), state.file(self.name, ".injected")
+        patch = diff(self._injected(receipt, generation), picture)
+        with ImageFile(state.current()) as image:
+            image.apply(patch, picture.blob)
+        write(receipt, encode_receipt(picture, generation))
+        extents = "1 extent" if patch.extents == 1 else f"{patch.extents} extents"
+        return f"{extents}, {format_size(image.written)} written"
+
+    def picture(self) -> Picture:
+        """Return what the part must hold: here, what an earlier task planned."""
+        path = self.state.file(self.name, ".plan")
+        try:
+            return decode_plan(need(path), need(self.state.file(self.name, ".blob")))
+        except (ValueError, KeyError, TypeError) as error:
+            raise broken(path, f"it can't be used: {error}") from error
+
+    @staticmethod
+    def _injected(receipt: str, generation: str) -> Picture:
+        """Return what the image holds: nothing, if the receipt is of another generation."""
+        try:
+            picture, injected_into = decode_receipt(read(receipt) or b"")
+        except (ValueError, KeyError, TypeError):
+            return Picture()
+        return picture if injected_into == generation else Picture()
+
+
+@dataclass(frozen=True)
+class InjectFile(Inject):
+    """Injects a payload that needs no file system: it is planned on the spot."""
+
+    index: int
+
+    def picture(self) -> Picture:
+        """Return the payload's bytes."""
+        record = self.state.file(self.name, ".files.json")
+        files = RealFiles(read_json(record))
+        picture = _fill(self, self.index, files)
+        write_json(record, files.record())
+        return picture
+
+
+@dataclass(frozen=True)
+class InjectSegment(Inject):
+    """Injects bytes outside the partitions."""
+
+    index: int
+
+    def picture(self) -> Picture:
+        """Return the segment's bytes."""
+        record = self.state.file(self.name, ".files.json")
+        files = RealFiles(read_json(record))
+        segment = self.disk.segments[self.index]
+        extent = _layout(self).extent(self.name)
+        picture = segment.fill(extent, files, f"segments[{self.index}]")
+        if picture.written > extent.length:
+            raise changed(normal(str(segment.source)))
+        write_json(record, files.record())
+        return picture
+
+
+@dataclass(frozen=True)
+class Seal(Step):
+    """Declares the image finished and, in a new generation, puts it in the old one's place."""
+
+    parts: Sequence[str]
+
+    def run(self) -> None:
+        """Write ``seal.json``; the image is at its path afterwards."""
+        state = self.state
+        generation = str(read_json(state.file("generation")).get("id", ""))
+        digest = self._digest(generation)
+        current = state.current()
+        check_target(state.image)
+        identity = seal.mark(current, digest)
+        seal.write_seal(state, identity, generation, digest)
+        if current != state.image:
+            try:
+                replace(current, state.image)
+            except OSError as error:
+                raise host_failed(state.image, error, "put the new image there") from error
+
+    def _digest(self, generation: str) -> str:
+        """Return the digest of the whole image; every part must be of this generation."""
+        plans = []
+        for part in self.parts:
+            path = self.state.file(part, ".injected")
+            try:
+                picture, injected_into = decode_receipt(need(path))
+            except (ValueError, KeyError, TypeError) as error:
+                raise broken(path, f"it can't be used: {error}") from error
+            if injected_into != generation:
+                raise broken(path, "it is of another image")
+            plans.append(picture)
+        pieces = [piece[:2] + piece[4:] for plan in plans for piece in plan.pieces]
+        blobs = [digest_of(plan.blob) for plan in plans]
+        size = _layout(self).size
+        return digest_of(json.dumps([size, pieces, blobs]).encode("ascii"))
+

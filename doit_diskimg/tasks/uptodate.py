@@ -1,0 +1,176 @@
+"""Why a task runs: one small object per reason, which says the reason in words.
+
+doit looks at a task's ``uptodate`` objects first, and `doit info` prints those that say no; their
+``repr`` is the sentence that a user reads there.
+
+doit's own record is not enough for us in three ways.  It checks a target for existence only; it
+is written at the end of a run, so that after a kill a newer target meets an older record; and it
+takes a file's state after the action, so that a source that changed meanwhile counts as built.
+The objects below close these gaps.  All of doit's ``file_dep`` machinery stays on: it gives the
+order of the tasks.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from doit_diskimg.content import Tree
+from doit_diskimg.host.paths import normal
+
+if TYPE_CHECKING:
+    from doit_diskimg.layout import Layout
+
+_Values = dict[str, Any]
+
+
+class Reason:
+    """A check that remembers in words why it said no."""
+
+    text = ""
+
+    def __repr__(self) -> str:
+        return self.text or type(self).__doc__ or ""
+
+    def says(self, text: str) -> bool:
+        """Remember ``text`` and return whether the task is up to date: if there is none."""
+        self.text = text
+        return not text
+
+
+class Recorded(Reason):
+    """The description is as it was, and the task's results are those that it made."""
+
+    KEY = "doit_diskimg"
+
+    def __init__(self, spec: str, outputs: Sequence[str]) -> None:
+        self._spec = spec
+        self._outputs = outputs
+
+    def configure_task(self, task: Any) -> None:
+        """Called by doit when the task is made: ask for a word after each success."""
+        task.value_savers.append(self.values)
+
+    def values(self) -> _Values:
+        """Return what doit is to store with the task."""
+        return {self.KEY: [self._spec, [_signature(path) for path in self._outputs]]}
+
+    def __call__(self, task: Any, values: _Values) -> bool:
+        """Called by doit: is all as it was stored?"""
+        try:
+            spec, outputs = values[self.KEY]
+        except (KeyError, TypeError, ValueError):
+            return self.says("it has not run yet")
+        if spec != self._spec:
+            return self.says("its part of the description changed, or doit_diskimg did")
+        for path, signature in zip(self._outputs, outputs, strict=False):
+            if signature != _signature(path):
+                return self.says(f"{path!r} is not what this task wrote there")
+        return self.says("")
+
+
+def _signature(path: str) -> list[int]:
+    """Return what tells a file that was written anew from the one before; renames make new ones."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return []
+    return [status.st_size, status.st_mtime_ns, status.st_ino]
+
+
+class PlaceAsPlanned(Reason):
+    """The part lies where it lay when the task last ran; what else moved does not matter."""
+
+    KEY = "doit_diskimg:place"
+
+    def __init__(self, layout: str, name: str) -> None:
+        self._layout = layout
+        self._name = name
+
+    def configure_task(self, task: Any) -> None:
+        """Called by doit when the task is made: ask for a word after each success."""
+        task.value_savers.append(self.values)
+
+    def values(self) -> _Values:
+        """Return what doit is to store with the task."""
+        return {self.KEY: self._place()}
+
+    def __call__(self, task: Any, values: _Values) -> bool:
+        """Called by doit, after the table's task."""
+        if values.get(self.KEY) != self._place():
+            return self.says(f"{self._name} has another place on the disk")
+        return self.says("")
+
+    def _place(self) -> list[int]:
+        layout = stored_layout(self._layout)
+        return [*layout.extent(self._name)] if layout else []
+
+
+class SourcesAsPlanned(Reason):
+    """The user's files are those that the task read when it last ran.
+
+    ``record`` is the state file with what it asked and the answers: a task that asked for sizes
+    only does not run again for other contents.  ``compared`` are the paths that doit compares too.
+    """
+
+    def __init__(self, record: str, compared: Sequence[str], trees: Sequence[Tree]) -> None:
+        self._record = record
+        self._compared = frozenset(compared)
+        self._trees = trees
+
+    def __call__(self, task: Any) -> bool:
+        """Called by doit, after the tasks that make the files.
+
+        The task's ``file_dep`` has done most of its work by now, which is the order of the tasks.
+        It holds every spelling of each path, since doit links a file to the task that makes it by
+        comparing text; from here on doit needs to look at one spelling, or at none where only the
+        size of a file counts.
+        """
+        from doit_diskimg.host.files import still_true
+        from doit_diskimg.host.state import read_json, write_json
+
+        task.file_dep &= self._compared
+        record = read_json(self._record)
+        text, fresh = still_true(record, self._trees)
+        if fresh != record:
+            write_json(self._record, fresh)
+        return self.says(text)
+
+
+class ImageAsSealed(Reason):
+    """The image is the one that was sealed last, and no part of it has to move."""
+
+    def __init__(self, image: str) -> None:
+        self._image = normal(image)
+
+    def __call__(self) -> bool:
+        """Called by doit."""
+        from doit_diskimg.host.seal import sealed_generation
+        from doit_diskimg.host.state import StateFolder, read_json
+
+        state = StateFolder(self._image)
+        if not os.path.lexists(self._image):
+            return self.says(f"there is no {self._image!r}")
+        generation = read_json(state.file("generation"))
+        if sealed_generation(state) != generation.get("id"):
+            return self.says(f"{self._image!r} is not as the last build left it")
+        return self.says(self._moved(state, generation))
+
+    @staticmethod
+    def _moved(state: Any, generation: dict[str, object]) -> str:
+        from doit_diskimg.tasks.steps import skeleton_digest
+
+        layout = stored_layout(state.file("layout.json"))
+        if layout is None or skeleton_digest(layout) != generation.get("skeleton"):
+            return "the layout of the disk changed"
+        return ""
+
+
+def stored_layout(path: str) -> "Layout | None":
+    """Return the layout that the table's task wrote, None if there is none that can be read."""
+    from doit_diskimg.host.state import read
+    from doit_diskimg.plan import decode_layout
+
+    try:
+        return decode_layout(read(path) or b"")
+    except (ValueError, KeyError, TypeError):
+        return None

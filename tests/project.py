@@ -1,0 +1,84 @@
+"""A user's project in a temporary folder, built by the real doit."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one call of doit said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def ran(self) -> set[str]:
+        """The tasks that were executed."""
+        return {line[3:] for line in self.out.splitlines() if line.startswith(".  ")}
+
+    @property
+    def skipped(self) -> set[str]:
+        """The tasks that were up to date."""
+        return {line[3:] for line in self.out.splitlines() if line.startswith("-- ")}
+
+    @property
+    def said(self) -> str:
+        return self.out + self.err
+
+
+@dataclass
+class Project:
+    folder: Path
+    dodo: str
+    image: str = "build/os.img"
+    env: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.write("dodo.py", self.dodo)
+
+    def write(self, path: str, data: bytes | str) -> Path:
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data.encode() if isinstance(data, str) else data)
+        return file
+
+    def doit(self, *args: str, code: int | None = 0) -> Run:
+        """Call doit; ``code`` is the exit code that it must have, None for any."""
+        done = subprocess.run(
+            [sys.executable, "-m", "doit", *args],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **self.env},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        run = Run(done.returncode, done.stdout, done.stderr)
+        assert code is None or run.code == code, run.said
+        assert "Traceback" not in run.said, run.said
+        return run
+
+    @property
+    def image_path(self) -> Path:
+        return self.folder / self.image
+
+    def sha256(self) -> str:
+        with self.image_path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def clean_build(self, elsewhere: Path) -> str:
+        """Return the sha256 of a build from nothing, in another folder, of what is here now."""
+        import shutil
+
+        image, state = Path(self.image).name, "." + Path(self.image).name
+        ignore = shutil.ignore_patterns(image, state, ".doit.db*", "__pycache__")
+        shutil.copytree(self.folder, elsewhere, ignore=ignore, symlinks=True)
+        other = Project(elsewhere, self.dodo, self.image, self.env)
+        other.doit()
+        return other.sha256()
