@@ -29,7 +29,7 @@ from doit_diskimg.ondisk.gpt import attributes_value
 from doit_diskimg.ports import Room
 from doit_diskimg.segment import PlacedPartition, Region
 from doit_diskimg.spec import TABLE, Disk, Partition
-from doit_diskimg.units import align_up, exact_size, format_size, parse_size
+from doit_diskimg.units import MIB, align_up, exact_size, format_size, parse_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,11 +105,8 @@ def place(disk: Disk, rooms: Sequence[Room], lengths: Mapping[str, int]) -> Layo
 
 def _length(disk: Disk, partition: Partition, room: Room) -> int:
     """Return a partition's length: what it was given, else what fills it, in whole sectors."""
-    if partition.size is not None:
-        return parse_size(partition.size)
-    if disk.table is None:
-        return parse_size(disk.size)
-    return align_up(room.length, disk.sector_size)
+    size = disk.size_of(partition)
+    return align_up(room.length, disk.sector_size) if size is None else parse_size(size)
 
 
 def _place_partitions(
@@ -122,7 +119,10 @@ def _place_partitions(
         for index, part in enumerate(disk.partitions)
         if part.start is not None
     }
-    taken = [region.extent for region in fixed] + list(given.values())
+    # Not the table's backup at the end: a partition that reaches it is reported where it would be,
+    # as too long for the disk, and not behind the disk's end.
+    taken = [region.extent for region in fixed if region.extent.start < usable.end]
+    taken += given.values()
     extents = []
     cursor = usable.start
     for index, length in enumerate(wanted):
@@ -135,11 +135,7 @@ def _place_partitions(
 
 
 def _first_fit(cursor: int, length: int, align: int, taken: Sequence[Extent]) -> Extent:
-    """Return the first aligned extent from ``cursor`` on that overlaps nothing fixed.
-
-    The table's backup at the end of the disk is among the fixed, so a partition that is too long
-    lands behind it and is reported as outside the disk.
-    """
+    """Return the first aligned extent from ``cursor`` on that overlaps nothing fixed."""
     extent = Extent(align_up(cursor, align), length)
     for other in sorted(taken):
         if extent.overlaps(other):
@@ -165,21 +161,21 @@ def _oversized(disk: Disk, rooms: Sequence[Room], extents: Sequence[Extent]) -> 
 def _outside(size: int, usable: Extent, regions: Sequence[Region], disk: Disk) -> list[Problem]:
     """Return the regions that run past the end of the disk or of what its table can record."""
     problems: list[Problem] = []
-    tail = size - usable.end
+    last = max((region.extent.end for region in regions if region.where != TABLE), default=0)
+    needed = align_up(last + size - usable.end, max(disk.sector_size, MIB))
     for region in regions:
         extent = region.extent
         if region.where == TABLE:
             if extent.start < 0 or extent.end > size:
                 return [_no_room_for_table(size, regions)]
         elif extent.end > (usable.end if _is_partition(region) else size):
-            needed = align_up(extent.end + tail, max(disk.sector_size, 1 << 20))
             problems.append(
                 OutsideDisk(
                     f"{region.where} {region.name!r}",
                     f"{extent} runs past the end of the {_room_name(usable, size)} at "
                     f"{min(usable.end, size):#x}",
                     "every part must lie inside",
-                    f'raise the disk\'s size from {format_size(size)} to "{needed >> 20}MiB"'
+                    f'raise the disk\'s size from {format_size(size)} to "{needed // MIB}MiB"'
                     " or make the parts smaller",
                 )
             )

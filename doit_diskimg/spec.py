@@ -56,8 +56,8 @@ class Partition:
     attributes: int | Sequence[str] = ()
     active: bool = False
 
-    def problems(self, where: str, sector_size: int) -> Iterator[Problem]:
-        """Yield what is wrong with this partition alone."""
+    def problems(self, where: str, size: SizeLike | None, sector_size: int) -> Iterator[Problem]:
+        """Yield what is wrong with this partition alone; ``size`` is what it was given."""
         yield from _name_problems(self.name, f"{where}.name")
         for field in ("start", "size"):
             yield from _size_problems(getattr(self, field), f"{where}.{field}", sector_size)
@@ -69,11 +69,9 @@ class Partition:
                 'write for example File("build/root.ext2")',
             )
             return
-        try:
-            size = None if self.size is None else parse_size(self.size)
-        except ValueError:
-            return  # reported above; the payload can't judge a size that is none
-        yield from self.payload.problems(where, size)
+        length = _as_size(size)
+        if size is None or length is not None:  # else reported above
+            yield from self.payload.problems(where, length)
 
 
 @dataclass(frozen=True)
@@ -107,6 +105,10 @@ class Disk:
     def sector_size(self) -> int:
         """Bytes per logical sector."""
         return self.table.sector_size if self.table is not None else SECTOR
+
+    def size_of(self, partition: Partition) -> SizeLike | None:
+        """What a partition was given: its own size, or the disk's if it is the whole disk."""
+        return self.size if self.table is None and partition.size is None else partition.size
 
     @cached_property
     def identity(self) -> "UUID":
@@ -142,7 +144,8 @@ class Disk:
             )
         yield from self._table_problems()
         for index, partition in enumerate(self.partitions):
-            yield from partition.problems(f"partitions[{index}]", self.sector_size)
+            size = self.size_of(partition)
+            yield from partition.problems(f"partitions[{index}]", size, self.sector_size)
         for index, segment in enumerate(self.segments):
             yield from _segment_problems(segment, f"segments[{index}]")
         yield from self._duplicates()

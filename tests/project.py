@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tools import tool
+
 
 @dataclass(frozen=True)
 class Run:
@@ -63,6 +65,17 @@ class Project:
         assert code is None or run.code == code, run.said
         assert "Traceback" not in run.said, run.said
         return run
+
+    def doit_under_strace(self, trace: Path, *args: str) -> Run:
+        """Call doit and write to ``trace`` what it and its children write."""
+        done = subprocess.run(
+            [tool("strace"), "-f", "-y", "-qq", "-e", "trace=/write|copy_file_range|sendfile",
+             "-o", str(trace), sys.executable, "-m", "doit", *args],
+            cwd=self.folder, env={**os.environ, **self.env}, capture_output=True, text=True,
+            timeout=300, check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return Run(done.returncode, done.stdout, done.stderr)
 
     @property
     def image_path(self) -> Path:

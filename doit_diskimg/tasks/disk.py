@@ -97,7 +97,7 @@ class _Tasks:
             f"decide the geometry of the volume in {part.name}",
             Format(self.disk, self.epoch, index),
             targets=[self.state.file(part.name, ".geometry.json")],
-            spec=[part.size, part.payload.blank()],
+            spec=[self.disk.size_of(part), part.payload.blank()],
         )
 
     def _table(self) -> _Task:
@@ -254,16 +254,11 @@ class _Tasks:
         user's, ``record`` the state file in which the task keeps what it asked about them,
         ``placed`` the part of the disk whose place it needs to know.
         """
-        compared, order, trees = list(deps), list[str](), list[Tree]()
-        for wanted in (*contents_of, *sizes_of):
-            if isinstance(wanted.source, Tree):
-                trees.append(wanted.source)
-        for wanted in contents_of:
-            paths = list(_paths(wanted))
-            compared += map(normal, paths)
-            order += paths
-        for wanted in sizes_of:
-            order += _paths(wanted)
+        contents, sizes = list(contents_of), list(sizes_of)
+        trees = [want.source for want in contents + sizes if isinstance(want.source, Tree)]
+        paths = [path for want in contents for path in _paths(want)]
+        compared = [*deps, *map(normal, paths)]
+        order = paths + [path for want in sizes for path in _paths(want)]
         digest = digest_of(repr(canonical([FORMAT, spec])).encode("utf-8", "surrogatepass"))
         uptodate: list[object] = [Recorded(digest, targets)]
         if record is not None:

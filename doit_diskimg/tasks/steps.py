@@ -29,7 +29,7 @@ from doit_diskimg.plan import (
     encode_receipt,
 )
 from doit_diskimg.ports import Place, Room
-from doit_diskimg.spec import TABLE, Partition
+from doit_diskimg.spec import TABLE, Disk, Partition
 from doit_diskimg.tasks.step import Step
 from doit_diskimg.units import format_size, parse_size
 
@@ -44,7 +44,7 @@ class Format(Step):
         """Write ``P.geometry.json``; say what the volume is if it is new."""
         part = self.disk.partitions[self.index]
         files = RealFiles()
-        room = _room(part, files, f"partitions[{self.index}]")
+        room = _room(self.disk, part, files, f"partitions[{self.index}]")
         write_json(self.state.file(part.name, ".files-geometry.json"), files.record())
         is_new = write_json(
             self.state.file(part.name, ".geometry.json"),
@@ -53,9 +53,9 @@ class Format(Step):
         return ", ".join(map(" ".join, room.facts)) if is_new else None
 
 
-def _room(part: Partition, files: RealFiles, where: str) -> Room:
-    size = None if part.size is None else parse_size(part.size)
-    return part.payload.room(size, files, where)
+def _room(disk: Disk, part: Partition, files: RealFiles, where: str) -> Room:
+    size = disk.size_of(part)
+    return part.payload.room(None if size is None else parse_size(size), files, where)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class MakeTable(Step):
                 if part.payload.populated:
                     rooms.append(self._geometry(part))
                 else:
-                    rooms.append(_room(part, files, f"partitions[{index}]"))
+                    rooms.append(_room(self.disk, part, files, f"partitions[{index}]"))
             except (DescriptionError, WorldError) as error:
                 problems += error.problems
         if problems:
