@@ -13,7 +13,7 @@ from doit_diskimg.content import Files, Wanted
 from doit_diskimg.errors import Problem
 from doit_diskimg.extent import Extent
 from doit_diskimg.picture import Picture
-from doit_diskimg.segment import PlacedPartition, Region
+from doit_diskimg.segment import Identity, PlacedPartition, Region
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -114,7 +114,7 @@ class Table(Protocol):
         ...
 
     def encode(
-        self, size: int, identity: "UUID", partitions: Sequence[PlacedPartition]
+        self, size: int, identity: Identity, partitions: Sequence[PlacedPartition]
     ) -> Picture:
-        """Return the table's bytes; ``identity`` is the disk's GUID."""
+        """Return the table's bytes."""
         ...

@@ -6,11 +6,24 @@ what the layout makes of the description: the same parts with their places fixed
 
 from dataclasses import dataclass
 from os import PathLike, fspath
+from typing import TYPE_CHECKING, NamedTuple
 
 from doit_diskimg.content import Files
 from doit_diskimg.extent import Extent
 from doit_diskimg.picture import Canvas, Picture
 from doit_diskimg.units import SizeLike
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+class Identity(NamedTuple):
+    """Who a disk is, in the words of either table."""
+
+    guid: "UUID"
+    """The disk GUID of a GPT."""
+    signature: int
+    """The disk signature of an MBR: 32 bits, not 0."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from doit_diskimg.errors import (
     Unaligned,
 )
 from doit_diskimg.ports import Payload, Table
-from doit_diskimg.segment import Segment
+from doit_diskimg.segment import Identity, Segment
 from doit_diskimg.units import SECTOR, SizeLike, parse_size
 
 if TYPE_CHECKING:
@@ -121,11 +121,10 @@ class Disk:
             return _uuid(partition.guid)
         return _derived(self.identity, partition.name)
 
-    def disk_signature(self) -> int:
-        """The MBR's four bytes at 440: as given, else from the disk GUID; never 0."""
-        if self.signature is not None:
-            return self.signature
-        return self.identity.int & 0xFFFFFFFF or 1
+    def identities(self) -> Identity:
+        """The disk's GUID and its MBR signature: as given, else derived from the name."""
+        derived = self.identity.int & 0xFFFFFFFF or 1
+        return Identity(self.identity, derived if self.signature is None else self.signature)
 
     def problems(self) -> list[Problem]:
         """Return everything that is wrong with the description, in its own order."""
@@ -137,11 +136,6 @@ class Disk:
         yield from _size_problems(self.align, "align", self.sector_size, needed=True)
         if _as_size(self.align) == 0:
             yield BadSize("align", "0 is no step", "must be a sector or more", 'write "1MiB"')
-        if self.guid and not _is_uuid(self.guid):
-            yield BadValue(
-                "guid", f"{self.guid!r} is no GUID", "must be 32 hexadecimal digits",
-                "leave it out to have one derived from the name",
-            )
         yield from self._table_problems()
         for index, partition in enumerate(self.partitions):
             size = self.size_of(partition)
@@ -286,14 +280,6 @@ def _uuid(value: "str | UUID") -> "UUID":
     from uuid import UUID
 
     return value if isinstance(value, UUID) else UUID(str(value))
-
-
-def _is_uuid(value: "str | UUID") -> bool:
-    try:
-        _uuid(value)
-    except ValueError:
-        return False
-    return True
 
 
 def _derived(namespace: "UUID", name: str) -> "UUID":

@@ -69,7 +69,7 @@ class MakeTable(Step):
         picture = Picture()
         if self.disk.table is not None:
             picture = self.disk.table.encode(
-                layout.size, self.disk.identity, layout.partitions
+                layout.size, self.disk.identities(), layout.partitions
             )
         write_json(self.state.file(TABLE, ".files.json"), files.record())
         write(self.state.file(TABLE, ".blob"), picture.blob)

@@ -22,8 +22,8 @@ def task_image():
 BAD = {
     "unknown type name": (
         'partitions=[Partition("root", File("root.bin"), type="linux-fs")]',
-        "os.img: partitions[0].type: 'linux-fs' is no such type, must be a name or a type GUID "
-        "(use 'linux-filesystem'",
+        "os.img: partitions[0].type: 'linux-fs' is no such type, must be a name that a GPT has a "
+        "type for, or a type GUID (use 'linux-filesystem')",
     ),
     "file larger than its partition": (
         'partitions=[Partition("root", File("root.bin"), type="linux-filesystem", size=65536)]',

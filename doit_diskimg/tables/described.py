@@ -1,0 +1,97 @@
+"""What tables read of a description, and the rules that hold for all of them.
+
+The protocols name the few attributes of `doit_diskimg.spec` that a table looks at, so that tables
+and the spine know nothing of each other.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from doit_diskimg.errors import Problem, TooManyPartitions, TooSmall, UnknownType
+from doit_diskimg.units import SizeLike, parse_size
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+class DescribedPartition(Protocol):
+    """A partition as the user wrote it; any field may hold nonsense."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102  # see spec.Partition
+    @property
+    def type(self) -> str | int | None: ...  # noqa: D102
+    @property
+    def guid(self) -> "str | UUID | None": ...  # noqa: D102
+    @property
+    def attributes(self) -> int | Sequence[str]: ...  # noqa: D102
+    @property
+    def active(self) -> bool: ...  # noqa: D102
+
+
+class DescribedDisk(Protocol):
+    """A disk as the user wrote it."""
+
+    @property
+    def partitions(self) -> Sequence[DescribedPartition]: ...  # noqa: D102  # see spec.Disk
+    @property
+    def size(self) -> SizeLike: ...  # noqa: D102
+    @property
+    def guid(self) -> "str | UUID | None": ...  # noqa: D102
+    @property
+    def signature(self) -> int | None: ...  # noqa: D102
+
+
+def count_problems(count: int, limit: int, table: str, change: str) -> Iterator[Problem]:
+    """Yield a problem if ``count`` partitions are more than the ``limit`` entries of ``table``."""
+    if count > limit:
+        yield TooManyPartitions(
+            "partitions",
+            f"there are {count}",
+            f"must be {limit} at most, the entries of {table}",
+            change,
+        )
+
+
+def size_problems(size: SizeLike, least: int, table: str) -> Iterator[Problem]:
+    """Yield a problem if a disk of ``size`` has not the ``least`` bytes that ``table`` needs.
+
+    ``"auto"`` and what is no size at all are somebody else's business.
+    """
+    try:
+        length = parse_size(size)
+    except ValueError:
+        return
+    if length < least:
+        yield TooSmall(
+            "size",
+            f"{length} bytes",
+            f"must be {least} bytes at least, for {table} and a sector of content",
+            f"raise the size to {least} or more",
+        )
+
+
+def type_problem(where: str, value: str | int, must: str, change: str) -> Problem:
+    """Return the problem of a type that the table does not know."""
+    found = f"{value:#04x}" if isinstance(value, int) else repr(value)
+    return UnknownType(where, f"{found} is no such type", must, change)
+
+
+def names_to_use(value: str | int, known: Iterable[str], meant: Collection[str]) -> str:
+    """Return an advice which names of ``known`` to use instead of ``value``.
+
+    ``meant`` are those that say the same in another table's words; else names that look like it
+    are advised, else the most frequent ones.
+    """
+    # Imported late: a description without a mistake never comes here.
+    from difflib import get_close_matches
+
+    text = str(value).lower()
+    names = list(known)
+    letters = re.compile(".*".join(map(re.escape, text)))  # "linux-fs" for "linux-filesystem"
+    short_for = [name for name in names if len(text) > 2 and letters.search(name)]
+    near = sorted(meant) or short_for or get_close_matches(text, names)
+    *most, last = map(repr, (near or names)[:3])
+    advised = f"{', '.join(most)} or {last}" if most else last
+    return f"use {advised}" if near else f"use a name such as {advised}"

@@ -1,0 +1,156 @@
+"""The MBR partition table: four primary partitions in sector 0.
+
+It claims bytes 440 to 511 and leaves the boot code before it to whoever brings some.  Sectors
+have 512 bytes: what firmware makes of an MBR on larger ones differs from machine to machine.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from doit_diskimg.errors import BadValue, Problem
+from doit_diskimg.extent import Extent
+from doit_diskimg.ondisk import mbr as ondisk
+from doit_diskimg.ondisk.chs import chs_of
+from doit_diskimg.ondisk.guids import MBR_TYPES, type_byte, type_guid
+from doit_diskimg.picture import Canvas, Picture
+from doit_diskimg.segment import Identity, PlacedPartition, Region
+from doit_diskimg.tables.described import (
+    DescribedDisk,
+    DescribedPartition,
+    count_problems,
+    names_to_use,
+    size_problems,
+    type_problem,
+)
+from doit_diskimg.units import SECTOR, align_down
+
+REACH = 2**32 * SECTOR
+"""The first byte that no partition of an MBR can have: 2 TiB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mbr:
+    """An MBR with up to four primary partitions.
+
+    A partition's ``type`` is a name (``"fat32"``) or the byte (``0x0c``, ``"0x0c"``); ``active``
+    marks the one that a BIOS boot sector of the usual kind starts.
+    """
+
+    @property
+    def sector_size(self) -> int:
+        """Bytes per logical sector."""
+        return SECTOR
+
+    def problems(self, disk: DescribedDisk) -> Iterator[Problem]:
+        """Yield what an MBR can't store, with the path to each."""
+        yield from _identity_problems(disk)
+        yield from size_problems(disk.size, 2 * SECTOR, "an MBR")
+        yield from count_problems(
+            len(disk.partitions), ondisk.ENTRY_COUNT, "an MBR", "leave some out, or use Gpt()"
+        )
+        for index, partition in enumerate(disk.partitions):
+            yield from _partition_problems(partition, f"partitions[{index}]")
+        active = [index for index, partition in enumerate(disk.partitions) if partition.active]
+        for index in active[1:]:
+            yield BadValue(
+                f"partitions[{index}].active",
+                f"partitions[{active[0]}] is active too",
+                "must be one partition at most, since boot code looks for one",
+                "leave active out of all but one",
+            )
+
+    def regions(self, size: int) -> Sequence[Region]:
+        """Return the end of sector 0: bytes 440 to 511."""
+        extent = Extent(ondisk.START, SECTOR - ondisk.START)
+        return [Region(name="MBR", where="table", extent=extent)]
+
+    def usable(self, size: int) -> Extent:
+        """Return all after sector 0, as far as 32 bits count sectors."""
+        end = align_down(min(size, REACH), SECTOR)
+        return Extent(SECTOR, max(0, end - SECTOR))
+
+    def type_of(self, partition: DescribedPartition, payload_type: str | None) -> str:
+        """Return the type byte as text, such as ``0x0c``.
+
+        Raises ValueError, in words for the user, if nobody names a type or it is not a known one.
+        """
+        given = payload_type if partition.type is None else partition.type
+        if given is None:
+            raise ValueError("no type is given, and the payload has none of its own")
+        byte = type_byte(given)
+        if byte is None:
+            raise ValueError(f"{given!r} is no type that an MBR can store")
+        return f"{byte:#04x}"
+
+    def encode(
+        self, size: int, identity: Identity, partitions: Sequence[PlacedPartition]
+    ) -> Picture:
+        """Return bytes 440 to 511 of the disk."""
+        entries = [ondisk.UNUSED] * ondisk.ENTRY_COUNT
+        for partition in partitions:
+            entries[partition.number - 1] = _entry(partition)
+        table = ondisk.Mbr(signature=identity.signature, entries=tuple(entries))
+        canvas = Canvas()
+        canvas.data(ondisk.START, table.pack())
+        return canvas.picture()
+
+
+def _identity_problems(disk: DescribedDisk) -> Iterator[Problem]:
+    if disk.guid:
+        yield BadValue(
+            "guid", f"{disk.guid!r} is given", "must be left out, since an MBR has no place for it",
+            "write signature=..., or use Gpt()",
+        )
+    signature = disk.signature
+    if signature is None or (_is_int(signature) and 0 < signature < 1 << 32):
+        return
+    # Zero would be "no signature", which Windows replaces by one of its own.
+    yield BadValue(
+        "signature",
+        f"{signature:#x}" if _is_int(signature) else repr(signature),
+        "must be a number from 1 to 0xffffffff",
+        "leave it out to have one derived",
+    )
+
+
+def _entry(partition: PlacedPartition) -> ondisk.MbrEntry:
+    first_lba = partition.extent.start // SECTOR
+    sectors = partition.extent.length // SECTOR
+    return ondisk.MbrEntry(
+        boot_indicator=ondisk.ACTIVE if partition.active else 0,
+        first_chs=chs_of(first_lba),
+        type=int(partition.type, 16),
+        last_chs=chs_of(first_lba + sectors - 1),
+        first_lba=first_lba,
+        sectors=sectors,
+    )
+
+
+def _partition_problems(partition: DescribedPartition, where: str) -> Iterator[Problem]:
+    yield from _type_problems(partition.type, f"{where}.type")
+    for field in ("guid", "attributes"):
+        if getattr(partition, field):
+            yield BadValue(
+                f"{where}.{field}",
+                f"{getattr(partition, field)!r} is given",
+                "must be left out, since an MBR has no place for it",
+                f"remove {field}, or use Gpt()",
+            )
+
+
+def _type_problems(value: str | int | None, where: str) -> Iterator[Problem]:
+    if value is None or type_byte(value) is not None:
+        return
+    guid = type_guid(value)
+    meant = [name for name in MBR_TYPES if guid and type_guid(name) == guid]
+    yield type_problem(
+        where,
+        value,
+        "must be a name that an MBR has a type for, or a byte from 0x01 to 0xff",
+        "use Gpt(), which knows it" if guid and not meant
+        else names_to_use(value, MBR_TYPES, meant),
+    )
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
