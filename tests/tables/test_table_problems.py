@@ -143,7 +143,7 @@ BAD = [
     (
         Gpt(), [part(type="biosboot")], UnknownType,
         f"partitions[0].type: 'biosboot' is no such type, {GPT_TYPE} "
-        "(use 'bios-boot' or 'freebsd-boot')",
+        "(use 'bios-boot')",
     ),
     (
         Gpt(), [part(type="")], UnknownType,

@@ -1,0 +1,187 @@
+"""The bytes of a volume, once everything about it is decided.
+
+Nothing is chosen here and nothing can fail: sizes, names, clusters and digests are known.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from doit_diskimg.filesystems.fat.geometry import Geometry
+from doit_diskimg.filesystems.fat.names import StoredName
+from doit_diskimg.filesystems.fat.tree import Directory, File
+from doit_diskimg.ondisk import fat_dirent, fat_entries
+from doit_diskimg.ondisk.fat_boot import UNKNOWN, BootSector, FsInfo
+from doit_diskimg.ondisk.fat_dirent import ShortEntry, Timestamp
+from doit_diskimg.ondisk.fat_entries import FIRST_CLUSTER, Run
+from doit_diskimg.picture import Canvas, Picture
+
+ROOT = ""
+"""The path of the root directory."""
+
+_OEM_NAME = b"MSWIN4.1"
+# The standard: "the setting least likely to cause compatibility problems".  Some readers take a
+# volume for FAT only if they know this name, and none is known to mind it.
+
+_BOOT_CODE = bytes.fromhex("cd18 f4 ebfd")
+# int 18h tells a BIOS that this volume does not boot, so that it tries the next; then hlt for ever.
+
+_FS_INFO_SECTOR = 1
+_BACKUP_BOOT_SECTOR = 6  # "no value other than 6 is recommended"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """Everything that decides the bytes."""
+
+    geometry: Geometry
+    root: Directory
+    stored: Mapping[str, Mapping[str, StoredName]]
+    """How each directory, by path, stores each name in it."""
+    runs: Mapping[str, Run]
+    """Clusters by path; on FAT32 also those of the root."""
+    digests: Mapping[str, str]
+    """Digest of each file of the host, by its path on the host."""
+    start: int
+    """Where the volume begins on the disk, in bytes."""
+    hidden_sectors: int
+    drive_number: int
+    label: str
+    """The volume label, or nothing."""
+    volume_id: int
+    time: Timestamp
+
+
+def draw(volume: Volume) -> Picture:
+    """Return the bytes of the volume at their places on the disk."""
+    canvas = Canvas()
+    _draw_reserved(volume, canvas)
+    _draw_tables(volume, canvas)
+    for node in volume.root.everything():
+        if isinstance(node, Directory):
+            start = volume.start + _directory_start(volume, node)
+            canvas.data(start, _directory_bytes(volume, node))
+        else:
+            _draw_file(volume, canvas, node)
+    return canvas.picture()
+
+
+def _draw_reserved(volume: Volume, canvas: Canvas) -> None:
+    canvas.data(volume.start, _boot_sector(volume).pack())
+    if volume.geometry.fat == 32:
+        sector = volume.geometry.sector_size
+        canvas.data(volume.start + _FS_INFO_SECTOR * sector, _fs_info(volume).pack())
+        copy = volume.start + _BACKUP_BOOT_SECTOR * sector
+        canvas.again(copy, (_FS_INFO_SECTOR + 1) * sector, volume.start)
+
+
+def _boot_sector(volume: Volume) -> BootSector:
+    geometry = volume.geometry
+    fat32 = geometry.fat == 32
+    # The 16-bit field counts what it can; FAT32 never uses it.
+    small = not fat32 and geometry.total_sectors < 0x10000
+    return BootSector(
+        jump=b"\xeb\x58\x90" if fat32 else b"\xeb\x3c\x90",
+        oem_name=_OEM_NAME,
+        bytes_per_sector=geometry.sector_size,
+        sectors_per_cluster=geometry.sectors_per_cluster,
+        reserved_sectors=geometry.reserved_sectors,
+        number_of_fats=geometry.number_of_fats,
+        root_entries=geometry.root_entries,
+        total_sectors_16=geometry.total_sectors if small else 0,
+        media=geometry.media,
+        sectors_per_fat_16=0 if fat32 else geometry.sectors_per_fat,
+        sectors_per_track=geometry.sectors_per_track,
+        heads=geometry.heads,
+        hidden_sectors=volume.hidden_sectors,
+        total_sectors_32=0 if small else geometry.total_sectors,
+        sectors_per_fat_32=geometry.sectors_per_fat if fat32 else 0,
+        root_cluster=volume.runs[ROOT].first if fat32 else 0,
+        fs_info_sector=_FS_INFO_SECTOR if fat32 else 0,
+        backup_boot_sector=_BACKUP_BOOT_SECTOR if fat32 else 0,
+        drive_number=volume.drive_number,
+        volume_id=volume.volume_id,
+        volume_label=f"{volume.label or 'NO NAME':11}".encode("ascii"),
+        file_system_type=f"FAT{geometry.fat}   ".encode("ascii"),
+        boot_code=_BOOT_CODE,
+    )
+
+
+def _fs_info(volume: Volume) -> FsInfo:
+    """Return the count of free clusters, and the first one."""
+    free = volume.geometry.clusters - sum(run.length for run in volume.runs.values())
+    cluster = FIRST_CLUSTER
+    for run in sorted(volume.runs.values()):
+        if run.first > cluster:
+            break  # the slack of a slot
+        cluster = run.end
+    return FsInfo(free_count=free, next_free=cluster if free else UNKNOWN)
+
+
+def _draw_tables(volume: Volume, canvas: Canvas) -> None:
+    geometry = volume.geometry
+    entries = fat_entries.table(volume.runs.values(), fat=geometry.fat, media=geometry.media)
+    start = volume.start + geometry.fat_start
+    canvas.data(start, fat_entries.pack(entries, fat=geometry.fat))
+    for number in range(1, geometry.number_of_fats):
+        canvas.again(start + number * geometry.fat_length, geometry.fat_length, start)
+
+
+def _draw_file(volume: Volume, canvas: Canvas, file: File) -> None:
+    if not file.size:
+        return
+    start = volume.start + volume.geometry.cluster_start(volume.runs[file.path].first)
+    if isinstance(file.source, bytes):
+        canvas.content(start, file.source)
+    else:
+        canvas.file(start, file.size, file.source, volume.digests[file.source])
+
+
+def _directory_start(volume: Volume, directory: Directory) -> int:
+    run = volume.runs.get(directory.path)
+    return volume.geometry.cluster_start(run.first) if run else volume.geometry.root_start
+
+
+def _directory_bytes(volume: Volume, directory: Directory) -> bytes:
+    """Return the entries: the label or the dots, then the children in order."""
+    if directory.path == ROOT:
+        entries = [_label(volume)] if volume.label else []
+    else:
+        entries = _dots(volume, directory)
+    stored = volume.stored[directory.path]
+    for child in directory.children.values():
+        name = stored[child.name]
+        if name.long:
+            entries.append(fat_dirent.pack_long_name(name.long, name.short))
+        if isinstance(child, Directory):
+            cluster = volume.runs[child.path].first
+            entries.append(_entry(volume, name.short, fat_dirent.DIRECTORY, cluster))
+        else:
+            cluster = volume.runs[child.path].first if child.size else 0
+            entries.append(_entry(volume, name.short, fat_dirent.ARCHIVE, cluster, child.size))
+    return b"".join(entries)
+
+
+def _label(volume: Volume) -> bytes:
+    return _entry(volume, f"{volume.label:11}".encode("ascii"), fat_dirent.VOLUME_ID, 0)
+
+
+def _dots(volume: Volume, directory: Directory) -> list[bytes]:
+    """Return ``.`` and ``..``; for ``..`` the root is cluster 0, also on FAT32."""
+    parent = directory.path.rpartition("/")[0]
+    above = volume.runs[parent].first if parent != ROOT else 0
+    return [
+        _entry(volume, b".          ", fat_dirent.DIRECTORY, volume.runs[directory.path].first),
+        _entry(volume, b"..         ", fat_dirent.DIRECTORY, above),
+    ]
+
+
+def _entry(volume: Volume, name: bytes, attributes: int, cluster: int, size: int = 0) -> bytes:
+    return ShortEntry(
+        name=name,
+        attributes=attributes,
+        created=volume.time,
+        accessed=volume.time.date,
+        modified=volume.time,
+        cluster=cluster,
+        size=size,
+    ).pack()

@@ -1,0 +1,143 @@
+"""What can be wrong with the fields of a `Fat`, found without looking at a file."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from doit_diskimg.errors import (
+    BadLabel,
+    BadSize,
+    BadValue,
+    ContentTooLarge,
+    DescriptionError,
+    Problem,
+    Unaligned,
+)
+from doit_diskimg.filesystems.fat import names
+from doit_diskimg.filesystems.fat.geometry import (
+    LARGEST_CLUSTER,
+    TYPES,
+    Geometry,
+    Options,
+    choose,
+)
+from doit_diskimg.units import SECTOR, exact_size, is_power_of_two, parse_size
+
+if TYPE_CHECKING:
+    from doit_diskimg.filesystems.fat.volume import Fat
+
+_VOLUME_ID = re.compile(r"([0-9A-Fa-f]{4})-([0-9A-Fa-f]{4})")
+
+
+def problems(
+    fat: "Fat", where: str, size: int | None, *, sector_size: int = SECTOR
+) -> Iterator[Problem]:
+    """Yield what is wrong with every field but the sources; ``size`` is the partition's."""
+    if not isinstance(fat.files, Mapping):
+        found, must = f"{fat.files!r} is no mapping", "files maps paths in the volume to sources"
+        yield BadValue(f"{where}.files", found, must, 'write {"kernel.elf": "build/kernel.elf"}')
+    yield from _label_problems(fat.label, f"{where}.label")
+    yield from _volume_id_problems(fat.volume_id, f"{where}.volume_id")
+    shape = [
+        *_type_problems(fat.fat, f"{where}.fat"),
+        *_cluster_problems(fat.cluster_size, f"{where}.cluster_size", sector_size),
+        *_size_problems(fat, where, size, sector_size),
+    ]
+    yield from shape
+    if not shape:
+        try:
+            geometry(fat, length(fat, size), where, sector_size=sector_size)
+        except DescriptionError as error:
+            yield from error.problems
+
+
+def length(fat: "Fat", size: int | None) -> int:
+    """Return the volume's bytes in a partition of ``size``.  ValueError if neither is known."""
+    if fat.size is not None:
+        return parse_size(fat.size)
+    if size is None:
+        raise ValueError("neither the volume nor its partition has a size")
+    return size
+
+
+def geometry(fat: "Fat", length: int, where: str, *, sector_size: int = SECTOR) -> Geometry:
+    """Return the numbers of the volume.  Raises DescriptionError if the length can't work."""
+    cluster_size = None if fat.cluster_size is None else parse_size(fat.cluster_size)
+    options = Options(fat=fat.fat, cluster_size=cluster_size)
+    return choose(length, options, where=where, sector_size=sector_size)
+
+
+def volume_id(value: int | str) -> int:
+    """Return a volume id as a number.  ValueError if it is neither 32 bits nor such text."""
+    if isinstance(value, int):
+        if isinstance(value, bool) or not 0 <= value <= 0xFFFFFFFF:
+            raise ValueError(f"{value!r} is not a number of 32 bits")
+        return value
+    match = _VOLUME_ID.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is no volume id")
+    return int(match[1] + match[2], 16)
+
+
+def _label_problems(label: object, where: str) -> Iterator[Problem]:
+    if label is None:
+        return
+    if not isinstance(label, str):
+        yield BadLabel(where, f"{label!r} is no text", "a volume label is text", "write text")
+    elif (fault := names.label_fault(label)) is not None:
+        yield BadLabel(where, *fault)
+
+
+def _volume_id_problems(value: int | str | None, where: str) -> Iterator[Problem]:
+    if value is None:
+        return
+    try:
+        volume_id(value)
+    except ValueError as error:
+        must = "a volume id is 0 to 0xFFFFFFFF, or eight hexadecimal digits"
+        yield BadValue(where, str(error), must, 'write for example "1234-ABCD", or leave it out')
+
+
+def _type_problems(value: object, where: str) -> Iterator[Problem]:
+    if value is not None and (isinstance(value, bool) or value not in TYPES):
+        must = "the types of FAT are 12, 16 and 32"
+        yield BadValue(where, f"{value!r} is no type", must, "write one of them, or leave it out")
+
+
+def _cluster_problems(value: object, where: str, sector_size: int) -> Iterator[Problem]:
+    if value is None:
+        return
+    must = f"a cluster is a power of two from {sector_size} to {LARGEST_CLUSTER} bytes"
+    change = 'write for example "4KiB", or leave it out'
+    try:
+        size = parse_size(value)  # type: ignore[arg-type]  # a user may give anything
+    except ValueError as error:
+        yield BadSize(where, str(error), must, change)
+        return
+    if not is_power_of_two(size) or not sector_size <= size <= LARGEST_CLUSTER:
+        yield BadSize(where, f"{size} bytes", must, change)
+
+
+def _size_problems(
+    fat: "Fat", where: str, size: int | None, sector_size: int
+) -> Iterator[Problem]:
+    where = f"{where}.size"
+    if fat.size is None:
+        if size is None:
+            must = "a FAT volume has a size"
+            yield BadSize(where, "neither the partition nor the volume has one", must,
+                          'give the partition a size, for example "33MiB"')
+        return
+    try:
+        length = parse_size(fat.size)
+    except ValueError as error:
+        must = "must be bytes, or a number with KiB, MiB, GiB or TiB"
+        yield BadSize(where, str(error), must, 'write for example "33MiB"')
+        return
+    if length % sector_size:
+        must = f"a volume is a multiple of {sector_size}"
+        yield Unaligned(where, f"{length} bytes", must, f"write {length - length % sector_size}")
+    if size is not None and length > size:
+        found = f"the volume has {exact_size(length)}"
+        must = f"its partition has {exact_size(size)}"
+        yield ContentTooLarge(where, found, must, "make the volume smaller or the partition larger")

@@ -1,0 +1,1 @@
+"""The second opinion: reads an image with other code than wrote it."""
