@@ -1,0 +1,32 @@
+"""The project's own Makefile: `doit list` shows what there is, `doit` alone checks everything."""
+
+import sys
+
+DOIT_CONFIG = {"default_tasks": ["lint", "types", "test"], "verbosity": 2}
+
+PYTHON = sys.executable
+
+
+def task_lint():
+    """Style and common mistakes, by ruff."""
+    return {"actions": [[PYTHON, "-m", "ruff", "check", "."]]}
+
+
+def task_types():
+    """Types, by mypy in strict mode."""
+    return {"actions": [[PYTHON, "-m", "mypy"]]}
+
+
+def task_test():
+    """The fast tests; `tests/run` runs all of them in an environment of its own."""
+    return {"actions": [[PYTHON, "-m", "pytest", "-m", "not slow"]]}
+
+
+def task_test_all():
+    """All tests; boots the examples in QEMU."""
+    return {"actions": [[PYTHON, "-m", "pytest"]]}
+
+
+def task_package():
+    """The wheel and the source archive, into dist/."""
+    return {"actions": [[PYTHON, "-m", "build", "--outdir", "dist"]]}
