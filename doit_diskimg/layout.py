@@ -51,15 +51,15 @@ class Layout:
     def skeleton(self) -> object:
         """Return what may not change while an image is patched in place, as plain data.
 
-        The disk's length, the extents of the partitions and where the other regions begin.  A
-        stage 2 may grow or shrink in its gap: nothing else moves, and every region is patched
-        within bounds that no other region had.
+        The disk's length, the extents of the partitions and where the other regions begin, all
+        with their names: what was injected is remembered by name.  A stage 2 may grow or shrink in
+        its gap: nothing else moves, and every region is patched within bounds that no other had.
         """
         names = {partition.name for partition in self.partitions}
         return [
             self.size,
-            [[*partition.extent] for partition in self.partitions],
-            [region.extent.start for region in self.regions if region.name not in names],
+            [[partition.name, *partition.extent] for partition in self.partitions],
+            [[r.name, r.extent.start] for r in self.regions if r.name not in names],
         ]
 
 

@@ -35,7 +35,7 @@ disk = Disk(
         }, size=spec["esp"], label=spec["label"]),
         Partition("root", File("root.ext2"), type="linux-filesystem"),
     ],
-    segments=[Segment("boot", "boot.bin", 0), Segment("stage2", "stage2.bin", "32KiB")],
+    segments=[Segment(name, source, start) for name, source, start in spec["segments"]],
 )
 
 def task_image():
@@ -44,6 +44,7 @@ def task_image():
 
 SPEC = {
     "size": "32MiB", "esp": "4MiB", "label": "SYSTEM", "config": "timeout=0\n", "format": 1,
+    "segments": [["boot", "boot.bin", 0], ["stage2", "stage2.bin", "32KiB"]],
 }
 
 
@@ -64,6 +65,10 @@ def project(tmp_path):
 
 def spec(**changes):
     return lambda project: project.write("spec.json", json.dumps({**SPEC, **changes}))
+
+
+def segments(*rows):
+    return spec(segments=rows)
 
 
 def write(path, data):
@@ -129,6 +134,15 @@ TABLE = {
     "boot code": (write("boot.bin", b"\xfa" * 440), "boot:inject seal"),
     "stage 2 grown": (write("stage2.bin", b"\x90" * 6000),
                       "table stage2:inject seal"),
+    "stage 2 moved": (segments(["boot", "boot.bin", 0], ["stage2", "stage2.bin", "48KiB"]), RELAYOUT),
+    "segments swapped": (
+        segments(["boot", "boot.bin", "32KiB"], ["stage2", "boot.bin", 0]), RELAYOUT,
+    ),
+    "segment renamed and shorter": (
+        segments(["boot", "boot.bin", 0], ["other", "boot.bin", "32KiB"]),
+        RELAYOUT.replace("stage2", "other"),
+    ),
+    "segment removed": (segments(["boot", "boot.bin", 0]), RELAYOUT.replace("stage2:inject", "")),
     "partition size": (spec(esp="5MiB"), ALL),
     "disk size": (spec(size="33MiB"), RELAYOUT),
     "image edited by hand": (poke, REBUILD),
