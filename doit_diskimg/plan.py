@@ -16,6 +16,7 @@ from typing import Any
 from doit_diskimg.content import DIGEST, digest_of
 from doit_diskimg.extent import Extent
 from doit_diskimg.layout import Layout
+from doit_diskimg.ondisk.guids import type_name
 from doit_diskimg.picture import Picture, Piece
 from doit_diskimg.segment import PlacedPartition, Region
 from doit_diskimg.units import format_size
@@ -96,7 +97,7 @@ def _placed(data: dict[str, Any]) -> dict[str, Any]:
 
 def map_rows(layout: Layout) -> Iterator[tuple[str, str, str, str, str]]:
     """Yield the map of a disk, gaps included: name, start, end, length, type."""
-    types = {part.name: part.type for part in layout.partitions}
+    types = {part.name: type_name(part.type) for part in layout.partitions}
     end = 0
     for region in layout.regions:
         if region.extent.start > end:

@@ -162,3 +162,11 @@ def type_byte(value: str | int) -> int | None:
     elif isinstance(value, int) and not isinstance(value, bool):
         byte = value
     return byte if byte is not None and 0 < byte < 256 else None
+
+
+def type_name(recorded: str) -> str:
+    """Return a type GUID or byte as people know it: ``esp``, ``fat12 (0x01)``, or as it is."""
+    if _BYTE_TEXT.fullmatch(recorded):
+        names = [name for name, byte in MBR_TYPES.items() if byte == int(recorded, 16)]
+        return f"{names[0]} ({recorded})" if names else recorded
+    return next((name for name, guid in GPT_TYPES.items() if guid == recorded), recorded)

@@ -50,7 +50,7 @@ class Format(Step):
             self.state.file(part.name, ".geometry.json"),
             {"format": FORMAT, "length": room.length, "type": room.type, "facts": room.facts},
         )
-        return ", ".join(map(" ".join, room.facts)) if is_new else None
+        return ", ".join(map(": ".join, room.facts)) if is_new else None
 
 
 def _room(disk: Disk, part: Partition, files: RealFiles, where: str) -> Room:

@@ -14,6 +14,7 @@ from doit_diskimg.ondisk.guids import (
     parse_guid,
     type_byte,
     type_guid,
+    type_name,
 )
 
 # (GUID, the bytes at 1024 of an image where sfdisk made a partition of that type)
@@ -202,3 +203,19 @@ def test_importing_the_tables_is_cheap() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "name"),
+    [
+        ("c12a7328-f81f-11d2-ba4b-00a0c93ec93b", "esp"),
+        ("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7", "basic-data"),
+        ("aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"),
+        ("0x0c", "fat32 (0x0c)"),
+        ("0x83", "linux-filesystem (0x83)"),
+        ("0xfe", "0xfe"),
+        ("", ""),
+    ],
+)
+def test_a_recorded_type_is_shown_by_its_name(recorded, name):
+    assert type_name(recorded) == name
