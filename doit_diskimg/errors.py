@@ -133,6 +133,14 @@ class ImageKind(Problem):
     """The image's path is something other than a regular file; nothing else is ever written."""
 
 
+class ImageBusy(Problem):
+    """A running QEMU has the image, and the description says not to build then."""
+
+
+class ImageWritten(Problem):
+    """Somebody else wrote to the finished image, and the description says not to rebuild then."""
+
+
 class StateBroken(Problem):
     """A file in the state folder is missing or is not what its task wrote there."""
 

@@ -83,6 +83,11 @@ class Disk:
     ``align`` is where partitions without a ``start`` begin.  ``guid`` (GPT) and ``signature``
     (MBR) identify the disk; they are derived from ``name`` unless given, so that they are known
     before the build.  ``name`` is that of the tasks, the image's file name unless given.
+
+    ``busy`` says what happens while a QEMU has the image: ``"swap"`` puts a new file in its place
+    and leaves the guest the old one, ``"error"`` refuses to build.  ``guest_writes`` says what
+    happens when somebody else wrote to the image: ``"restore"`` builds it anew, ``"error"``
+    refuses.  ``durable`` waits until the image has reached the disk.
     """
 
     image: str | PathLike[str]
@@ -95,6 +100,9 @@ class Disk:
     guid: "str | UUID | None" = None
     signature: int | None = None
     name: str = ""
+    busy: str = "swap"
+    guest_writes: str = "restore"
+    durable: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or PurePath(self.image).name)
@@ -136,6 +144,7 @@ class Disk:
         yield from _size_problems(self.align, "align", self.sector_size, needed=True)
         if _as_size(self.align) == 0:
             yield BadSize("align", "0 is no step", "must be a sector or more", 'write "1MiB"')
+        yield from self._choice_problems()
         yield from self._table_problems()
         for index, partition in enumerate(self.partitions):
             size = self.size_of(partition)
@@ -143,6 +152,15 @@ class Disk:
         for index, segment in enumerate(self.segments):
             yield from _segment_problems(segment, f"segments[{index}]")
         yield from self._duplicates()
+
+    def _choice_problems(self) -> Iterator[Problem]:
+        for field, values in (("busy", ("swap", "error")), ("guest_writes", ("restore", "error"))):
+            if getattr(self, field) not in values:
+                yield BadValue(
+                    field, f"{getattr(self, field)!r} is no choice",
+                    f"must be {' or '.join(map(repr, values))}",
+                    f"leave it out for {values[0]!r}",
+                )
 
     def _table_problems(self) -> Iterator[Problem]:
         if self.table is None:

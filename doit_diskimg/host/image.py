@@ -6,7 +6,9 @@ its place between check and use.  It counts what it writes.
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from errno import ELOOP
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +16,7 @@ from doit_diskimg.content import hasher
 from doit_diskimg.errors import ImageKind, WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.host.files import CHUNK, buffer, changed, kind_of
+from doit_diskimg.host.lock import hold_writing
 from doit_diskimg.host.state import host_failed
 from doit_diskimg.patch import Patch
 from doit_diskimg.picture import BLOB, Piece
@@ -22,15 +25,73 @@ _ZEROS = bytes(CHUNK)
 
 
 def check_target(path: str) -> None:
-    """Raise WorldError if ``path`` exists and is no regular file."""
+    """Raise WorldError if an image may not be at ``path``: if something else is there.
+
+    A symbolic link is something else, whatever it leads to: a new image replaces what has the
+    name, and the file behind the link would stay what it was.
+    """
     try:
-        mode = os.stat(path).st_mode
+        mode = os.lstat(path).st_mode
     except FileNotFoundError:
+        _check_folder(path)
         return
     except OSError as error:
         raise host_failed(path, error, "look at the image") from error
     if not stat.S_ISREG(mode):
         raise _not_an_image(path, mode)
+
+
+def _check_folder(path: str) -> None:
+    """Refuse a new file among the devices, where a wrong letter would have been a disk."""
+    folder = os.path.realpath(os.path.dirname(path) or os.curdir)
+    if (folder + "/").startswith("/dev/") and not (folder + "/").startswith("/dev/shm/"):
+        raise WorldError(
+            [
+                ImageKind(
+                    path, "it would lie among the host's devices",
+                    "an image is a regular file and nothing else",
+                    "name a file elsewhere; nothing was written",
+                )
+            ]
+        )
+
+
+def copy_sparse(source: str, target: str) -> None:
+    """Make ``target`` a copy of an image, holes included, unless somebody else was faster.
+
+    The host shares the blocks where its file system can.  Raises WorldError.
+    """
+    temporary = f"{target}.{os.getpid()}.tmp"
+    try:
+        with open(source, "rb", buffering=0) as old, open(temporary, "xb", buffering=0) as new:
+            os.ftruncate(new.fileno(), os.fstat(old.fileno()).st_size)
+            for start, end in _data(old.fileno()):
+                _copy_range(old.fileno(), new.fileno(), start, end)
+        with suppress(FileExistsError):
+            os.link(temporary, target)
+    except OSError as error:
+        raise host_failed(target, error, "copy the image") from error
+    finally:
+        with suppress(OSError):
+            os.unlink(temporary)
+
+
+def _data(handle: int) -> Iterator[tuple[int, int]]:
+    """Yield the stretches of a file that are no holes."""
+    end = 0
+    with suppress(OSError):  # ENXIO: no data from here on
+        while True:
+            start = os.lseek(handle, end, os.SEEK_DATA)
+            end = os.lseek(handle, start, os.SEEK_HOLE)
+            yield start, end
+
+
+def _copy_range(source: int, target: int, start: int, end: int) -> None:
+    while start < end:
+        data = os.pread(source, min(CHUNK, end - start), start)
+        if not data:
+            return
+        start += os.pwrite(target, data, start)
 
 
 def create_sparse(path: str, size: int) -> None:
@@ -55,8 +116,11 @@ class ImageFile:
         self.path = path
         self.written = 0
         try:
-            self._handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+            flags = os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+            self._handle = os.open(path, flags)
         except OSError as error:
+            if error.errno == ELOOP:
+                raise _not_an_image(path, stat.S_IFLNK) from None
             raise host_failed(path, error, "open the image") from error
         mode = os.fstat(self._handle).st_mode
         if not stat.S_ISREG(mode):
@@ -72,6 +136,14 @@ class ImageFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def is_free(self) -> bool:
+        """Keep every QEMU from opening the image from now on; False if one has it already."""
+        return hold_writing(self._handle)
+
+    def close(self) -> None:
+        """Close the image, and let others have it."""
         os.close(self._handle)
 
     def apply(self, patch: Patch, blob: bytes) -> None:

@@ -21,6 +21,11 @@ def boot_id() -> str:
         return ""
 
 
+def running_as_root() -> bool:
+    """Return whether we could harm the host if we tried."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
 def new_generation() -> str:
     """Return a name that no other image file has ever had."""
     return secrets.token_hex(16)

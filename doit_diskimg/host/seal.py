@@ -7,6 +7,7 @@ image afterwards, however soon and however coarse the file system's clock, leave
 """
 
 import os
+from contextlib import suppress
 
 from doit_diskimg.host.machine import boot_id, now_ns
 from doit_diskimg.host.state import StateFolder, host_failed, read_json, write_json
@@ -30,12 +31,46 @@ def mark(path: str, digest: str) -> dict[str, object]:
         raise host_failed(path, error, "set the image's time stamp") from error
 
 
+def sync(path: str) -> None:
+    """Wait until a file has reached the disk.  Raises WorldError."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise host_failed(path, error, "wait for the disk") from error
+
+
 def write_seal(
     state: StateFolder, identity: dict[str, object], generation: str, digest: str
 ) -> None:
     """Record that the image of that identity is finished.  Raises WorldError."""
     seal = {"format": FORMAT, "generation": generation, "digest": digest, "boot": boot_id()}
     write_json(state.file("seal.json"), {**seal, "image": identity})
+
+
+def break_seal(state: StateFolder) -> None:
+    """Declare the image unfinished, before it is written to.  Raises WorldError."""
+    path = state.file("seal.json")
+    try:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+    except OSError as error:
+        raise host_failed(path, error, "break the seal of the image") from error
+
+
+def written_by_others(state: StateFolder) -> bool:
+    """Return whether somebody else wrote to the finished image since this boot.
+
+    Our own injections break the seal first, so a seal that disagrees with its image was left by
+    somebody who does not know of it.
+    """
+    seal = read_json(state.file("seal.json"))
+    if (seal.get("format"), seal.get("boot")) != (FORMAT, boot_id()):
+        return False
+    return os.path.exists(state.image) and not _agreed(state)
 
 
 def sealed_generation(state: StateFolder) -> str:

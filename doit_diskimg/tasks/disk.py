@@ -6,7 +6,7 @@ from typing import Any
 
 from doit_diskimg import spec
 from doit_diskimg.content import Tree, Wanted, digest_of
-from doit_diskimg.errors import BadValue
+from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.host.machine import epoch
 from doit_diskimg.host.paths import normal, spellings
 from doit_diskimg.host.state import StateFolder
@@ -14,7 +14,13 @@ from doit_diskimg.plan import FORMAT
 from doit_diskimg.segment import Segment
 from doit_diskimg.spec import TABLE, canonical
 from doit_diskimg.tasks import checker
-from doit_diskimg.tasks.uptodate import ImageAsSealed, PlaceAsPlanned, Recorded, SourcesAsPlanned
+from doit_diskimg.tasks.uptodate import (
+    ImageAsSealed,
+    PlaceAsPlanned,
+    Recorded,
+    SourcesAsPlanned,
+    Turn,
+)
 
 checker.register()
 
@@ -34,14 +40,15 @@ class Disk(spec.Disk):
         They are named ``<name>:<partition>:<step>`` and form the group ``<name>``.  If anything is
         wrong with the description, doit stops with one line per problem before any task runs.
         """
-        seconds = self._checked_epoch()
-        return iter(_Tasks(self, seconds))
+        return iter(_Tasks(self, self._checked_epoch()))
 
     def _checked_epoch(self) -> int:
         """Return the time stamp of everything in the image.  Raises doit's InvalidTask."""
         from doit.exceptions import InvalidTask
 
         problems, seconds = self.problems(), 0
+        if not problems:
+            problems += self._image_among_sources()
         try:
             seconds = epoch()
         except ValueError as error:
@@ -52,6 +59,23 @@ class Disk(spec.Disk):
         if problems:
             raise InvalidTask("\n".join(f"{self.name}: {problem}" for problem in problems))
         return seconds
+
+    def _image_among_sources(self) -> Iterator[Problem]:
+        """An image that is part of itself would never be finished."""
+        image = normal(self.image)
+        for index, part in enumerate(self.partitions):
+            for wanted in part.payload.sources(f"partitions[{index}]"):
+                if isinstance(wanted.source, Tree):
+                    top = normal(wanted.source.dir)
+                    inside = top == "." or image.startswith(top + "/")
+                else:
+                    inside = not isinstance(wanted.source, bytes) and normal(wanted.source) == image
+                if inside:
+                    yield BadValue(
+                        wanted.where, f"the image {image!r} itself is in it",
+                        "an image can't be part of itself",
+                        "put the image elsewhere, or name another source",
+                    )
 
 
 @dataclass(frozen=True)
@@ -260,7 +284,8 @@ class _Tasks:
         compared = [*deps, *map(normal, paths)]
         order = paths + [path for want in sizes for path in _paths(want)]
         digest = digest_of(repr(canonical([FORMAT, spec])).encode("utf-8", "surrogatepass"))
-        uptodate: list[object] = [Recorded(digest, targets)]
+        turn = Turn(self.state, self.disk.name, last=name == "seal")
+        uptodate: list[object] = [turn, Recorded(digest, targets)]
         if record is not None:
             uptodate.append(SourcesAsPlanned(record, compared, trees))
         if placed is not None:

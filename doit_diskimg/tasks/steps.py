@@ -4,16 +4,17 @@ Each asks the pure parts what to do and the host to do it; nothing is decided he
 """
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os import replace
 
 from doit_diskimg.content import digest_of
-from doit_diskimg.errors import DescriptionError, Problem, WorldError
+from doit_diskimg.errors import DescriptionError, ImageWritten, Problem, WorldError
 from doit_diskimg.host import seal
 from doit_diskimg.host.files import RealFiles, changed
-from doit_diskimg.host.image import ImageFile, check_target, create_sparse
-from doit_diskimg.host.machine import new_generation
+from doit_diskimg.host.image import create_sparse
+from doit_diskimg.host.machine import new_generation, running_as_root
+from doit_diskimg.host.patching import open_for_patching
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import broken, host_failed, need, read, read_json, write, write_json
 from doit_diskimg.layout import Layout, place
@@ -110,16 +111,37 @@ class MakeTable(Step):
 class Create(Step):
     """Makes the new, empty, sparse image of a new generation, beside the old one."""
 
-    def run(self) -> None:
-        """Write ``new.img`` and ``generation``."""
+    def run(self) -> str:
+        """Write ``new.img`` and ``generation``; say why, if somebody else gave the reason."""
         state, layout = self.state, _layout(self)
-        check_target(state.image)
+        news = [self._judge_writes(), _ROOT if running_as_root() else ""]
         state.make()
         create_sparse(state.building, layout.size)
         write_json(
             state.file("generation"),
             {"format": FORMAT, "id": new_generation(), "skeleton": skeleton_digest(layout)},
         )
+        return "\n".join(filter(None, news))
+
+    def _judge_writes(self) -> str:
+        """Return what to say of an image that somebody else wrote to.  Raises WorldError."""
+        path = self.state.image
+        if not seal.written_by_others(self.state):
+            return ""
+        if self.disk.guest_writes == "error":
+            raise WorldError(
+                [
+                    ImageWritten(
+                        path, "somebody else wrote to it since it was built",
+                        "guest_writes='error' refuses to build it anew",
+                        "save what you need, delete it, and run doit again",
+                    )
+                ]
+            )
+        return f"{path} was written to since it was built: it is built anew"
+
+
+_ROOT = "note: this build runs as root; it does not need to"
 
 
 def skeleton_digest(layout: Layout) -> str:
@@ -178,11 +200,15 @@ class Inject(Step):
         generation = str(read_json(state.file("generation")).get("id", ""))
         picture, receipt = self.picture(), state.file(self.name, ".injected")
         patch = diff(self._injected(receipt, generation), picture)
-        with ImageFile(state.current()) as image:
-            image.apply(patch, picture.blob)
+        written, news = 0, ""
+        if patch.extents:
+            image, news = open_for_patching(state, self.disk.busy)
+            with image:
+                image.apply(patch, picture.blob)
+            written = image.written
         write(receipt, encode_receipt(picture, generation))
         extents = "1 extent" if patch.extents == 1 else f"{patch.extents} extents"
-        return f"{extents}, {format_size(image.written)} written"
+        return "\n".join(filter(None, (news, f"{extents}, {format_size(written)} written")))
 
     def picture(self) -> Picture:
         """Return what the part must hold: here, what an earlier task planned."""
@@ -248,14 +274,18 @@ class Seal(Step):
         generation = str(read_json(state.file("generation")).get("id", ""))
         digest = self._digest(generation)
         current = state.current()
-        check_target(state.image)
         identity = seal.mark(current, digest)
+        if self.disk.durable:
+            seal.sync(current)
         seal.write_seal(state, identity, generation, digest)
         if current != state.image:
             try:
-                replace(current, state.image)
+                os.replace(current, state.image)
             except OSError as error:
                 raise host_failed(state.image, error, "put the new image there") from error
+        if self.disk.durable:
+            seal.sync(state.path)
+            seal.sync(os.path.dirname(state.image) or os.curdir)
 
     def _digest(self, generation: str) -> str:
         """Return the digest of the whole image; every part must be of this generation."""

@@ -11,13 +11,16 @@ order of the tasks.
 """
 
 import os
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.content import Tree
 from doit_diskimg.host.paths import normal
 
 if TYPE_CHECKING:
+    from doit_diskimg.host.state import StateFolder
     from doit_diskimg.layout import Layout
 
 _Values = dict[str, Any]
@@ -35,6 +38,46 @@ class Reason:
         """Remember ``text`` and return whether the task is up to date: if there is none."""
         self.text = text
         return not text
+
+
+class Turn:
+    """Takes the image for this process before anything is decided about it.
+
+    Says nothing about the task itself: it comes first, and waits while another doit builds the
+    image.  That one's work is then found done.  The image is given free after ``last``, the task
+    that finishes it, or when the process ends.
+    """
+
+    def __init__(self, state: "StateFolder", name: str, *, last: bool) -> None:
+        self._state = state
+        self._lock = state.file("lock")
+        self._name = name
+        self._last = last
+
+    def configure_task(self, task: Any) -> None:
+        """Called by doit when the task is made: be called after its success too."""
+        if self._last:
+            task.value_savers.append(self._give_free)
+
+    def _give_free(self) -> _Values:
+        from doit_diskimg.host.lock import release
+
+        release(self._lock)
+        return {}
+
+    def __call__(self) -> None:
+        """Called by doit; None says nothing about the task."""
+        from doit_diskimg.host.image import check_target
+        from doit_diskimg.host.lock import hold_alone
+
+        with suppress(OSError):  # the action that can't write either will say so
+            check_target(self._state.image)
+            self._state.make()
+            hold_alone(self._lock, self._waiting)
+
+    def _waiting(self, pid: str) -> None:
+        text = f"{self._name}: waiting for another doit that builds it (pid {pid})"
+        print(text, file=sys.stderr, flush=True)  # noqa: T201  # the run stands still until then
 
 
 class Recorded(Reason):
@@ -151,6 +194,8 @@ class ImageAsSealed(Reason):
         if not os.path.lexists(self._image):
             return self.says(f"there is no {self._image!r}")
         generation = read_json(state.file("generation"))
+        if os.path.exists(state.building):
+            return self.says("a build is not finished")
         if sealed_generation(state) != generation.get("id"):
             return self.says(f"{self._image!r} is not as the last build left it")
         return self.says(self._moved(state, generation))

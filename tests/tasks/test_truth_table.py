@@ -134,7 +134,9 @@ TABLE = {
     "boot code": (write("boot.bin", b"\xfa" * 440), "boot:inject seal"),
     "stage 2 grown": (write("stage2.bin", b"\x90" * 6000),
                       "table stage2:inject seal"),
-    "stage 2 moved": (segments(["boot", "boot.bin", 0], ["stage2", "stage2.bin", "48KiB"]), RELAYOUT),
+    "stage 2 moved": (
+        segments(["boot", "boot.bin", 0], ["stage2", "stage2.bin", "48KiB"]), RELAYOUT,
+    ),
     "segments swapped": (
         segments(["boot", "boot.bin", "32KiB"], ["stage2", "boot.bin", 0]), RELAYOUT,
     ),

@@ -1,0 +1,121 @@
+"""Who else has the image: a running QEMU, or another doit.
+
+QEMU's file driver takes open-file-description locks on single bytes of an image: byte 100 + n while
+it uses permission n, byte 200 + n while it forbids permission n to others (0 consistent read,
+1 write, 2 write unchanged, 3 resize; QEMU, block/file-posix.c).  Every opener forbids writing to
+others, so a lock on byte 201 says that a QEMU has the image, even one that only reads; and whoever
+holds byte 101 is no hindrance to one that runs, but keeps every QEMU from starting.
+
+Two doits exclude one another with `flock` on a file of the state folder, held by the process from
+its first change to its last.
+"""
+
+import fcntl
+import os
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+
+_USES, _FORBIDS = 100, 200
+_WRITE = 1
+_LOCK = "hhqqi4x"
+"""struct flock: l_type, l_whence, l_start, l_len, l_pid."""
+
+
+def hold_writing(handle: int) -> bool:
+    """Declare, on an open image, that we write to it: a QEMU that starts now is refused.
+
+    Returns False if a running QEMU forbids it.  The lock ends with the descriptor.  Where the
+    system has no such locks nothing can be known, and the answer is True.
+    """
+    if not hasattr(fcntl, "F_OFD_SETLK"):
+        return True
+    with suppress(OSError):
+        # First ours, then the look at theirs: of two that start at once, one sees the other.
+        fcntl.fcntl(handle, fcntl.F_OFD_SETLK, _flock(fcntl.F_RDLCK, _USES + _WRITE, 1))
+        answer = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, _flock(fcntl.F_WRLCK, _FORBIDS + _WRITE, 1))
+        return bool(struct.unpack(_LOCK, answer)[0] == fcntl.F_UNLCK)
+    return True
+
+
+def _flock(kind: int, start: int, length: int) -> bytes:
+    return struct.pack(_LOCK, kind, os.SEEK_SET, start, length, 0)
+
+
+def holders(path: str) -> list[int]:
+    """Return the processes that have the file open, as far as /proc lets us see them."""
+    found = []
+    with suppress(OSError):
+        wanted = os.stat(path)
+        for name in os.listdir("/proc"):
+            if name.isdigit() and int(name) != os.getpid() and _has_open(name, wanted):
+                found.append(int(name))
+    return sorted(found)
+
+
+def _has_open(pid: str, wanted: os.stat_result) -> bool:
+    with suppress(OSError):
+        for handle in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                if os.path.samestat(os.stat(f"/proc/{pid}/fd/{handle}"), wanted):
+                    return True
+    return False
+
+
+_held: dict[str, int] = {}
+"""Lock files that this process holds, with their descriptors."""
+
+
+def hold_alone(path: str, waiting: Callable[[str], None]) -> None:
+    """Wait until no other process holds the lock file at ``path``, and hold it until `release`.
+
+    A process may ask again for what it holds.  ``waiting`` is told once, with the other's pid, if
+    there is somebody to wait for.  Raises OSError.
+    """
+    if path in _held:
+        return
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
+            if holder in _ancestors():
+                os.close(handle)  # a task of that doit started us, and waits for us
+                return
+            waiting(holder)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
+    except BaseException:
+        os.close(handle)
+        raise
+    _held[path] = handle
+
+
+def _ancestors() -> set[str]:
+    """Return the pids of our parent, its parent and so on."""
+    found = {str(os.getppid())}
+    pid = str(os.getppid())
+    with suppress(OSError, IndexError):
+        while pid not in ("0", "1"):
+            with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+                pid = file.read().rpartition(")")[2].split()[1]
+            found.add(pid)
+    return found
+
+
+def release(path: str) -> None:
+    """Let others have the lock file; nothing happens if we do not hold it."""
+    handle = _held.pop(path, None)
+    if handle is not None:
+        os.close(handle)
+
+
+def _forget_in_child() -> None:
+    """A forked worker must not keep the lock alive when its parent was killed."""
+    while _held:
+        os.close(_held.popitem()[1])
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
