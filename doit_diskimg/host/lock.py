@@ -43,22 +43,24 @@ def _flock(kind: int, start: int, length: int) -> bytes:
 
 
 def holders(path: str) -> list[int]:
-    """Return the processes that have the file open, as far as /proc lets us see them."""
+    """Return the processes that hold such locks on the file, as far as /proc lets us see them."""
     found = []
     with suppress(OSError):
         wanted = os.stat(path)
         for name in os.listdir("/proc"):
-            if name.isdigit() and int(name) != os.getpid() and _has_open(name, wanted):
+            if name.isdigit() and int(name) != os.getpid() and _has_locked(name, wanted):
                 found.append(int(name))
     return sorted(found)
 
 
-def _has_open(pid: str, wanted: os.stat_result) -> bool:
+def _has_locked(pid: str, wanted: os.stat_result) -> bool:
     with suppress(OSError):
         for handle in os.listdir(f"/proc/{pid}/fd"):
             with suppress(OSError):
                 if os.path.samestat(os.stat(f"/proc/{pid}/fd/{handle}"), wanted):
-                    return True
+                    with open(f"/proc/{pid}/fdinfo/{handle}", encoding="ascii") as file:
+                        if "OFDLCK" in file.read():  # proc(5): the locks of the descriptor
+                            return True
     return False
 
 

@@ -155,4 +155,5 @@ def test_all_problems_of_a_description_are_listed_at_once(project):
 def test_an_image_that_is_no_regular_file_is_refused(project):
     project.image_path.mkdir()
     run = project.doit(code=1)
-    assert "os.img: os.img: it is a directory, an image is a regular file and nothing else" in run.said
+    message = "os.img: os.img: it is a directory, an image is a regular file and nothing else"
+    assert message in run.said
