@@ -4,7 +4,7 @@ Only pyfatfs's low level is used: ``pyfatfs.PyFatFS`` does not import beside a r
 Known defects of pyfatfs 1.1 that matter to a reader:
 
 * It determines the type before it has counted the sectors of the root directory, and so takes
-  FAT12 volumes of up to 4084 clusters for FAT16.  `_open` counts them for it beforehand.
+  FAT12 volumes of up to 4084 clusters for FAT16.  `_root_sectors` counts them for it beforehand.
 * It takes cluster numbers from 0xFF0 (FAT12) and 0xFFF0 (FAT16) on for marks, although volumes
   of the greatest size have clusters with these numbers.  Files that use them can't be read.
 """
@@ -12,40 +12,44 @@ Known defects of pyfatfs 1.1 that matter to a reader:
 import struct
 import warnings
 from os import PathLike
+from typing import BinaryIO
 
 from pyfatfs.FATDirectoryEntry import FATDirectoryEntry
-from pyfatfs.PyFat import PyFat
+from pyfatfs.PyFat import PyFat, PyFATException
 
 
 def read_volume(path: str | PathLike[str], offset: int = 0) -> dict[str, bytes]:
     """Return the contents of every file of the volume that begins at byte ``offset``.
 
     The keys are long names with ``/`` between them; directories end with ``/`` and have no bytes.
-    Raises ValueError if a file's chain and size disagree or a name occurs twice, and what pyfatfs
-    raises, its warnings included, if it takes the volume for damaged.
+    Raises ValueError if pyfatfs takes the volume for damaged, or only warns, or if a file's chain
+    and size disagree, or a name occurs twice; OSError if the image can't be read.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        volume = _open(path, offset)
         try:
-            contents: dict[str, bytes] = {}
-            _read_directory(volume, volume.root_dir, "", contents)
-            return contents
-        finally:
-            volume.close()
+            return _read_volume(path, offset)
+        except (PyFATException, Warning, IndexError, struct.error, RecursionError) as error:
+            raise ValueError(f"pyfatfs can't read the volume: {error}") from error
 
 
-def _open(path: str | PathLike[str], offset: int) -> PyFat:
-    volume = PyFat(offset=offset)
-    with open(path, "rb") as file:
-        file.seek(offset)
-        boot_sector = file.read(512)
-    if len(boot_sector) == 512:
-        (sector_size,) = struct.unpack_from("<H", boot_sector, 11)
-        (root_entries,) = struct.unpack_from("<H", boot_sector, 17)
-        volume.root_dir_sectors = -(-root_entries * 32 // sector_size) if sector_size else 0
-    volume.open(path, read_only=True)
-    return volume
+def _read_volume(path: str | PathLike[str], offset: int) -> dict[str, bytes]:
+    contents: dict[str, bytes] = {}
+    with open(path, "rb") as image:
+        volume = PyFat(offset=offset)
+        volume.root_dir_sectors = _root_sectors(image, offset)
+        volume.set_fp(image)
+        _read_directory(volume, volume.root_dir, "", contents)
+    return contents
+
+
+def _root_sectors(image: BinaryIO, offset: int) -> int:
+    """Return the sectors of the root directory, or 0 where there is no boot sector to tell."""
+    image.seek(offset)
+    boot_sector = image.read(512).ljust(512, b"\0")
+    (sector_size,) = struct.unpack_from("<H", boot_sector, 11)  # BPB_BytsPerSec
+    (root_entries,) = struct.unpack_from("<H", boot_sector, 17)  # BPB_RootEntCnt
+    return -(-root_entries * 32 // sector_size) if sector_size else 0
 
 
 def _read_directory(

@@ -28,28 +28,32 @@ def slot(clusters: int) -> int:
     return -(-clusters // step) * step
 
 
-def assign(
-    directories: Sequence[Need], files: Sequence[Need], clusters: int
-) -> dict[str, Run]:
+def assign(directories: Sequence[Need], files: Sequence[Need], clusters: int) -> dict[str, Run]:
     """Return the clusters of everything that takes any, by path; each stretch is contiguous.
 
     Both sequences are in path order.  Directories come first; then files by the size of their
     slots, the largest first, equal ones by path.  If the slots do not fit into ``clusters``, all
     is packed without slack in the same order.  Raises OverflowError if that does not fit either.
     """
-    order = [*directories, *sorted(files, key=lambda need: -slot(need.clusters))]
-    room = sum(slot(need.clusters) for need in order)
-    exact = room > clusters
-    if exact and sum(need.clusters for need in order) > clusters:
-        raise OverflowError(f"the files do not fit into {clusters} clusters")
-    return _in_turn(order, exact=exact)
+    slots = [(slot(need.clusters), need) for need in directories]
+    # The sort is stable: files with equal slots stay in path order.
+    slots += sorted(((slot(need.clusters), need) for need in files), key=_largest_first)
+    if sum(room for room, _ in slots) > clusters:
+        slots = [(need.clusters, need) for _, need in slots]
+        if sum(room for room, _ in slots) > clusters:
+            raise OverflowError(f"the files do not fit into {clusters} clusters")
+    return _in_turn(slots)
 
 
-def _in_turn(order: Iterable[Need], *, exact: bool) -> dict[str, Run]:
+def _largest_first(slot_and_need: tuple[int, Need]) -> int:
+    return -slot_and_need[0]
+
+
+def _in_turn(slots: Iterable[tuple[int, Need]]) -> dict[str, Run]:
     runs = {}
     cluster = FIRST_CLUSTER
-    for path, clusters in order:
+    for room, (path, clusters) in slots:
         if clusters:
             runs[path] = Run(cluster, clusters)
-            cluster += clusters if exact else slot(clusters)
+            cluster += room
     return runs

@@ -14,13 +14,8 @@ from doit_diskimg.errors import (
     Unaligned,
 )
 from doit_diskimg.filesystems.fat import names
-from doit_diskimg.filesystems.fat.geometry import (
-    LARGEST_CLUSTER,
-    TYPES,
-    Geometry,
-    Options,
-    choose,
-)
+from doit_diskimg.filesystems.fat.choose import LARGEST_CLUSTER, TYPES, Options, choose
+from doit_diskimg.filesystems.fat.geometry import Geometry
 from doit_diskimg.units import SECTOR, exact_size, is_power_of_two, parse_size
 
 if TYPE_CHECKING:
@@ -118,15 +113,17 @@ def _cluster_problems(value: object, where: str, sector_size: int) -> Iterator[P
         yield BadSize(where, f"{size} bytes", must, change)
 
 
-def _size_problems(
-    fat: "Fat", where: str, size: int | None, sector_size: int
-) -> Iterator[Problem]:
+def _size_problems(fat: "Fat", where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
     where = f"{where}.size"
     if fat.size is None:
         if size is None:
             must = "a FAT volume has a size"
-            yield BadSize(where, "neither the partition nor the volume has one", must,
-                          'give the partition a size, for example "33MiB"')
+            yield BadSize(
+                where,
+                "neither the partition nor the volume has one",
+                must,
+                'give the partition a size, for example "33MiB"',
+            )
         return
     try:
         length = parse_size(fat.size)

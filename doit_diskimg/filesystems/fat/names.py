@@ -100,7 +100,7 @@ def assign(names: Iterable[str]) -> dict[str, StoredName]:
     by_fold = {fold(name): name for name in names}
     for folded in sorted(by_fold):
         name = by_fold[folded]
-        match = _SHORT.fullmatch(folded)
+        match = _SHORT.fullmatch(folded) if name.isascii() else None
         if match is None:
             others.append(folded)
         else:
@@ -132,10 +132,9 @@ class _Tails:
             while number < 10**digits:
                 short = _padded(f"{prefix}~{number}", extension)
                 number += 1
+                self._counters[key] = number
                 if short not in self._taken:
-                    self._counters[key] = number
                     return short
-            self._counters[key] = number
         # A directory has 65,536 entries at most; this many names never reach it.
         raise OverflowError(f"no short name is left for {base!r}")
 
@@ -157,4 +156,6 @@ def _padded(base: str, extension: str) -> bytes:
 
 def _units(name: str) -> int:
     """Return the length of ``name`` in UTF-16 units."""
-    return len(name) + sum(c > "\uffff" for c in name) if not name.isascii() else len(name)
+    if name.isascii():
+        return len(name)
+    return len(name) + sum(c > "\uffff" for c in name)

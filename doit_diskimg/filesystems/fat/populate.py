@@ -18,12 +18,13 @@ from doit_diskimg.errors import (
 from doit_diskimg.filesystems.fat import allocate, check, names, tree
 from doit_diskimg.filesystems.fat.allocate import Need
 from doit_diskimg.filesystems.fat.build import ROOT, Volume
-from doit_diskimg.filesystems.fat.geometry import Geometry, least_length, writable
+from doit_diskimg.filesystems.fat.choose import writable
+from doit_diskimg.filesystems.fat.geometry import Geometry, least_length
 from doit_diskimg.filesystems.fat.names import StoredName
 from doit_diskimg.filesystems.fat.tree import Directory, File
 from doit_diskimg.ondisk import fat_dirent
 from doit_diskimg.ondisk.fat_dirent import Timestamp
-from doit_diskimg.units import format_size, parse_size
+from doit_diskimg.units import ceil_div, format_size, parse_size
 
 if TYPE_CHECKING:
     from doit_diskimg.filesystems.fat.volume import Fat
@@ -39,26 +40,20 @@ def volume(fat: "Fat", place: "Place", files: Files, where: str) -> Volume:
     Raises DescriptionError with everything that is wrong, or WorldError if nothing is wrong but
     files of the host are missing.
     """
-    fields = list(
-        check.problems(fat, where, place.extent.length, sector_size=place.sector_size)
-    )
+    wrong = check.problems(fat, where, place.extent.length, sector_size=place.sector_size)
     gathered = tree.gather(fat.files, files, where)
-    _raise(fields + gathered.wrong, gathered.failed)
-    contents = _Contents(gathered.root, has_label=bool(fat.label))
+    _raise([*wrong, *gathered.wrong], gathered.failed)
     length = check.length(fat, place.extent.length)
     geometry = check.geometry(fat, length, where, sector_size=place.sector_size)
-    full = [*contents.too_long(geometry, where)]
-    if contents.clusters(geometry) > geometry.clusters:
-        full.append(_volume_full(fat, contents, geometry, where))
-    _raise(full, [])
+    contents = _Contents(gathered.root, has_label=bool(fat.label))
+    _raise(_overflows(fat, contents, geometry, where), [])
     digests, failed = _digests(contents.files, files)
     _raise([], failed)
-    directories, in_files = contents.needs(geometry)
     return Volume(
         geometry=geometry,
         root=contents.root,
         stored=contents.stored,
-        runs=allocate.assign(directories, in_files, geometry.clusters),
+        runs=allocate.assign(*contents.needs(geometry), geometry.clusters),
         digests=digests,
         start=place.extent.start,
         hidden_sectors=0 if place.bare else place.extent.start // place.sector_size,
@@ -88,34 +83,36 @@ class _Contents:
 
     def needs(self, geometry: Geometry) -> tuple[list[Need], list[Need]]:
         """Return the clusters of each directory and of each file."""
+        size = geometry.cluster_size
         directories = [
-            Need(path, max(1, geometry.clusters_for(entries * fat_dirent.SIZE)))
+            Need(path, max(1, ceil_div(entries * fat_dirent.SIZE, size)))
             for path, entries in self.entries.items()
             # FAT12 and FAT16 keep the root directory outside the clusters.
             if path != ROOT or geometry.fat == 32
         ]
-        return directories, [Need(f.path, geometry.clusters_for(f.size)) for f in self.files]
+        return directories, [Need(file.path, ceil_div(file.size, size)) for file in self.files]
 
     def clusters(self, geometry: Geometry) -> int:
         """Return how many clusters everything takes, without slack."""
         return sum(need.clusters for needs in self.needs(geometry) for need in needs)
 
-    def too_long(self, geometry: Geometry, where: str) -> list[Problem]:
-        """Return the directories that have more entries than they can have."""
-        problems: list[Problem] = []
-        for directory in self.directories:
-            entries = self.entries[directory.path]
-            if directory.path == ROOT and geometry.fat != 32:
-                name, most = "the root directory", geometry.root_entries
-                change = f"move files into a directory; a root of FAT{geometry.fat} is short"
-            else:
-                name, most = repr(directory.path or "/"), MOST_ENTRIES
-                change = "spread the files over several directories"
-            if entries > most:
-                must = f"it has room for {most:,}"
-                found = f"{name} needs {entries:,} entries (long names take several)"
-                problems.append(DirectoryFull(f"{where}.files", found, must, change))
-        return problems
+
+def _overflows(fat: "Fat", contents: _Contents, geometry: Geometry, where: str) -> list[Problem]:
+    """Return the directories with too many entries, and whether the volume has too few clusters."""
+    problems: list[Problem] = []
+    for path, entries in contents.entries.items():
+        name, most = repr(path or "/"), MOST_ENTRIES
+        change = "spread the files over several directories"
+        if path == ROOT and geometry.fat != 32:
+            name, most = "the root directory", geometry.root_entries
+            change = f"move files into a directory; a root of FAT{geometry.fat} is short"
+        if entries > most:
+            found = f"{name} needs {entries:,} entries (long names take several)"
+            must = f"it has room for {most:,}"
+            problems.append(DirectoryFull(f"{where}.files", found, must, change))
+    if contents.clusters(geometry) > geometry.clusters:
+        problems.append(_volume_full(fat, contents, geometry, where))
+    return problems
 
 
 def _volume_full(fat: "Fat", contents: _Contents, geometry: Geometry, where: str) -> VolumeFull:
@@ -155,9 +152,7 @@ def _enough(fat: "Fat", contents: _Contents, geometry: Geometry) -> str | None:
         geometry = larger
 
 
-def _digests(
-    contents: Sequence[File], files: Files
-) -> tuple[dict[str, str], list[Problem]]:
+def _digests(contents: Sequence[File], files: Files) -> tuple[dict[str, str], list[Problem]]:
     """Return the digests of the host's files by their paths, and what failed."""
     digests: dict[str, str] = {}
     failed: list[Problem] = []

@@ -44,6 +44,10 @@ class Directory:
     children: "dict[str, File | Directory]" = field(default_factory=dict)
     """By folded name, in the order of the entries."""
 
+    def below(self, name: str) -> str:
+        """Return the path of a child; `path` may be spelled otherwise than the user did."""
+        return f"{self.path}/{name}" if self.path else name
+
     def everything(self) -> "Iterator[File | Directory]":
         """Yield this directory and all below it, in path order."""
         # A stack of our own: paths may be deeper than Python's.
@@ -101,7 +105,7 @@ class _Gatherer:
         elif isinstance(source, bytes):
             self._file(path, source, where)
         elif isinstance(source, (str, os.PathLike)):
-            self._file(path, os.fspath(source), where)
+            self._file(path, os.fsdecode(source), where)
         else:
             must = "a source is a path of the host, bytes, or a Tree"
             self._problem(BadValue, where, f"{source!r} is no source", must, "change it")
@@ -141,7 +145,7 @@ class _Gatherer:
             self._taken(path, source, where, other)
             return
         size = self._size(path, source, where)
-        directory.children[folded] = File(path, name, source, size, where)
+        directory.children[folded] = File(directory.below(name), name, source, size, where)
 
     def _directory(self, path: str, where: str) -> Directory | None:
         """Return the directory at ``path``, making what is missing; None if there can't be one."""
@@ -160,7 +164,8 @@ class _Gatherer:
         name = path.rpartition("/")[2]
         if not self._name_fits(path, name, where):
             return None
-        child = parent.children.setdefault(names.fold(name), Directory(path, name, where))
+        made = Directory(parent.below(name), name, where)
+        child = parent.children.setdefault(names.fold(name), made)
         if isinstance(child, Directory):
             return child
         found = f"{path!r} is a directory here, and {_origin(child.source)} in {child.where}"
@@ -175,9 +180,7 @@ class _Gatherer:
             self._problem(BadPath, where, f"{path!r} {found}", must, "rename it or leave it out")
         return fault is None
 
-    def _taken(
-        self, path: str, source: str | bytes, where: str, other: File | Directory
-    ) -> None:
+    def _taken(self, path: str, source: str | bytes, where: str, other: File | Directory) -> None:
         if isinstance(other, Directory):
             found = f"{path!r} is {_origin(source)} here, and a directory in {other.where}"
             must, change = "a path is one or the other", "rename one of the two"
@@ -203,9 +206,7 @@ class _Gatherer:
             self._problem(ContentTooLarge, where, found, must, "split it, or leave it out")
         return size
 
-    def _problem(
-        self, kind: type[Problem], where: str, found: str, must: str, change: str
-    ) -> None:
+    def _problem(self, kind: type[Problem], where: str, found: str, must: str, change: str) -> None:
         self.wrong.append(kind(where, found, must, change))
 
 

@@ -5,7 +5,7 @@ Every `doit` imports this module, so it imports next to nothing; the work is don
 
 from collections.abc import Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from os import PathLike, fspath
+from os import PathLike, fsdecode
 from typing import TYPE_CHECKING
 
 from doit_diskimg.content import Files, Source, Tree, Wanted
@@ -48,7 +48,7 @@ class Fat:
         for key in sorted(self.files, key=str):
             source = self.files[key]
             if isinstance(source, (str, PathLike)):
-                yield Wanted(f"{where}.files[{key!r}]", fspath(source))
+                yield Wanted(f"{where}.files[{key!r}]", fsdecode(source))
             elif isinstance(source, Tree):
                 yield Wanted(f"{where}.files[{key!r}]", source)
 
