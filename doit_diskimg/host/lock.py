@@ -68,6 +68,11 @@ _held: dict[str, int] = {}
 """Lock files that this process holds, with their descriptors."""
 
 
+def is_held(path: str) -> bool:
+    """Return whether this process holds the lock file."""
+    return path in _held
+
+
 def hold_alone(path: str, waiting: Callable[[str], None]) -> None:
     """Wait until no other process holds the lock file at ``path``, and hold it until `release`.
 

@@ -7,6 +7,7 @@ exists for a finished one: after a kill a half-written file would pass for up to
 import json
 import os
 from contextlib import suppress
+from typing import BinaryIO
 from urllib.parse import quote
 
 from doit_diskimg.errors import HostFailed, StateBroken, WorldError
@@ -103,9 +104,8 @@ def write(path: str, data: bytes) -> bool:
     try:
         if read(path) == data:
             return False
-        os.makedirs(os.path.dirname(path), exist_ok=True)
         temporary = f"{path}.{os.getpid()}.tmp"  # no two tasks write one file
-        with open(temporary, "wb") as file:
+        with _open_new(temporary) as file:
             file.write(data)
         os.replace(temporary, path)
         return True
@@ -114,6 +114,15 @@ def write(path: str, data: bytes) -> bool:
             with suppress(OSError):
                 os.unlink(temporary)
         raise host_failed(path, error, "write a state file") from error
+
+
+def _open_new(path: str) -> BinaryIO:
+    """Open a file for writing, in a folder that is there already but for the first time."""
+    try:
+        return open(path, "wb")
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        return open(path, "wb")
 
 
 def write_json(path: str, data: dict[str, object]) -> bool:

@@ -68,8 +68,10 @@ class Turn:
     def __call__(self) -> None:
         """Called by doit; None says nothing about the task."""
         from doit_diskimg.host.image import check_target
-        from doit_diskimg.host.lock import hold_alone
+        from doit_diskimg.host.lock import hold_alone, is_held
 
+        if is_held(self._lock):
+            return
         with suppress(OSError):  # the action that can't write either will say so
             check_target(self._state.image)
             self._state.make()

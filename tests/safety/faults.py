@@ -1,0 +1,39 @@
+"""Faults for a real doit: dodo.py imports this, the environment says what goes wrong and when.
+
+Only the operating system's functions are wrapped, never ours.  Each call that changes a file is an
+event; `FAULT=kill:7` ends the process after the seventh, `FAULT=ENOSPC:7` makes it fail instead,
+`FAULT=short:0` lets every write do half of its work.
+"""
+
+import errno
+import os
+import signal
+
+CHANGES = ("pwrite", "replace", "unlink", "link", "utime", "ftruncate", "makedirs")
+
+kind, _, number = os.environ.get("FAULT", "none:0").partition(":")
+left = int(number)
+
+
+def wrap(name):
+    real = getattr(os, name)
+
+    def faulty(*arguments, **options):
+        global left
+        left -= 1
+        now = left == 0
+        if now and kind.startswith("E"):
+            raise OSError(getattr(errno, kind), os.strerror(getattr(errno, kind)))
+        if kind == "short" and name == "pwrite":
+            handle, data, *rest = arguments
+            arguments = (handle, memoryview(data)[: max(1, len(data) // 2)], *rest)
+        result = real(*arguments, **options)
+        if now and kind == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(os, name, faulty)
+
+
+for name in CHANGES:
+    wrap(name)
