@@ -27,6 +27,11 @@ def task_test_all():
     return {"actions": [[PYTHON, "-m", "pytest"]]}
 
 
+def task_docs():
+    """The page of errors, from the docstrings and from real messages; CI compares it."""
+    return {"actions": [[PYTHON, "docs/catalogue.py"]]}
+
+
 def task_package():
     """The wheel and the source archive, into dist/."""
     return {"actions": [[PYTHON, "-m", "build", "--outdir", "dist"]]}

@@ -9,7 +9,7 @@ The map, in reading order:
     units       sizes, sectors, alignment        errors      every problem, every exception
     extent      half-open bytes of the disk      content     where bytes come from, their digests
     picture     bytes with places                segment     a name, a place, a source
-    ports       the sockets: Table, Payload
+    patterns    which paths of a tree            ports       the sockets: Table, Payload
 
     spec        what the user says               ── the spine, in the order of the work
     layout      the only file that places anything

@@ -7,10 +7,12 @@ a list of what was asked.
 This module also owns the choice of the digest.  Its name is stored wherever a digest is stored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from os import PathLike
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+
+from doit_diskimg.errors import BadPattern, BadValue, Problem
 
 if TYPE_CHECKING:
     import xxhash
@@ -38,14 +40,61 @@ def digest_of(data: bytes | memoryview) -> str:
 class Tree:
     """A directory of the host, with everything below it.
 
-    ``include`` and ``exclude`` are patterns in the syntax of gitignore: ``*.o`` at any depth,
-    ``drivers/*.ko`` relative to ``dir``.  With ``include`` only matching files are taken; what is
-    excluded is left out even so.  Empty directories are kept.
+    ``include`` and ``exclude`` are patterns in the syntax and with the meaning of gitignore, in
+    order, the last that matches decides: ``*.o`` at any depth, ``drivers/*.ko`` and ``/boot``
+    relative to ``dir``, ``build/`` a directory, ``**`` any number of directories, ``!keep.o`` not
+    that one.  With ``include`` only matching files are taken; what is excluded is left out even
+    so, and nothing below an excluded directory can be taken back.  Empty directories are kept; with
+    ``include``, those that match.
+
+    ``after`` names the task that fills the tree, or several: they are run first, and the tree is
+    looked at when they are done.  Without it, files of the tree that are targets of other tasks are
+    built first, as far as they exist when doit starts.
     """
 
     dir: str | PathLike[str]
-    include: Sequence[str] = ()
-    exclude: Sequence[str] = ()
+    include: str | Sequence[str] = ()
+    exclude: str | Sequence[str] = ()
+    after: str | Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("include", "exclude", "after"):
+            value = getattr(self, name)
+            # One text would be taken for a sequence of letters.
+            several = (value,) if isinstance(value, str) else value
+            object.__setattr__(self, name, tuple(several) if _is_list(several) else several)
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        """Yield what is wrong with the description."""
+        if not isinstance(self.dir, (str, PathLike)) or not fspath(self.dir):
+            yield BadValue(
+                f"{where}.dir", f"{self.dir!r} is no path", "Tree(...) takes a directory",
+                'write for example Tree("sysroot")',
+            )
+        for name in ("include", "exclude", "after"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value):
+                what = "names of tasks" if name == "after" else "patterns"
+                yield BadValue(
+                    f"{where}.{name}", f"{value!r} has something else in it",
+                    f"must be {what}, one text or several", 'write for example ["a", "b"]',
+                )
+            elif name != "after" and value:
+                yield from self._pattern_problems(f"{where}.{name}", value)
+
+    @staticmethod
+    def _pattern_problems(where: str, patterns: Sequence[str]) -> Iterator[Problem]:
+        from doit_diskimg.patterns import faults
+
+        for fault in faults(patterns):
+            yield BadPattern(
+                where, fault, "must be a pattern of gitignore that matches something",
+                'write for example "*.o" or "build/"; a backslash takes a special meaning away',
+            )
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, bytes)
 
 
 Source: TypeAlias = "str | PathLike[str] | bytes | Tree"

@@ -78,6 +78,10 @@ class BadPath(Problem):
     """A path in a volume has a part that the file system can't store."""
 
 
+class BadPattern(Problem):
+    """A pattern of a tree is none that gitignore knows: git would silently match nothing by it."""
+
+
 class BadLabel(Problem):
     """A volume label is longer than 11 bytes or has characters that FAT forbids."""
 

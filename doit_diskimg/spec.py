@@ -112,7 +112,8 @@ class Disk:
     @property
     def sector_size(self) -> int:
         """Bytes per logical sector."""
-        return self.table.sector_size if self.table is not None else SECTOR
+        # Asked before it is known that the table is one: everything wrong is listed at once.
+        return getattr(self.table, "sector_size", SECTOR)
 
     def size_of(self, partition: Partition) -> SizeLike | None:
         """What a partition was given: its own size, or the disk's if it is the whole disk."""

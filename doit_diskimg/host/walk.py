@@ -2,15 +2,14 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from doit_diskimg.content import Entry, Tree, digest_of
 from doit_diskimg.errors import Problem, SourceKind, SourceMissing, WorldError
 from doit_diskimg.host.files import kind_of
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import host_failed
-
-_Keep = Callable[[str], bool]
+from doit_diskimg.patterns import Patterns
 
 
 def tree_key(tree: Tree) -> str:
@@ -45,8 +44,8 @@ def walk(tree: Tree, where: str) -> list[Entry]:
     if problems:
         raise WorldError(problems)
     try:
-        walker = _Walker(top, where, *_filters(tree))
-        entries = sorted(walker.below(top, ""))
+        walker = _Walker(top, where, tree)
+        entries = sorted(walker.everything(top))
     except OSError as error:
         raise host_failed(f"{where}: {error.filename or top}", error, "read the tree") from error
     if walker.problems:
@@ -55,43 +54,54 @@ def walk(tree: Tree, where: str) -> list[Entry]:
 
 
 class _Walker:
-    def __init__(self, top: str, where: str, keep: _Keep, enter: _Keep) -> None:
+    """Goes through a tree the way git does, so that the patterns mean what they mean to git.
+
+    Nothing below an excluded directory is looked at; everything below an included one is taken.
+    """
+
+    def __init__(self, top: str, where: str, tree: Tree) -> None:
         self.problems: list[Problem] = []
         self._where = where
-        self._keep, self._enter = keep, enter
+        self._include = Patterns(tree.include) if tree.include else None
+        self._exclude = Patterns(tree.exclude)
         self._real_top = os.path.realpath(top)
         self._parents: list[str] = [self._real_top]
 
-    def below(self, folder: str, prefix: str) -> Iterator[Entry]:
+    def everything(self, top: str) -> Iterator[Entry]:
+        """Yield all that is taken."""
+        return self._below(top, "", is_taken=self._include is None)
+
+    def _below(self, folder: str, prefix: str, *, is_taken: bool) -> Iterator[Entry]:
         """Yield the entries of ``folder``, whose paths in the tree begin with ``prefix``."""
         with os.scandir(folder) as found:
             children = sorted(found, key=lambda entry: entry.name)
         for child in children:
-            path = prefix + child.name
-            if child.is_symlink() and not self._link_is_fine(child, path):
+            path, is_directory = prefix + child.name, child.is_dir()
+            if self._exclude.match(path, is_directory=is_directory):
                 continue
-            if child.is_dir():
-                if self._enter(path + "/"):
-                    yield from self._directory(child, path)
-            elif not self._keep(path):
+            take = is_taken or self._included(path, is_directory=is_directory)
+            if not (take or is_directory) or (child.is_symlink() and not self._link_is_fine(child)):
                 continue
+            if is_directory:
+                yield from self._directory(child, path, is_taken=take)
             elif child.is_file():
                 yield Entry(path, os.path.join(folder, child.name))
             else:
                 mode = os.stat(child.path, follow_symlinks=False).st_mode
                 self._refuse(child.path, f"is a {kind_of(mode)}")
 
-    def _directory(self, child: os.DirEntry[str], path: str) -> Iterator[Entry]:
+    def _included(self, path: str, *, is_directory: bool) -> bool:
+        return self._include is None or self._include.match(path, is_directory=is_directory)
+
+    def _directory(self, child: os.DirEntry[str], path: str, *, is_taken: bool) -> Iterator[Entry]:
         self._parents.append(os.path.realpath(child.path))
-        below = list(self.below(child.path, path + "/"))
+        below = list(self._below(child.path, path + "/", is_taken=is_taken))
         self._parents.pop()
-        if below or self._keep(path + "/"):
+        if below or is_taken:
             yield Entry(path, None)
             yield from below
 
-    def _link_is_fine(self, child: os.DirEntry[str], path: str) -> bool:
-        if not (self._keep(path) or self._enter(path + "/")):
-            return False
+    def _link_is_fine(self, child: os.DirEntry[str]) -> bool:
         real = os.path.realpath(child.path)
         if not (real + os.sep).startswith(self._real_top + os.sep):
             self._refuse(child.path, f"is a symbolic link to {real!r}, outside the tree")
@@ -110,20 +120,3 @@ class _Walker:
                 "remove it or exclude it",
             )
         )
-
-
-def _filters(tree: Tree) -> tuple[_Keep, _Keep]:
-    """Return what decides about files and about directories; gitignore's syntax and meaning."""
-    if not tree.include and not tree.exclude:
-        return (lambda path: True), (lambda path: True)
-    # Imported late: most trees have no patterns, and every `doit` looks at the trees.
-    from pathspec import PathSpec
-
-    include = PathSpec.from_lines("gitwildmatch", tree.include)
-    exclude = PathSpec.from_lines("gitwildmatch", tree.exclude)
-
-    def keep(path: str) -> bool:
-        included = not tree.include or include.match_file(path)
-        return included and not exclude.match_file(path)
-
-    return keep, (lambda path: not exclude.match_file(path))

@@ -280,6 +280,7 @@ class _Tasks:
         """
         contents, sizes = list(contents_of), list(sizes_of)
         trees = [want.source for want in contents + sizes if isinstance(want.source, Tree)]
+        first = {name: None for tree in trees for name in tree.after}  # a set that keeps order
         paths = [path for want in contents for path in _paths(want)]
         compared = [*deps, *map(normal, paths)]
         order = paths + [path for want in sizes for path in _paths(want)]
@@ -296,7 +297,7 @@ class _Tasks:
             "doc": doc,
             "actions": [action],
             "file_dep": [*compared, *(text for path in order for text in spellings(path))],
-            "task_dep": [f"{self.disk.name}:{TABLE}"] if placed else [],
+            "task_dep": [*first, *([f"{self.disk.name}:{TABLE}"] if placed else [])],
             "targets": targets,
             "uptodate": uptodate,
             "verbosity": 2,
@@ -309,13 +310,19 @@ def _length_or_path(segment: Segment) -> object:
 
 
 def _paths(wanted: Wanted) -> Iterator[str]:
-    """Yield the files of one source as they are now; a tree may gain some until the task runs."""
+    """Yield the files of one source as they are now; a tree may gain some until the task runs.
+
+    Of a tree with ``after`` nothing is known yet, and nothing need be: the order is in the
+    description, and what the files are is in the task's own record.
+    """
     from os import fspath
 
     from doit_diskimg.errors import WorldError
     from doit_diskimg.host.walk import walk
 
     if isinstance(wanted.source, Tree):
+        if wanted.source.after:
+            return
         try:
             yield from (entry.source for entry in walk(wanted.source, wanted.where) if entry.source)
         except WorldError:

@@ -176,6 +176,10 @@ class SourcesAsPlanned(Reason):
         task.file_dep &= self._compared
         record = read_json(self._record)
         text, fresh = still_true(record, self._trees)
+        if text and self._trees:
+            # A task that ran since doit started may have taken files out of a tree, and doit wants
+            # to store the state of every file_dep afterwards.  What is needed the action says.
+            task.file_dep = set(filter(os.path.lexists, task.file_dep))
         if fresh != record:
             write_json(self._record, fresh)
         return self.says(text)

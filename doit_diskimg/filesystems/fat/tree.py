@@ -116,6 +116,8 @@ class _Gatherer:
             directory.children = dict(sorted(directory.children.items()))
 
     def _tree(self, path: str, tree: Tree, where: str) -> None:
+        if self._files is None:
+            self.wrong += tree.problems(where)
         if self._directory(path, where) is None or self._files is None:
             return
         try:
