@@ -274,6 +274,7 @@ class _Tasks:
             "task_dep": [f"{self.disk.name}:{TABLE}"] if placed else [],
             "targets": targets,
             "uptodate": uptodate,
+            "watch": [normal(tree.dir) for tree in trees],
             "verbosity": 2,
         }
 
