@@ -20,7 +20,7 @@ The map, in reading order:
     tables/       Mbr, Gpt                       ── the ribs: one file per kind of thing
     filesystems/  File, Fat
 
-    host/         the outside world and only here
+    host/         the outside world and only here; host/qemu boots what was built
     verify/       the second opinion: reads images with other code than wrote them
     tasks/        the skin: the only folder that imports doit
     esp           a shorthand
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from doit_diskimg.tables.mbr import Mbr
     from doit_diskimg.tasks.checker import Xxh3Checker
     from doit_diskimg.tasks.disk import Disk
+    from doit_diskimg.tasks.qemu import Qemu
 
 __all__ = [
     "Disk",
@@ -52,6 +53,7 @@ __all__ = [
     "Fat",
     "File",
     "Tree",
+    "Qemu",
     "Xxh3Checker",
     "DiskimgError",
     "DescriptionError",
@@ -69,6 +71,7 @@ _HOME = {
     "Fat": "filesystems.fat.volume",
     "File": "filesystems.prebuilt",
     "Tree": "content",
+    "Qemu": "tasks.qemu",
     "Xxh3Checker": "tasks.checker",
     "DiskimgError": "errors",
     "DescriptionError": "errors",

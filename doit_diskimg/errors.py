@@ -153,6 +153,14 @@ class HostFailed(Problem):
     """The operating system refused to read or write: disk full, no permission, read error."""
 
 
+class ProgramMissing(Problem):
+    """An outside program, or a file that it needs, is not installed."""
+
+
+class BootFailed(Problem):
+    """A guest did not do what a test of its boot expects."""
+
+
 # The exceptions ----------------------------------------------------------------------------------
 
 

@@ -300,6 +300,7 @@ class _Tasks:
             "task_dep": [*first, *([f"{self.disk.name}:{TABLE}"] if placed else [])],
             "targets": targets,
             "uptodate": uptodate,
+            "watch": [normal(tree.dir) for tree in trees],
             "verbosity": 2,
         }
 

@@ -1,0 +1,22 @@
+"""The command: ``python -m doit_diskimg watch boot``."""
+
+import sys
+from importlib import import_module
+
+COMMANDS = {"watch": "tasks.watch"}
+"""Command -> the module whose ``main(arguments)`` it is."""
+
+
+def main() -> int:
+    """Run the command that the first argument names."""
+    name, arguments = (sys.argv[1:2] or [""])[0], sys.argv[2:]
+    if name not in COMMANDS:
+        known = ", ".join(COMMANDS)
+        print(f"doit_diskimg: {name!r} is no command, must be one of: {known}", file=sys.stderr)  # noqa: T201
+        return 2
+    code: int = import_module(f"doit_diskimg.{COMMANDS[name]}").main(arguments)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

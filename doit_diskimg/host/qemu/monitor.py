@@ -1,0 +1,93 @@
+"""QEMU's machine-readable monitor (QMP), as much of it as a test of a boot needs.
+
+Messages are JSON objects, one a line (QEMU's docs/interop/qmp-spec).
+"""
+
+import json
+import os
+import socket
+import time
+from contextlib import suppress
+from typing import Any
+
+_SECONDS = 20.0
+"""How long an answer may take."""
+
+
+class Monitor:
+    """One end of a pair of sockets; QEMU inherits the other, ``handle``."""
+
+    def __init__(self) -> None:
+        self._ours, self._theirs = socket.socketpair()
+        self._ours.setblocking(False)
+        self._rest = b""
+        self._answers: list[dict[str, Any]] = []
+        self.ended = ""
+        """Why the guest ended, in QEMU's words, such as ``guest-reset``; empty while it runs."""
+        self._ask("qmp_capabilities")
+
+    @property
+    def handle(self) -> int:
+        """The descriptor that QEMU is to have."""
+        return self._theirs.fileno()
+
+    def given(self) -> None:
+        """QEMU has its end: close our copy, so that its death is noticed."""
+        self._theirs.close()
+
+    def close(self) -> None:
+        """Close everything."""
+        self._ours.close()
+        self._theirs.close()
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait for."""
+        return self._ours.fileno()
+
+    def read(self) -> bool:
+        """Take what QEMU has said; return False if it will say nothing more."""
+        try:
+            data = self._ours.recv(65536)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._take(json.loads(line))
+        return bool(data)
+
+    def screendump(self, path: str) -> str:
+        """Save the guest's screen as PNG; return what went wrong, empty if nothing did."""
+        temporary = f"{path}.{os.getpid()}.tmp"
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        self._answers.clear()
+        self._ask("screendump", filename=os.path.abspath(temporary), format="png")
+        error = self._answer()
+        if error:
+            with suppress(OSError):
+                os.unlink(temporary)
+            return error
+        os.replace(temporary, path)
+        return ""
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if message.get("event") == "SHUTDOWN":
+            self.ended = str(message["data"].get("reason", "unknown"))
+        elif message.get("event") == "GUEST_PANICKED":
+            self.ended = "guest-panic"
+        elif "return" in message or "error" in message:
+            self._answers.append(message)
+
+    def _ask(self, command: str, **arguments: str) -> None:
+        message = {"execute": command, **({"arguments": arguments} if arguments else {})}
+        with suppress(OSError):  # QEMU is gone: the answer will not come, and that is reported
+            self._ours.sendall(json.dumps(message).encode("ascii") + b"\n")
+
+    def _answer(self) -> str:
+        deadline = time.monotonic() + _SECONDS
+        while not self._answers and time.monotonic() < deadline and self.read():
+            time.sleep(0.01)
+        if not self._answers:
+            return "QEMU does not answer"
+        return str(self._answers[0].get("error", {}).get("desc", ""))

@@ -1,0 +1,181 @@
+"""The actions of `Qemu`, and what makes a boot test run again."""
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from doit_diskimg.content import digest_of
+from doit_diskimg.errors import BootFailed, DiskimgError, ProgramMissing, WorldError
+from doit_diskimg.host.files import digest_file
+from doit_diskimg.host.paths import normal
+from doit_diskimg.host.qemu import command, find, guest, process, verdict
+from doit_diskimg.host.qemu.command import Host, Machine
+from doit_diskimg.host.seal import sealed_digest
+from doit_diskimg.host.state import StateFolder, host_failed
+from doit_diskimg.plan import FORMAT
+from doit_diskimg.tasks.on_request import OnRequest, skipped
+from doit_diskimg.tasks.step import failure_text
+
+if TYPE_CHECKING:
+    from doit.exceptions import TaskFailed
+
+    from doit_diskimg.tasks.qemu import Qemu
+
+
+@dataclass(frozen=True)
+class _Boot:
+    qemu: "Qemu"
+    machine: Machine
+
+    def host(self) -> Host:
+        """Look for everything that the machine needs.  Raises WorldError."""
+        flash = self.qemu.flash or (find.uefi() if self.qemu.firmware == "uefi" else None)
+        for path in flash or ():
+            if not os.path.isfile(path):
+                raise WorldError(
+                    [
+                        ProgramMissing(
+                            "firmware", f"there is no file {path!r}", "must be UEFI's code and "
+                            "its variables", "mend the path, or write firmware='uefi'",
+                        )
+                    ]
+                )
+        accel = find.accel() if self.qemu.accel == "auto" else self.qemu.accel
+        return Host(find.program(self.qemu.program), flash, accel)
+
+    def failed(self, error: DiskimgError, more: str = "") -> "TaskFailed":
+        from doit.exceptions import TaskFailed
+
+        return TaskFailed(failure_text(self.qemu.disk.name, error) + more)
+
+
+@dataclass(frozen=True)
+class Run(_Boot):
+    """Boots before the user's eyes."""
+
+    def __call__(self, task: Any, gdb: bool) -> "TaskFailed | None":
+        """Called by doit."""
+        if skipped(task):
+            return None
+        try:
+            argv = command.command(self.machine, self.host())
+            argv += command.attended(display=find.has_display(), gdb=gdb)
+            if gdb:
+                symbols = f" {self.qemu.symbols}" if self.qemu.symbols else ""
+                _say(f"waiting for: gdb -ex 'target remote localhost:1234'{symbols}")
+            return self._ended(process.attend(argv))
+        except DiskimgError as error:
+            return self.failed(error)
+        except OSError as error:
+            return self.failed(host_failed(self.qemu.program, error, "start QEMU"))
+
+    def _ended(self, status: int | None) -> "TaskFailed | None":
+        good = self.qemu.debug_exit
+        if status in (None, 0) or (good is not None and status == 2 * good + 1):
+            return None
+        if good is None or status is None or status < 2 or status % 2 == 0:
+            found, must = f"it ended with status {status}", "0 is the one without trouble"
+        else:
+            found, must = f"the guest wrote {status >> 1:#x} to port 0xf4", f"must be {good:#x}"
+        return self.failed(WorldError([BootFailed("qemu", found, must, "see above")]))
+
+
+@dataclass(frozen=True)
+class Test(_Boot):
+    """Boots in secret and fails if the guest does not do what is wished."""
+
+    wish: verdict.Wish
+    screenshot: str | None
+
+    def __call__(self, task: Any) -> "TaskFailed | None":
+        """Called by doit."""
+        if skipped(task):
+            return None
+        log = StateFolder(normal(self.machine.image)).file(task.name, ".serial.log")
+        began = time.monotonic()
+        try:
+            argv = command.command(self.machine, self.host())
+            trouble = guest.boot(argv, log, self.wish, self.screenshot)
+        except DiskimgError as error:
+            return self.failed(error)
+        except OSError as error:
+            return self.failed(host_failed(self.qemu.program, error, "start QEMU"))
+        except KeyboardInterrupt:
+            trouble = "it was interrupted"
+        if trouble:
+            return self._failed(task.name, trouble, log)
+        _say(f"booted in {time.monotonic() - began:.1f} s")
+        return None
+
+    def _failed(self, name: str, trouble: str, log: str) -> "TaskFailed":
+        from doit_diskimg.host.state import read
+
+        lines = verdict.tail(read(log) or b"")
+        end = "".join(f"\n  | {line}" for line in lines) or "\n  (it said nothing)"
+        must = "the guest must do what the test says"
+        error = WorldError([BootFailed(name, trouble, must, f"the serial port's log is {log!r}")])
+        return self.failed(error, end)
+
+
+class BootedAsIs(OnRequest):
+    """The last boot passed, and nothing changed that it depends on."""
+
+    KEY = "doit_diskimg:booted"
+
+    def __init__(self, test: Test) -> None:
+        super().__init__()
+        self._test = test
+        self._now: dict[str, str] = {}
+
+    def configure_task(self, task: Any) -> None:
+        """Called by doit when the task is made: ask for a word after each success."""
+        task.value_savers.append(self.values)
+
+    def values(self) -> dict[str, Any]:
+        """Return what doit is to store with the task: what was booted, as it was before."""
+        return {self.KEY: self._now} if self._now else {}
+
+    def reason(self, task: Any, values: dict[str, Any]) -> str:
+        """Return what is other than at the last boot that passed."""
+        try:
+            self._now = _facts(self._test)
+        except (DiskimgError, OSError) as error:
+            return str(error)  # the action will say so
+        before = values.get(self.KEY)
+        if not isinstance(before, dict):
+            return "it has not passed yet"
+        if not self._now["the image"]:
+            return "the image is not as the last build left it"
+        other = [name for name, fact in self._now.items() if before.get(name) != fact]
+        return f"{' and '.join(other)} changed" if other else ""
+
+
+def _facts(test: Test) -> dict[str, str]:
+    """Return everything that decides about a boot, except time.  Raises WorldError, OSError."""
+    host = test.host()
+    argv = command.command(test.machine, host)
+    argv += command.watched(stay=test.screenshot is not None)
+    # The program's version stands for it: an update of QEMU need not change its path.
+    patterns = [test.wish.expect, test.wish.forbid, test.wish.status]
+    return {
+        "the image": sealed_digest(test.machine.image),
+        "QEMU's version": find.version(host.program),
+        "the firmware": _digests(list(host.flash or ())),
+        "the arguments": digest_of(json.dumps([FORMAT, argv[1:]]).encode("utf-8")),
+        "the files in the arguments": _digests(sorted(set(command.words(test.qemu.arguments)))),
+        "what is expected": digest_of(json.dumps(patterns).encode("utf-8")),
+    }
+
+
+def _digests(paths: list[str]) -> str:
+    """Return one digest of the contents of those ``paths`` that are files."""
+    found = [digest_file(path)[1] for path in paths if os.path.isfile(path)]
+    return digest_of(json.dumps(found).encode("ascii"))
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201  # below the task's title
+
+

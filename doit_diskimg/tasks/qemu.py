@@ -1,0 +1,183 @@
+"""`Qemu`: a machine to boot a disk in, as tasks.
+
+``run`` boots it before the user's eyes, ``test`` in secret and only when something changed.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Literal
+
+from doit_diskimg.errors import BadSize, BadValue, Problem
+from doit_diskimg.host.paths import normal
+from doit_diskimg.host.qemu.command import DEBUG_EXIT_PORT, Flash, Machine
+from doit_diskimg.host.qemu.verdict import Wish
+from doit_diskimg.tasks.disk import Disk
+from doit_diskimg.units import MIB, SizeLike, parse_size
+
+_Task = dict[str, Any]
+
+_GDB = {
+    "name": "gdb",
+    "long": "gdb",
+    "type": bool,
+    "default": False,
+    "help": "let the machine wait for gdb before its first instruction",
+}
+
+
+@dataclass(frozen=True)
+class Qemu:
+    """A PC with ``disk`` in it, which boots from it.
+
+    * ``firmware``: ``"bios"``, ``"uefi"`` (OVMF, found where systems keep it), or a pair of paths:
+      UEFI's code and its variables.
+    * ``memory``: bytes, or text such as ``"256MiB"``; a multiple of 1 MiB.
+    * ``machine``, ``cpu``: names that QEMU knows (``q35``, ``max``); QEMU chooses if they are
+      empty, but UEFI gets a ``q35``.
+    * ``interface``: what the disk is connected by: ``"ide"``, ``"virtio"``, ``"floppy"``; QEMU
+      chooses if it is empty.
+    * ``accel``: ``"kvm"`` or ``"tcg"``; ``"auto"`` is KVM where the host can.
+    * ``debug_exit``: a guest that is content writes this byte (1 to 127) to port 0xF4 and so ends
+      QEMU; every other byte is a failure.  Adds the device isa-debug-exit.
+    * ``snapshot``: False lets the guest of `run` write to the image (and `doit` builds it anew).
+    * ``symbols``: an ELF file with symbols, named in the line to type for gdb.
+    * ``arguments``: what else QEMU is to be told, after everything of ours.
+    * ``program``: QEMU itself, a name in PATH or a path.
+    """
+
+    disk: Disk
+    _: KW_ONLY
+    firmware: str | tuple[str, str] = "bios"
+    memory: SizeLike | None = None
+    machine: str = ""
+    cpu: str = ""
+    interface: str = ""
+    accel: Literal["auto", "kvm", "tcg"] = "auto"
+    debug_exit: int | None = None
+    snapshot: bool = True
+    symbols: str = ""
+    arguments: Sequence[str] = ()
+    program: str = "qemu-system-x86_64"
+
+    def run(self) -> _Task:
+        """Return a task that builds the image if it is stale and boots it.
+
+        The guest's first serial port is the terminal, its screen a window if there can be one.
+        The task runs when it is named (``doit boot``) and never because `doit` alone runs
+        everything.  With ``--gdb`` the machine waits for gdb.
+        """
+        from doit_diskimg.tasks.boot import Run
+        from doit_diskimg.tasks.on_request import OnRequest
+
+        _refuse(self.disk.name, self._problems())
+        action = Run(self, self._machine(self.snapshot))
+        return {**self._task(action, OnRequest()), "params": [_GDB]}
+
+    def test(
+        self,
+        *,
+        expect: str | None = None,
+        forbid: str | None = None,
+        timeout: float = 60,
+        screenshot: str | os.PathLike[str] | None = None,
+    ) -> _Task:
+        """Return a task that boots the image without a screen and judges what it says.
+
+        ``expect`` is a regular expression that must be found in a line of the serial port,
+        ``forbid`` one that must be found in none until then; ``timeout`` is in seconds.  With
+        ``debug_exit`` the guest must end QEMU with that byte, too.  ``screenshot`` is the path of
+        a PNG file, a target, which shows the screen when the expected line came; the device
+        isa-debug-exit is left out then, since the machine has to stay.
+
+        The task runs when it is asked for, and only if the image's contents, QEMU's version, the
+        firmware, the arguments or the patterns changed.  The guest never writes to the image.
+        """
+        from doit_diskimg.tasks.boot import BootedAsIs, Test
+
+        status = None if self.debug_exit is None else 2 * self.debug_exit + 1
+        wish = Wish(expect, forbid, None if screenshot else status, timeout)
+        _refuse(self.disk.name, [*self._problems(), *_wish_problems(wish)])
+        target = None if screenshot is None else normal(screenshot)
+        action = Test(self, self._machine(snapshot=True, stay=target is not None), wish, target)
+        task = self._task(action, BootedAsIs(action))
+        return task if target is None else {**task, "targets": [target], "clean": True}
+
+    def _task(self, action: object, reason: object) -> _Task:
+        return {"actions": [action], "task_dep": [f"{self.disk.name}:seal"], "uptodate": [reason]}
+
+    def _machine(self, snapshot: bool, stay: bool = False) -> Machine:
+        return Machine(
+            normal(self.disk.image),
+            machine=self.machine,
+            cpu=self.cpu,
+            memory=None if self.memory is None else parse_size(self.memory),
+            interface=self.interface,
+            debug_exit=self.debug_exit is not None and not stay,
+            snapshot=snapshot,
+            arguments=tuple(self.arguments),
+        )
+
+    @property
+    def flash(self) -> Flash | None:
+        """The firmware's files as the user named them, None if we are to find them."""
+        return None if isinstance(self.firmware, str) else Flash(*map(os.fspath, self.firmware))
+
+    def _problems(self) -> Iterator[Problem]:
+        yield from _firmware_problems(self.firmware)
+        if self.memory is not None:
+            yield from _memory_problems(self.memory)
+        if self.accel not in ("auto", "kvm", "tcg"):
+            yield BadValue("accel", f"{self.accel!r} is unknown", "must be 'auto', 'kvm' or 'tcg'",
+                           "choose one")
+        if self.debug_exit is not None and self.debug_exit not in range(1, 128):
+            # 0 would be status 1, QEMU's own way to say that it could not start.
+            yield BadValue("debug_exit", f"it is {self.debug_exit!r}", "must be a byte from 1 to "
+                           "127, since QEMU's status is twice that and 1", "choose another byte")
+        if isinstance(self.arguments, str):
+            yield BadValue("arguments", f"{self.arguments!r} is one text", "must be a list with a "
+                           "text for each word", f"write {self.arguments.split()!r}")
+
+
+def _firmware_problems(firmware: object) -> Iterator[Problem]:
+    pair = isinstance(firmware, (tuple, list)) and len(firmware) == 2
+    if not pair and firmware not in ("bios", "uefi"):
+        yield BadValue("firmware", f"{firmware!r} is unknown", "must be 'bios', 'uefi' or a pair "
+                       "of paths", "write for example ('OVMF_CODE.fd', 'OVMF_VARS.fd')")
+
+
+def _memory_problems(memory: SizeLike) -> Iterator[Problem]:
+    try:
+        size = parse_size(memory)
+    except ValueError as error:
+        yield BadSize("memory", str(error), 'must be bytes or text such as "256MiB"', "mend it")
+        return
+    if size == 0 or size % MIB:
+        yield BadSize("memory", f"{memory!r} is {size:,} bytes", "must be a multiple of 1 MiB",
+                      'write for example "256MiB"')
+
+
+def _wish_problems(wish: Wish) -> Iterator[Problem]:
+    if wish.expect is None and wish.status is None:
+        yield BadValue("test", "nothing says when the guest has passed", "must have a pattern, or "
+                       "a byte of Qemu(debug_exit=...) and no screenshot",
+                       f"write test(expect=...), or debug_exit=0x10 for port {DEBUG_EXIT_PORT:#x}")
+    for name, pattern in (("expect", wish.expect), ("forbid", wish.forbid)):
+        try:
+            re.compile(pattern or "")
+        except (re.error, TypeError) as error:
+            yield BadValue(f"test.{name}", f"{pattern!r} can't be used: {error}",
+                           "must be a regular expression of Python's", "mend it")
+    if not wish.seconds > 0:
+        yield BadValue("test.timeout", f"it is {wish.seconds!r}", "must be seconds, more than 0",
+                       "give it time")
+
+
+def _refuse(name: str, problems: Sequence[Problem] | Iterator[Problem]) -> None:
+    """Stop doit before any task runs, with one line for each problem."""
+    lines = [f"{name}: qemu: {problem}" for problem in problems]
+    if lines:
+        from doit.exceptions import InvalidTask
+
+        raise InvalidTask("\n".join(lines))

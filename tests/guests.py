@@ -1,0 +1,54 @@
+"""Boot code for tests: says something on the serial port and then does one thing.
+
+Put together by the assembler of examples/hello, whose own boot code says what each line means.
+"""
+
+import importlib.util
+from pathlib import Path
+
+_PATH = Path(__file__).parents[1] / "examples" / "hello" / "boot.py"
+_SPEC = importlib.util.spec_from_file_location("examples_hello_boot", _PATH)
+assert _SPEC is not None
+assert _SPEC.loader is not None
+_boot = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(_boot)
+
+_SAY = """
+    fa 31 c0 8e d8 8e d0 bc =origin fb fc
+    be =message     ; mov  si, message
+next:
+    ac              ; lodsb
+    84 c0           ; test al, al
+    74 >done        ; jz   done
+    ba f8 03        ; mov  dx, 0x3f8    COM1; QEMU's has always room
+    ee              ; out  dx, al
+    eb >next        ; jmp  next
+done:
+"""
+_HALT = """
+halt:
+    f4              ; hlt
+    eb >halt        ; jmp  halt
+"""
+ENDS = {
+    "halts": "",
+    "writes 0x10": "b0 10 e6 f4",  # mov al, 0x10; out 0xf4, al
+    "writes 0x11": "b0 11 e6 f4",
+    "resets": "b0 fe e6 64",  # mov al, 0xfe; out 0x64, al: by way of the keyboard controller
+    "triple fault": "0f 01 1e =nothing cd 03",  # lidt [nothing]; int 3
+    "writes to the disk": """
+        b8 01 03    ; mov  ax, 0x0301   AH=3: write one sector
+        bb =origin  ; mov  bx, origin   from here,
+        b9 0a 00    ; mov  cx, 0x000a   track 0, sector 10 (counted from 1),
+        ba 80 00    ; mov  dx, 0x0080   head 0, first hard disk
+        cd 13       ; int  0x13         (BIOS disk services)
+        b0 10 e6 f4
+    """,
+}
+
+
+def boot_code(says: str, then: str) -> bytes:
+    """Return up to 440 bytes that say ``says`` and then do one of `ENDS`."""
+    listing = _SAY + ENDS[then] + _HALT + "nothing:\n" + "00 " * 6 + "\nmessage:\n"
+    code: bytes = _boot.assemble(listing, _boot.ORIGIN)
+    return (code + says.encode("ascii") + b"\0").ljust(_boot.ROOM, b"\0")

@@ -1,0 +1,301 @@
+"""`Qemu.test` with real machines: when it boots, what passes, what a failure looks like."""
+
+import os
+import shutil
+
+import pytest
+from doit.exceptions import InvalidTask
+from guests import boot_code
+from machines import gone, machines, make
+from tools import tool
+
+from doit_diskimg import Disk, Mbr, Qemu
+
+
+def boots(project, *args, code=0):
+    """Ask for the test; return whether a machine was booted."""
+    return "boots" in project.doit("boots", *args, code=code).ran
+
+
+def test_it_boots_again_only_after_a_change(tmp_path):
+    project = make(tmp_path)
+    assert boots(project)
+    assert not boots(project)
+    assert "status     : up-to-date" in project.doit("info", "boots").out
+
+    project.write("boot.bin", boot_code("hello again\n", "halts"))
+    assert boots(project)
+    assert not boots(project)
+
+    (tmp_path / "boot.bin").touch()
+    assert not boots(project)
+
+    image = tmp_path / "build/os.img"
+    image.unlink()
+    assert not boots(project)  # built anew, and the same as the one that passed
+    assert image.exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("Qemu(disk)", 'Qemu(disk, memory="64MiB")', "the arguments changed"),
+        ("Qemu(disk)", 'Qemu(disk, arguments=["-name", "x"])', "the arguments changed"),
+        ("Qemu(disk)", 'Qemu(disk, cpu="max")', "the arguments changed"),
+        ('expect="hello"', 'expect="from"', "what is expected changed"),
+        ('expect="hello"', 'expect="hello", forbid="panic"', "what is expected changed"),
+        ('expect="hello"', 'expect="hello", timeout=61', ""),
+    ],
+)
+def test_another_description(tmp_path, old, new, why):
+    project = make(tmp_path)
+    assert boots(project)
+    text = project.dodo.replace(old, new)
+    assert text != project.dodo
+    project.write("dodo.py", text)
+    assert why in project.doit("info", "boots", code=1 if why else 0).out
+    assert boots(project) == bool(why)
+    assert not boots(project)
+
+
+def test_another_file_in_the_arguments(tmp_path):
+    arguments = 'arguments=["-fw_cfg", "name=opt/x,file=extra.bin"]'
+    project = make(tmp_path, qemu=arguments)
+    project.write("extra.bin", b"1")
+    assert boots(project)
+    project.write("extra.bin", b"2")
+    assert boots(project)
+    assert not boots(project)
+
+
+def test_another_version_of_qemu(tmp_path):
+    project = make(tmp_path / "project")
+    assert boots(project)
+    wrapper = tmp_path / "bin/qemu-system-x86_64"
+    wrapper.parent.mkdir()
+    real = tool("qemu-system-x86_64")
+    wrapper.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo "QEMU emulator version 99.0" && exit\n'
+        f'exec {real} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    project.env["PATH"] = f"{wrapper.parent}{os.pathsep}{os.environ['PATH']}"
+    assert "QEMU's version changed" in project.doit("info", "boots", code=1).out
+    assert boots(project)
+    assert not boots(project)
+
+
+PASSES = [
+    pytest.param({"then": "writes 0x10", "qemu": "debug_exit=0x10", "test": ""}, id="byte"),
+    pytest.param({"then": "writes 0x10", "qemu": "debug_exit=0x10"}, id="line-and-byte"),
+    pytest.param({"then": "triple fault"}, id="line-then-crash"),
+    pytest.param({"says": "login: ", "test": 'expect="^login:"'}, id="a-prompt"),
+    pytest.param({"says": "hello\npanic\n", "test": 'expect="hello", forbid="panix"'}, id="forbid"),
+]
+
+
+@pytest.mark.parametrize("case", PASSES)
+def test_passes(tmp_path, case):
+    project = make(tmp_path, **case)
+    assert "booted in" in project.doit("boots").out
+    assert gone(tmp_path)
+
+
+FAILS = [
+    pytest.param(
+        {"says": "nothing much\n", "test": 'expect="hello", timeout=1'},
+        "no line matched 'hello' within 1 s", "nothing much", id="silence",
+    ),
+    pytest.param(
+        {"says": "ok\npanic: oh no\n", "test": 'expect="hello", forbid="panic"'},
+        "the line 'panic: oh no' matches 'panic'", "panic: oh no", id="forbidden",
+    ),
+    pytest.param(
+        {"says": "so far\n", "then": "triple fault"},
+        "the guest restarted the machine, by a triple fault perhaps, no line matched 'hello' "
+        "before that", "so far", id="triple-fault",
+    ),
+    pytest.param(
+        {"says": "so far\n", "then": "resets"},
+        "the guest restarted the machine", "so far", id="reset",
+    ),
+    pytest.param(
+        {"then": "writes 0x11", "qemu": "debug_exit=0x10"},
+        "the guest wrote 0x11 to port 0xf4, QEMU's status must be 33", "hello from here",
+        id="another-byte",
+    ),
+    pytest.param(
+        {"then": "halts", "qemu": "debug_exit=0x10", "test": 'expect="hello", timeout=1'},
+        "QEMU did not end with status 33 within 1 s", "hello from here", id="no-byte",
+    ),
+    pytest.param(
+        {"says": "so far\n", "then": "writes 0x10", "qemu": "debug_exit=0x10"},
+        "the guest wrote 0x10 to port 0xf4, no line matched 'hello' before that", "so far",
+        id="byte-without-line",
+    ),
+    pytest.param(
+        {"qemu": 'cpu="nonsense"'},
+        "QEMU ended with status 1 and said: qemu-system-x86_64: unable to find CPU model "
+        "'nonsense'", "(it said nothing)", id="qemu-refuses",
+    ),
+    pytest.param(
+        {"says": "so far\n", "then": "resets", "test": 'expect="hello", screenshot="build/s.png"'},
+        "the guest restarted the machine", "so far", id="reset-with-screenshot",
+    ),
+]
+
+
+@pytest.mark.parametrize(("case", "reason", "last"), FAILS)
+def test_fails(tmp_path, case, reason, last):
+    project = make(tmp_path, **case)
+    said = project.doit("boots", code=1).said
+    log = "build/.os.img/boots.serial.log"
+    assert f"os.img: boots: {reason}" in said
+    assert f"the serial port's log is {log!r}" in said
+    assert said.rstrip().endswith(last)
+    if "nothing" not in last:
+        assert last.encode() in (tmp_path / log).read_bytes()
+    assert gone(tmp_path)
+    assert "boots" in project.doit("boots", code=1).ran  # a failure is not remembered
+
+
+def test_a_screenshot_is_a_target(tmp_path):
+    project = make(tmp_path, test='expect="hello", screenshot="build/shots/screen.png"')
+    screen = tmp_path / "build/shots/screen.png"
+    assert boots(project)
+    assert screen.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert not boots(project)
+    screen.unlink()
+    assert "boots" in project.doit("build/shots/screen.png").ran
+    assert screen.exists()
+    project.doit("clean", "boots")
+    assert not screen.exists()
+
+
+def test_a_screenshot_shows_the_screen(tmp_path):
+    """ImageMagick's and netpbm's readers are not asked for: Python's zlib checks every CRC."""
+    import struct
+    import zlib
+
+    project = make(tmp_path, test='expect="hello", screenshot="s.png"')
+    project.doit("boots")
+    data = (tmp_path / "s.png").read_bytes()
+    width, height = struct.unpack_from(">II", data, 16)
+    assert (width, height) == (720, 400)  # VGA text mode: 80 by 25 characters of 9 by 16
+    position, pixels = 8, b""
+    while position < len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        body = data[position + 8 : position + 8 + length]
+        (crc,) = struct.unpack_from(">I", data, position + 8 + length)
+        assert crc == zlib.crc32(kind + body)
+        pixels += body if kind == b"IDAT" else b""
+        position += 12 + length
+    assert len(set(zlib.decompress(pixels))) > 1  # SeaBIOS left its name there
+
+
+TWO = '''
+def task_more():
+    for number in range(3):
+        yield {"name": str(number), **qemu.test(expect="hello")}
+'''
+
+
+@pytest.mark.parametrize("kind", ["process", "thread"])
+def test_several_at_once(tmp_path, kind):
+    project = make(tmp_path, more=TWO)
+    run = project.doit("run", "-n", "3", "-P", kind, "boots", "more")
+    assert {"boots", "more:0", "more:1", "more:2"} <= run.ran
+    assert not project.doit("run", "-n", "3", "-P", kind, "boots", "more").ran
+    assert gone(tmp_path)
+
+
+def test_the_guest_does_not_write_to_the_image(tmp_path):
+    project = make(
+        tmp_path, then="writes to the disk", qemu="snapshot=False, debug_exit=0x10"
+    )
+    project.doit("os.img")
+    before = project.sha256()
+    assert boots(project)
+    assert project.sha256() == before
+    assert not project.doit("os.img").ran
+
+
+def test_without_qemu(tmp_path):
+    project = make(tmp_path)
+    project.env["PATH"] = "/nonexistent"
+    assert project.doit().ran >= {"os.img:seal"}  # a build needs none
+    said = project.doit("boots", code=1).said
+    assert (
+        "os.img: qemu-system-x86_64: it is not installed, must be in PATH to boot "
+        "(install it (Debian package qemu-system-x86))"
+    ) in said
+    said = project.doit("boot", code=1).said
+    assert "(install it (Debian package qemu-system-x86))" in said
+
+
+def test_firmware_that_is_not_there(tmp_path):
+    project = make(tmp_path, qemu='firmware=("CODE.fd", "VARS.fd")')
+    said = project.doit("boots", code=1).said
+    assert "os.img: firmware: there is no file 'CODE.fd', must be UEFI's code" in said
+
+
+BAD = [
+    ('firmware="efi"', "firmware: 'efi' is unknown, must be 'bios', 'uefi' or a pair of paths"),
+    ('memory="lots"', "memory: 'lots' is not a size, must be bytes or text such as"),
+    ("memory=1000", "memory: 1000 is 1,000 bytes, must be a multiple of 1 MiB"),
+    ('accel="hvf9"', "accel: 'hvf9' is unknown, must be 'auto', 'kvm' or 'tcg'"),
+    ("debug_exit=0", "debug_exit: it is 0, must be a byte from 1 to 127"),
+    ('arguments="-m 1G"', "arguments: '-m 1G' is one text, must be a list"),
+]
+BAD_TESTS = [
+    ("", "test: nothing says when the guest has passed, must have a pattern"),
+    ('expect="("', "test.expect: '(' can't be used: missing ), unterminated subpattern"),
+    ('expect="x", forbid="*"', "test.forbid: '*' can't be used: nothing to repeat"),
+    ('expect="x", timeout=0', "test.timeout: it is 0, must be seconds, more than 0"),
+]
+
+
+def told(qemu="", test='expect="x"'):
+    """Return what doit is told instead of getting tasks."""
+    disk = Disk("os.img", size="1MiB", table=Mbr())
+    with pytest.raises(InvalidTask) as error:
+        eval(f"Qemu(disk, {qemu}).test({test})", {"Qemu": Qemu, "disk": disk})
+    return str(error.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("qemu", "test", "message"),
+    [(qemu, 'expect="x"', message) for qemu, message in BAD]
+    + [("", test, message) for test, message in BAD_TESTS],
+)
+def test_a_bad_description(qemu, test, message):
+    (line,) = told(qemu, test)
+    assert line.startswith(f"os.img: qemu: {message}")
+
+
+def test_all_problems_at_once():
+    assert len(told('firmware="x", memory=1, accel=""', 'expect="(", timeout=-1')) == 5
+
+
+def test_a_bad_description_stops_doit(tmp_path):
+    said = make(tmp_path, qemu='firmware="efi"').doit(code=3).said
+    assert said.startswith("ERROR: os.img: qemu: firmware: 'efi' is unknown")
+
+
+@pytest.mark.slow
+def test_another_uefi(tmp_path):
+    from doit_diskimg.host.qemu.find import uefi
+
+    project = make(tmp_path, qemu='firmware=("CODE.fd", "VARS.fd")',
+                   test='expect="BdsDxe|Shell|UEFI", timeout=120')
+    for path, name in zip(uefi(), ("CODE.fd", "VARS.fd"), strict=True):
+        shutil.copy(path, tmp_path / name)
+    assert boots(project)
+    assert not boots(project)
+    variables = bytearray((tmp_path / "VARS.fd").read_bytes())
+    variables[-1] ^= 1
+    project.write("VARS.fd", bytes(variables))
+    assert "the firmware changed" in project.doit("info", "boots", code=1).out
+    assert boots(project)
+    assert not boots(project)
+    assert not machines(tmp_path)

@@ -1,0 +1,135 @@
+"""`doit boot`: what it shows, how it ends, and what a guest may write."""
+
+import signal
+import socket
+import time
+
+import pytest
+from guests import boot_code
+from machines import Reader, gone, machines, make, start
+
+ENDS = [
+    pytest.param("writes 0x10", "debug_exit=0x10", 0, "", id="content"),
+    pytest.param(
+        "writes 0x11", "debug_exit=0x10", 1,
+        "os.img: qemu: the guest wrote 0x11 to port 0xf4, must be 0x10", id="not-content",
+    ),
+    pytest.param(
+        "halts", 'cpu="nonsense"', 1, "os.img: qemu: it ended with status 1", id="no-start",
+    ),
+]
+
+
+@pytest.mark.parametrize(("then", "qemu", "code", "says"), ENDS)
+def test_how_it_ends(tmp_path, then, qemu, code, says):
+    project = make(tmp_path, then=then, qemu=qemu)
+    run = project.doit("boot", code=code)
+    assert says in run.said
+    assert ("hello from here" in run.out) == ("nonsense" not in qemu)
+    assert {"os.img:seal", "boot"} <= run.ran  # what is stale is built first
+    again = project.doit("boot", code=code)
+    assert again.ran == {"boot"}  # never up to date
+    assert gone(tmp_path)
+
+
+def test_plain_doit_boots_nothing(tmp_path):
+    run = make(tmp_path, then="halts").doit()
+    assert "os.img:seal" in run.ran
+    assert {"boot (on request: doit boot)", "boots (on request: doit boots)"} <= run.skipped
+
+
+def test_an_image_that_the_guest_wrote_to_is_built_anew(tmp_path):
+    project = make(
+        tmp_path, then="writes to the disk", qemu="snapshot=False, debug_exit=0x10"
+    )
+    project.doit("os.img")
+    as_built = project.sha256()
+    project.doit("boot")
+    assert project.sha256() != as_built
+    assert "'build/os.img' is not as the last build left it" in project.doit(
+        "info", "os.img:create", code=1
+    ).out
+    assert "os.img:create" in project.doit().ran
+    assert project.sha256() == as_built
+
+
+def test_a_snapshot_is_not_written_to(tmp_path):
+    project = make(tmp_path, then="writes to the disk", qemu="debug_exit=0x10")
+    project.doit("os.img")
+    as_built = project.sha256()
+    project.doit("boot")
+    assert project.sha256() == as_built
+    assert "os.img:create" not in project.doit().ran
+
+
+STOPS = [
+    pytest.param(("boot",), signal.SIGINT, 0, id="boot-interrupted"),
+    pytest.param(("boots",), signal.SIGINT, 1, id="test-interrupted"),
+    pytest.param(("boot",), signal.SIGTERM, -signal.SIGTERM, id="boot-terminated"),
+    pytest.param(("boots",), signal.SIGKILL, -signal.SIGKILL, id="test-killed"),
+]
+
+
+@pytest.mark.parametrize(("task", "number", "code"), STOPS)
+def test_no_qemu_is_left_behind(tmp_path, task, number, code):
+    """The signal goes to doit alone; a terminal's Ctrl-C goes to QEMU too."""
+    project = make(tmp_path, test='expect="never"')
+    project.doit("os.img")
+    doit = Reader(start(project, "-m", "doit", *task))
+    while not machines(tmp_path):
+        doit.more()
+    if task == ("boot",):
+        doit.until("hello from here")
+    doit.process.send_signal(number)
+    assert doit.end() == code
+    assert "Traceback" not in doit.text
+    assert gone(tmp_path)
+
+
+def test_ctrl_c_in_a_terminal(tmp_path):
+    project = make(tmp_path)
+    doit = Reader(start(project, "-m", "doit", "boot"))
+    doit.until("hello from here")
+    assert doit.end(signal.SIGINT) == 0
+    assert "Traceback" not in doit.text
+    assert gone(tmp_path)
+    assert project.doit("os.img").ran == set()  # what was built is remembered
+
+
+def test_gdb(tmp_path):
+    with socket.socket() as probe:
+        if probe.connect_ex(("localhost", 1234)) == 0:
+            pytest.skip("somebody else's gdb stub has port 1234")
+    project = make(tmp_path, qemu='symbols="build/kernel.elf"')
+    doit = Reader(start(project, "-m", "doit", "boot", "--gdb"))
+    doit.until("waiting for: gdb -ex 'target remote localhost:1234' build/kernel.elf")
+    while not machines(tmp_path):
+        doit.more()
+    assert speaks_gdb()
+    assert "hello" not in doit.text  # it waits before the first instruction
+    doit.end(signal.SIGINT)
+    assert gone(tmp_path)
+
+
+def speaks_gdb():
+    """Ask the stub why the machine stands still (GDB's remote protocol, packet ``?``)."""
+    for _ in range(100):
+        try:
+            with socket.create_connection(("localhost", 1234), timeout=20) as stub:
+                stub.sendall(b"$?#3f")
+                answer = b""
+                while b"#" not in answer:
+                    answer += stub.recv(64)
+                return answer.startswith(b"+$T05")  # an acknowledgement, and SIGTRAP
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+    return False
+
+
+def test_the_image_is_built_from_what_is_there_now(tmp_path):
+    project = make(tmp_path, then="writes 0x10", qemu="debug_exit=0x10")
+    assert "hello from here" in project.doit("boot").out
+    project.write("boot.bin", boot_code("another one\n", "writes 0x10"))
+    run = project.doit("boot")
+    assert "another one" in run.out
+    assert "os.img:create" not in run.ran

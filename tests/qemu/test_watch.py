@@ -1,0 +1,151 @@
+"""`python -m doit_diskimg watch`: the loop, with a real doit, a real QEMU and real edits."""
+
+import os
+import signal
+from types import SimpleNamespace
+
+import pytest
+from guests import boot_code
+from machines import Reader, gone, machines, make, start
+from project import Project
+
+from doit_diskimg.tasks.watch import sources
+
+COMPILE = '''
+def task_compile():
+    return {"actions": ["! grep -q broken boot.src", "cp boot.src boot.bin"],
+            "file_dep": ["boot.src"], "targets": ["boot.bin"]}
+'''
+
+
+def watch(project, *args):
+    pytest.importorskip("watchfiles", reason="watchfiles is not installed (pip install watchfiles)")
+    return Reader(start(project, "-m", "doit_diskimg", "watch", *args))
+
+
+def test_edit_compile_boot(tmp_path):
+    project = make(tmp_path, more=COMPILE)
+    (tmp_path / "boot.bin").unlink()
+    project.write("boot.src", boot_code("the first\n", "halts"))
+    loop = watch(project, "boot")
+    loop.until("the first")
+    (first,) = machines(tmp_path)
+
+    project.write("boot.src", boot_code("the second\n", "halts"))
+    loop.until("the second")
+    (second,) = machines(tmp_path)
+    assert second != first
+    assert "── changed: boot.src" in loop.text
+
+    project.write("boot.src", b"broken")
+    loop.until("failed, waiting for a change")
+    assert "TaskFailed" in loop.text
+    assert not machines(tmp_path)
+
+    project.write("boot.src", boot_code("the third\n", "halts"))
+    loop.until("the third")
+
+    project.write("dodo.py", project.dodo + "\nprint('another dodo')\n")
+    loop.until("the third", times=2)
+    assert "another dodo" in loop.text
+
+    project.write("dodo.py", "def")
+    loop.until("SyntaxError")
+    loop.until("failed, waiting for a change", times=2)
+    project.write("dodo.py", project.dodo)
+    loop.until("the third", times=3)
+
+    assert loop.end(signal.SIGINT) == 0
+    assert "stopping watch" not in loop.text
+    assert gone(tmp_path)
+    run = project.doit("os.img")
+    assert run.ran == set()  # what the rounds built is remembered
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_of_a_loop_that_was_ended(tmp_path, number):
+    loop = watch(make(tmp_path), "boot")
+    loop.until("hello from here")
+    loop.process.send_signal(number)
+    assert loop.end() == (0 if number == signal.SIGINT else -number)
+    assert gone(tmp_path)
+
+
+def test_a_guest_that_ended_starts_again_with_the_next_change(tmp_path):
+    project = make(tmp_path, then="writes 0x10", qemu="debug_exit=0x10")
+    loop = watch(project, "boot")
+    loop.until("hello from here")
+    project.write("boot.bin", boot_code("and again\n", "writes 0x10"))
+    loop.until("and again")
+    loop.end(signal.SIGINT)
+
+
+def test_a_tree_and_an_imported_module(tmp_path):
+    project = Project(tmp_path, '''
+from doit_diskimg import Disk, Fat, Partition, Tree
+import label
+disk = Disk("os.img", size="1440KiB", table=None, partitions=[
+    Partition("files", Fat({"etc": Tree("etc")}, label=label.LABEL))])
+def task_image(): return disk.tasks()
+''', image="os.img")
+    project.write("label.py", 'LABEL = "ONE"\n')
+    project.write("etc/deep/file", "1")
+    loop = watch(project)
+    loop.until("os.img:seal")
+    for number, (path, text) in enumerate(
+        [("etc/deep/new", "2"), ("etc/new/file", "3"), ("label.py", 'LABEL = "SECOND"\n')], 2
+    ):
+        project.write(path, text)
+        loop.until("os.img:seal", times=number)
+    loop.until(".  os.img:files:populate", times=4)
+    loop.end(signal.SIGINT)
+
+
+def test_without_watchfiles(tmp_path):
+    project = Project(tmp_path, "")
+    project.write("watchfiles.py", "raise ImportError")
+    loop = Reader(start(project, "-m", "doit_diskimg", "watch"))
+    assert loop.end() == 3
+    assert loop.text == (
+        "watch: the package watchfiles is not installed, must be there to notice changes "
+        "(pip install 'doit_diskimg[watch]')\n"
+    )
+
+
+def test_an_unknown_command(tmp_path):
+    loop = Reader(start(Project(tmp_path, ""), "-m", "doit_diskimg", "wach"))
+    assert loop.end() == 2
+    assert loop.text.startswith("doit_diskimg: 'wach' is no command, must be one of: watch")
+
+
+def task(name, file_dep=(), targets=(), task_dep=(), **more):
+    rest = {"watch": (), "setup_tasks": (), "calc_dep": (), "wild_dep": (), **more}
+    return SimpleNamespace(
+        name=name, file_dep=file_dep, targets=targets, task_dep=task_dep, **rest
+    )
+
+
+TASKS = [
+    task("compile", ["a.c", "./a.h"], ["a.o"]),
+    task("link", [os.path.abspath("a.o"), "link.ld"], ["kernel"]),
+    task("image", ["kernel"], ["os.img"], watch=["sysroot"]),
+    task("boot", task_dep=["image"]),
+    task("docs", ["README"], ["index.html"]),
+    task("all", wild_dep=["l*"], setup_tasks=["docs"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "a.c a.h link.ld sysroot README"),
+        (["boot"], "a.c a.h link.ld sysroot"),
+        (["boot", "--gdb"], "a.c a.h link.ld sysroot"),
+        (["link"], "a.c a.h link.ld"),
+        (["kernel"], "a.c a.h link.ld"),  # a target
+        (["d*"], "README"),
+        (["all"], "a.c a.h link.ld README"),
+    ],
+)
+def test_sources(words, expected):
+    assert sources(TASKS, words) == {os.path.abspath(path) for path in expected.split()}
