@@ -1,5 +1,6 @@
 """What every action of ours is: a picklable object that never shows a traceback to a user."""
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,9 @@ class Step:
 
             return TaskFailed(failure_text(self.disk.name, error))
         if text:
-            print(text, flush=True)  # noqa: T201  # below the task's title
+            # One write, newline and all: with -n several processes share the terminal.
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
         return None
 
 
