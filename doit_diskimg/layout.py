@@ -91,8 +91,8 @@ def place(disk: Disk, rooms: Sequence[Room], lengths: Mapping[str, int]) -> Layo
         ],
         key=lambda region: region.extent,
     )
-    problems = _oversized(disk, rooms, extents)
-    problems += _outside(size, usable, regions, disk) or _overlaps(regions)
+    problems = _empty(disk, extents) + _oversized(disk, rooms, extents)
+    problems += _outside(size, usable, regions, disk) or _overlaps(regions, disk)
     partitions, bad_types = _record(disk, rooms, extents)
     refuse(problems + bad_types)
     return Layout(
@@ -143,6 +143,20 @@ def _first_fit(cursor: int, length: int, align: int, taken: Sequence[Extent]) ->
     return extent
 
 
+def _empty(disk: Disk, extents: Sequence[Extent]) -> list[Problem]:
+    """Return the partitions of no length: an entry's last sector would come before its first."""
+    return [
+        TooSmall(
+            f"partitions[{index}] {part.name!r}",
+            "it has no bytes",
+            f"a partition has {disk.sector_size} bytes or more",
+            "give it a size, or content",
+        )
+        for index, (part, extent) in enumerate(zip(disk.partitions, extents, strict=True))
+        if not extent.length
+    ]
+
+
 def _oversized(disk: Disk, rooms: Sequence[Room], extents: Sequence[Extent]) -> list[Problem]:
     return [
         ContentTooLarge(
@@ -166,14 +180,13 @@ def _outside(size: int, usable: Extent, regions: Sequence[Region], disk: Disk) -
     for region in regions:
         extent = region.extent
         if region.where == TABLE:
-            if extent.start < 0 or extent.end > size:
+            if extent.start < 0 or extent.end > size or usable.length <= 0:
                 return [_no_room_for_table(size, regions)]
         elif extent.end > (usable.end if _is_partition(region) else size):
             problems.append(
                 OutsideDisk(
                     f"{region.where} {region.name!r}",
-                    f"{extent} runs past the end of the {_room_name(usable, size)} at "
-                    f"{min(usable.end, size):#x}",
+                    f"{extent} runs past the end of the {_room_name(region, usable, size)}",
                     "every part must lie inside",
                     f'raise the disk\'s size from {format_size(size)} to "{needed // MIB}MiB"'
                     " or make the parts smaller",
@@ -206,7 +219,7 @@ def _no_room_for_table(size: int, regions: Sequence[Region]) -> Problem:
     )
 
 
-def _overlaps(regions: Sequence[Region]) -> list[Problem]:
+def _overlaps(regions: Sequence[Region], disk: Disk) -> list[Problem]:
     """The one rule: neighbours in order of their start may not share a byte."""
     problems: list[Problem] = []
     longest = None
@@ -214,16 +227,17 @@ def _overlaps(regions: Sequence[Region]) -> list[Problem]:
         if longest is None or left.extent.end > longest.extent.end:
             longest = left
         if longest.extent.overlaps(right.extent):
-            problems.append(_overlap(longest, right))
+            problems.append(_overlap(longest, right, disk.sector_size))
     return problems
 
 
-def _overlap(left: Region, right: Region) -> Problem:
+def _overlap(left: Region, right: Region, sector_size: int) -> Problem:
     """Blame the part that the user can change: a table's region stays where it is."""
     if right.where == TABLE and left.where != TABLE:
         left, right = right, left
     shared = min(left.extent.end, right.extent.end) - max(left.extent.start, right.extent.start)
-    remedy = f"give {right.name!r} a start of {left.extent.end} or more, or shorten {left.name!r}"
+    start = align_up(left.extent.end, sector_size if _is_partition(right) else 1)
+    remedy = f"give {right.name!r} a start of {start} or more, or shorten {left.name!r}"
     if left.where == TABLE and right.extent.start < left.extent.start:
         remedy = f"{right.name!r} may have {left.extent.start - right.extent.start} bytes there"
     return Overlap(
@@ -266,5 +280,7 @@ def _record(
     return tuple(placed), problems
 
 
-def _room_name(usable: Extent, size: int) -> str:
-    return "disk" if usable.end == size else "room that the table leaves"
+def _room_name(region: Region, usable: Extent, size: int) -> str:
+    if usable.end == size or not _is_partition(region):
+        return f"disk at {size:#x}"
+    return f"room that the table leaves at {usable.end:#x}"

@@ -7,6 +7,7 @@ description, such as ``partitions[1].size``.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, fields, is_dataclass
+from enum import Enum
 from functools import cached_property
 from os import PathLike, fspath
 from pathlib import PurePath
@@ -105,9 +106,11 @@ class Disk:
     durable: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.name or PurePath(self.image).name)
-        object.__setattr__(self, "partitions", tuple(self.partitions))
-        object.__setattr__(self, "segments", tuple(self.segments))
+        if _is_path(self.image):
+            object.__setattr__(self, "name", self.name or PurePath(self.image).name)
+        for field in ("partitions", "segments"):
+            if isinstance(getattr(self, field), Sequence):
+                object.__setattr__(self, field, tuple(getattr(self, field)))
 
     @property
     def sector_size(self) -> int:
@@ -136,8 +139,28 @@ class Disk:
         return Identity(self.identity, derived if self.signature is None else self.signature)
 
     def problems(self) -> list[Problem]:
-        """Return everything that is wrong with the description, in its own order."""
-        return list(self._problems())
+        """Return everything that is wrong with the description, in its own order.
+
+        Of fields that are of the wrong kind nothing else can be said.
+        """
+        return list(self._shape_problems()) or list(self._problems())
+
+    def _shape_problems(self) -> Iterator[Problem]:
+        if not _is_path(self.image):
+            yield BadValue(
+                "image", f"{self.image!r} is no path", "must be the path of the image's file",
+                'write for example "build/os.img"',
+            )
+        # A class has the methods of a table too, so that forgotten parentheses look like one.
+        if self.table is not None and (
+            isinstance(self.table, type) or not isinstance(self.table, Table)
+        ):
+            yield BadValue(
+                "table", f"{self.table!r} is no partition table",
+                "must be Gpt(), Mbr() or None", "write table=Gpt()",
+            )
+        yield from _list_problems(self.partitions, Partition, "partitions")
+        yield from _list_problems(self.segments, Segment, "segments")
 
     def _problems(self) -> Iterator[Problem]:
         yield from _name_problems(self.name, "name")
@@ -166,11 +189,6 @@ class Disk:
     def _table_problems(self) -> Iterator[Problem]:
         if self.table is None:
             yield from self._bare_problems()
-        elif not isinstance(self.table, Table):
-            yield BadValue(
-                "table", f"{self.table!r} is no partition table",
-                "must be Gpt(), Mbr() or None", "write table=Gpt()",
-            )
         else:
             yield from self.table.problems(self)
 
@@ -216,6 +234,8 @@ def canonical(value: object) -> object:
     """
     if value is None or isinstance(value, (bool, int, str)):
         return value
+    if isinstance(value, Enum):
+        return [type(value).__qualname__, value.name]
     if isinstance(value, (bytes, bytearray)):
         return ["bytes", len(value), digest_of(bytes(value))]
     if isinstance(value, PathLike):
@@ -239,6 +259,25 @@ def _attributes(value: object) -> Iterator[object]:
                 yield [name, canonical(item)]
     else:
         yield str(value)  # a UUID, a date: types whose text is their value
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, (str, PathLike)) and isinstance(fspath(value), str)
+
+
+def _list_problems(values: object, kind: type, where: str) -> Iterator[Problem]:
+    if not isinstance(values, tuple):
+        yield BadValue(
+            where, f"{values!r} is no list", f"must be a list of {kind.__name__}s",
+            "put it in brackets",
+        )
+        return
+    for index, value in enumerate(values):
+        if not isinstance(value, kind):
+            yield BadValue(
+                f"{where}[{index}]", f"{value!r} is no {kind.__name__}",
+                f"must be {kind.__name__}(...)", f"write {kind.__name__}(name, ...)",
+            )
 
 
 def _name_problems(name: object, where: str) -> Iterator[Problem]:

@@ -18,7 +18,10 @@ Lba = NewType("Lba", int)
 SizeLike: TypeAlias = int | str
 """What a user may write for a size: bytes, or text such as ``"33MiB"``."""
 
-_UNITS = {"": 1, "B": 1, "K": KIB, "M": MIB, "G": GIB, "T": TIB}
+_UNITS = {
+    "": 1, "B": 1, "K": KIB, "M": MIB, "G": GIB, "T": TIB,
+    "KiB": KIB, "MiB": MIB, "GiB": GIB, "TiB": TIB,
+}
 _SIZE = re.compile(r"\s*(\d+)\s*([A-Za-z]*)\s*")
 
 
@@ -40,8 +43,8 @@ def parse_size(size: SizeLike) -> int:
     if match is None:
         raise ValueError(f"{size!r} is not a size")
     number, unit = match.groups()
-    factor = _UNITS.get(unit.removesuffix("iB"))
-    if factor is None or unit == "iB":
+    factor = _UNITS.get(unit)
+    if factor is None:
         raise ValueError(f"{size!r} has the unknown unit {unit!r}")
     return int(number) * factor
 

@@ -65,6 +65,8 @@ def digest_file(path: str, known: tuple[Signature, str] | None = None) -> tuple[
     Raises OSError, and WorldError if the file changes while it is read.
     """
     status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise changed(path)  # to open a pipe would be to wait for somebody who writes
     signature = Signature.of(status)
     for remembered in (_memo.get(path), known):
         if remembered and remembered[0] == signature:
@@ -155,7 +157,7 @@ def still_true(record: dict[str, Any], trees: Sequence[Tree]) -> tuple[str, dict
         text = _other_trees(record["trees"], trees) or _other_sizes(record)
         fresh = dict(record["digests"])
         return text or _other_contents(fresh), {**record, "digests": fresh}
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         return "nothing is recorded about its files", record
     except OSError as error:
         return str(error), record
@@ -172,7 +174,10 @@ def _other_trees(recorded: dict[str, str], trees: Sequence[Tree]) -> str:
 
 def _other_sizes(record: dict[str, Any]) -> str:
     for path, size in record["sizes"].items():
-        if path not in record["digests"] and os.stat(path).st_size != size:
+        if path in record["digests"]:
+            continue
+        status = os.stat(path)
+        if status.st_size != size or not stat.S_ISREG(status.st_mode):
             return f"the size of {path!r} changed"
     return ""
 
@@ -190,10 +195,11 @@ def _other_contents(digests: dict[str, list[Any]]) -> str:
 
 
 def _signatures(record: dict[str, Any]) -> dict[str, tuple[Signature, str]]:
-    digests = record.get("digests")
-    if not isinstance(digests, dict):
-        return {}
-    return {path: (Signature(*numbers), digest) for path, (*numbers, digest) in digests.items()}
+    try:
+        digests = record["digests"].items()
+        return {path: (Signature(*numbers), digest) for path, (*numbers, digest) in digests}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}  # a file that is not whole is as good as none
 
 
 def _status(path: str, where: str) -> os.stat_result:
@@ -209,11 +215,18 @@ def _status(path: str, where: str) -> os.stat_result:
                 )
             ]
         ) from None
+    except ValueError:
+        raise WorldError([no_path(path, where)]) from None
     except OSError as error:
         raise host_failed(f"{where}: {path}", error, "read it") from error
     if not stat.S_ISREG(status.st_mode):
         raise WorldError([_wrong_kind(path, where, status.st_mode)])
     return status
+
+
+def no_path(path: str, where: str) -> SourceKind:
+    """Return the problem of a text that can't be a path on any system: it has a NUL byte."""
+    return SourceKind(where, f"{path!r} is no path", "a path has no NUL byte", "mend the path")
 
 
 def _wrong_kind(path: str, where: str, mode: int) -> SourceKind:

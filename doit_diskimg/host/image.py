@@ -103,6 +103,9 @@ def create_sparse(path: str, size: int) -> None:
         handle = os.open(path, flags, 0o666)
         try:
             os.ftruncate(handle, size)
+        except OSError:
+            os.unlink(path)
+            raise
         finally:
             os.close(handle)
     except OSError as error:

@@ -10,15 +10,15 @@ from collections.abc import Iterator
 def normal(path: str | os.PathLike[str]) -> str:
     """Return ``path`` relative to the current directory if it lies below it, else absolute.
 
-    Symbolic links stay as they are: a target that is a link is its owner's business.
+    Symbolic links stay as they are: a target that is a link is its owner's business.  Only behind
+    a link does ``..`` lead elsewhere than its text says; then the path is what the system finds.
     """
-    text = os.path.normpath(os.fspath(path))
-    if not os.path.isabs(text):
-        return text
-    here = os.getcwd()
-    if text.startswith(here + os.sep):
-        return text[len(here) + 1 :]
-    return text
+    given = os.fspath(path)
+    text = os.path.normpath(given)
+    if os.pardir in given and os.path.realpath(text) != os.path.realpath(given):
+        text = os.path.realpath(given)
+    here = os.path.join(os.getcwd(), "")
+    return text[len(here) :] if text.startswith(here) else text
 
 
 def spellings(path: str | os.PathLike[str]) -> Iterator[str]:

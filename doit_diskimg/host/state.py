@@ -45,24 +45,23 @@ class StateFolder:
             raise host_failed(self.path, error, "create the state folder") from error
 
     def remove(self, *, dryrun: bool = False) -> list[str]:
-        """Delete the image and the files of its state folder; return their paths."""
-        with suppress(OSError):
-            doomed = [entry.path for entry in os.scandir(self.path) if not entry.is_dir()]
-            return _unlink([self.image, *sorted(doomed)], self.path, dryrun)
-        return _unlink([self.image], self.path, dryrun)
+        """Delete the image and the files of its state folder; return their paths.
 
-
-def _unlink(paths: list[str], folder: str, dryrun: bool) -> list[str]:
-    gone = []
-    for path in paths:
-        if os.path.lexists(path):
-            gone.append(path)
-            if not dryrun:
+        Raises WorldError, as soon as something can't be deleted.
+        """
+        doomed = [self.image] if os.path.lexists(self.image) else []
+        with suppress(FileNotFoundError):
+            doomed += sorted(entry.path for entry in os.scandir(self.path) if not entry.is_dir())
+        if dryrun:
+            return doomed
+        for path in doomed:
+            try:
                 os.unlink(path)
-    if not dryrun:
-        with suppress(OSError):
-            os.rmdir(folder)
-    return gone
+            except OSError as error:
+                raise host_failed(path, error, "remove it") from error
+        with suppress(OSError):  # it stays if somebody keeps a folder in it
+            os.rmdir(self.path)
+        return doomed
 
 
 def read(path: str) -> bytes | None:

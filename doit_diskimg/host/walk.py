@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from doit_diskimg.content import Entry, Tree, digest_of
 from doit_diskimg.errors import Problem, SourceKind, SourceMissing, WorldError
-from doit_diskimg.host.files import kind_of
+from doit_diskimg.host.files import kind_of, no_path
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import host_failed
 from doit_diskimg.patterns import Patterns
@@ -41,6 +41,10 @@ def walk(tree: Tree, where: str) -> list[Entry]:
             SourceMissing(where, f"{top!r} does not exist", "must be a directory",
                           "create it or mend the path")
         ]
+    except ValueError:
+        problems = [no_path(top, where)]
+    except OSError as error:
+        raise host_failed(f"{where}: {top}", error, "read the tree") from error
     if problems:
         raise WorldError(problems)
     try:
@@ -76,7 +80,7 @@ class _Walker:
         with os.scandir(folder) as found:
             children = sorted(found, key=lambda entry: entry.name)
         for child in children:
-            path, is_directory = prefix + child.name, child.is_dir()
+            path, is_directory = prefix + child.name, _is_directory(child)
             if self._exclude.match(path, is_directory=is_directory):
                 continue
             take = is_taken or self._included(path, is_directory=is_directory)
@@ -87,8 +91,7 @@ class _Walker:
             elif child.is_file():
                 yield Entry(path, os.path.join(folder, child.name))
             else:
-                mode = os.stat(child.path, follow_symlinks=False).st_mode
-                self._refuse(child.path, f"is a {kind_of(mode)}")
+                self._refuse(child.path, f"is a {kind_of(child.stat().st_mode)}")
 
     def _included(self, path: str, *, is_directory: bool) -> bool:
         return self._include is None or self._include.match(path, is_directory=is_directory)
@@ -120,3 +123,10 @@ class _Walker:
                 "remove it or exclude it",
             )
         )
+
+
+def _is_directory(child: os.DirEntry[str]) -> bool:
+    try:
+        return child.is_dir()
+    except OSError:
+        return False  # a link that leads to itself

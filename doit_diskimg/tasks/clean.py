@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from doit_diskimg.errors import WorldError
 from doit_diskimg.host.state import StateFolder
 
 
@@ -16,5 +17,8 @@ class Clean:
 
     def __call__(self, dryrun: bool) -> None:
         """Called by doit."""
-        for path in StateFolder(self.image).remove(dryrun=dryrun):
-            print(f"removing file {path!r}")  # noqa: T201  # as doit's own clean does
+        try:
+            for path in StateFolder(self.image).remove(dryrun=dryrun):
+                print(f"removing file {path!r}")  # noqa: T201  # as doit's own clean does
+        except WorldError as error:
+            print(error)  # noqa: T201  # doit would show a traceback

@@ -1,0 +1,67 @@
+"""One spelling for each path."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from doit_diskimg.host.paths import normal, spellings
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("a", "a"),
+        ("./a", "a"),
+        ("a/./b//c", "a/b/c"),
+        ("a/", "a"),
+        ("a/../b", "b"),
+        ("../a", "../a"),
+        (".", "."),
+        ("{here}/a", "a"),
+        ("{here}/a/../b", "b"),
+        ("{here}", "{here}"),
+        ("{here}-not/a", "{here}-not/a"),
+        ("/elsewhere/./a", "/elsewhere/a"),
+        (Path("a/b"), "a/b"),
+    ],
+)
+def test_a_path_has_one_spelling(here, path, expected):
+    if isinstance(path, str):
+        path = path.format(here=here)
+    assert normal(path) == expected.format(here=here)
+    assert normal(normal(path)) == normal(path)
+
+
+def test_a_symbolic_link_keeps_its_own_name(here):
+    (here / "link").symlink_to("target")
+    assert normal("./link") == "link"
+
+
+def test_going_up_from_a_link_stays_where_the_system_goes(here):
+    """``link/..`` is the parent of the link's target, not of the link."""
+    (here / "far" / "below").mkdir(parents=True)
+    (here / "far" / "a").write_text("the one that open() finds")
+    (here / "a").write_text("another")
+    (here / "link").symlink_to("far/below")
+    assert os.path.samefile(normal("link/../a"), "link/../a")
+
+
+def test_the_root_as_current_directory(monkeypatch):
+    monkeypatch.chdir("/")
+    assert normal("/tmp/a") == normal("tmp/a")
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("a", ["a", "a", "{here}/a", "./a"]),
+        ("./a", ["a", "./a", "{here}/a", "./a"]),
+        ("{here}/a", ["a", "{here}/a", "{here}/a", "./a"]),
+        ("x/../a", ["a", "x/../a", "{here}/a", "./a"]),
+        ("/elsewhere/a", ["/elsewhere/a", "/elsewhere/a", "/elsewhere/a"]),
+    ],
+)
+def test_what_others_may_have_called_it(here, path, expected):
+    found = list(spellings(path.format(here=here)))
+    assert found == [text.format(here=here) for text in expected]

@@ -1,0 +1,286 @@
+"""The state folder: files that are whole or not there, and left alone when nothing changed."""
+
+import os
+
+import pytest
+from pyfakefs.helpers import set_gid, set_uid
+
+from doit_diskimg.errors import HostFailed, StateBroken, WorldError
+from doit_diskimg.host.state import (
+    StateFolder,
+    broken,
+    host_failed,
+    need,
+    read,
+    read_json,
+    write,
+    write_json,
+)
+
+PATH = ".os.img/esp.plan"
+
+
+@pytest.fixture
+def state(here):
+    folder = StateFolder("os.img")
+    folder.make()
+    return folder
+
+
+# Names -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("image", "part", "path"),
+    [
+        ("os.img", "esp", ".os.img/esp.plan"),
+        ("build/os.img", "esp", "build/.os.img/esp.plan"),
+        ("/abs/os.img", "esp", "/abs/.os.img/esp.plan"),
+        ("os.img", "a/b", ".os.img/a%2Fb.plan"),
+        ("os.img", "..", ".os.img/...plan"),
+        ("os.img", "two words", ".os.img/two%20words.plan"),
+        ("os.img", "100%", ".os.img/100%25.plan"),
+        ("os.img", "Ü", ".os.img/%C3%9C.plan"),
+        ("os.img", "a-b_c.d~", ".os.img/a-b_c.d~.plan"),
+    ],
+)
+def test_every_part_has_files_of_its_own(image, part, path):
+    assert StateFolder(image).file(part, ".plan") == path
+
+
+def test_no_two_names_have_one_file():
+    names = ["a", "a%2F", "a/", "a b", "a%20b", "a+b", "A", ".", "..", "a.plan", "ä", "a\u0308"]
+    paths = {StateFolder("os.img").file(name, ".plan") for name in names}
+    assert len(paths) == len(names)
+    assert {os.path.dirname(path) for path in paths} == {".os.img"}
+
+
+def test_an_image_is_written_beside_the_old_one_until_it_is_finished(state, here):
+    assert state.current() == "os.img"
+    (here / ".os.img" / "new.img").write_bytes(b"")
+    assert state.current() == state.building == ".os.img/new.img"
+
+
+def test_making_the_folder_twice_is_fine_and_in_the_way_is_not(state, here):
+    state.make()
+    (here / ".other.img").write_bytes(b"")
+    with pytest.raises(WorldError, match=r"^\.other\.img: File exists, the build has to create"):
+        StateFolder("other.img").make()
+
+
+# Writing -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", [b"", b"old", b"x" * 100_000])
+def test_what_was_written_is_read(state, data):
+    assert write(PATH, data) is True
+    assert read(PATH) == need(PATH) == data
+    assert os.listdir(".os.img") == ["esp.plan"]
+
+
+def test_an_equal_file_is_left_alone(state):
+    write(PATH, b"old")
+    os.utime(PATH, ns=(1, 1))
+    before = os.stat(PATH)
+    assert write(PATH, b"old") is False
+    after = os.stat(PATH)
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns) == (
+        before.st_ino, 1,
+    )  # fmt: skip
+
+
+def test_a_file_is_replaced_in_one_step(state):
+    write(PATH, b"old")
+    with open(PATH, "rb") as reader:
+        assert write(PATH, b"new") is True
+        assert reader.read() == b"old"
+    assert read(PATH) == b"new"
+
+
+def test_the_folder_is_made_when_it_is_needed(here):
+    assert write("deep/.os.img/esp.plan", b"new") is True
+    assert read("deep/.os.img/esp.plan") == b"new"
+
+
+def test_data_comes_back_whatever_the_names_in_it(state):
+    data = {"paths": ["ü", os.fsdecode(b"\xff"), "two\nlines"], "number": 1 << 70, "none": None}
+    assert write_json(PATH, data) is True
+    assert write_json(PATH, data) is False
+    assert read_json(PATH) == data
+
+
+# Failing -----------------------------------------------------------------------------------------
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(state, no_file_over):
+    write(PATH, b"old")
+    with no_file_over(4096), pytest.raises(WorldError) as caught:
+        write(PATH, b"x" * 5000)
+    assert caught.value.problems == (
+        HostFailed(PATH, "File too large", "the build has to write a state file",
+                   "mend that and run doit again"),
+    )  # fmt: skip
+    assert os.listdir(".os.img") == ["esp.plan"]
+    assert read(PATH) == b"old"
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(fs):
+    fs.create_dir("/disk")
+    write("/disk/esp.plan", b"old")
+    fs.set_disk_usage(1000, "/disk")
+    with pytest.raises(WorldError, match=r"^/disk/esp\.plan: No space left on device, the build"):
+        write("/disk/esp.plan", b"x" * 5000)
+    assert os.listdir("/disk") == ["esp.plan"]
+    assert read("/disk/esp.plan") == b"old"
+
+
+@pytest.fixture
+def nobody(fs):
+    """A folder of somebody else's that holds one file."""
+    fs.create_file("/theirs/esp.plan", contents="old")
+    fs.create_file("/theirs/secret", st_mode=0o100600)
+    fs.chmod("/theirs", 0o555)
+    set_uid(12345)
+    set_gid(12345)
+    yield
+    set_uid(0)
+    set_gid(0)
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda: write("/theirs/esp.plan", b"new"),
+         r"^/theirs/esp\.plan: Permission denied.* the build has to write a state file \("),
+        (lambda: write("/theirs/deep/esp.plan", b"new"),
+         r"^/theirs/deep/esp\.plan: Permission denied.* the build has to write a state file \("),
+        (lambda: read("/theirs/secret"),
+         r"^/theirs/secret: Permission denied.* the build has to read a state file \("),
+        (lambda: read_json("/theirs/secret"),
+         r"^/theirs/secret: Permission denied.* the build has to read a state file \("),
+        (lambda: StateFolder("/theirs/os.img").make(),
+         r"^/theirs/\.os\.img: Permission denied.* the build has to create the state folder \("),
+    ],
+)  # fmt: skip
+def test_a_folder_of_somebody_elses_is_told(nobody, act, message):
+    with pytest.raises(WorldError, match=message):
+        act()
+    assert sorted(os.listdir("/theirs")) == ["esp.plan", "secret"]
+    assert write("/theirs/esp.plan", b"old") is False, "nothing to write is nothing to refuse"
+
+
+def test_a_directory_in_the_way_is_told(state):
+    os.makedirs(PATH)
+    for act in (lambda: write(PATH, b"new"), lambda: read(PATH), lambda: read_json(PATH)):
+        with pytest.raises(WorldError, match=r"^\.os\.img/esp\.plan: Is a directory, "):
+            act()
+    assert os.listdir(".os.img") == ["esp.plan"]
+
+
+# Reading -----------------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_missing_is_none_or_a_broken_state(state):
+    assert read(PATH) is None
+    assert read_json(PATH) == {}
+    with pytest.raises(WorldError) as caught:
+        need(PATH)
+    assert caught.value.problems == (
+        StateBroken(PATH, "it is missing", "an earlier task of this image wrote it",
+                    "run doit for the whole image, or `doit clean` first"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b'{"a": 1', b"[]", b"null", b"5", b'"text"', b"\xff\xfe", b"\0" * 10]
+)
+def test_data_that_is_not_whole_counts_as_none(state, data):
+    write(PATH, data)
+    assert read_json(PATH) == {}
+
+
+def test_an_error_of_ours_is_told_once():
+    error = broken(PATH, "it is odd")
+    assert host_failed("elsewhere", error, "do something") is error
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(28, "No space left on device", "x"),
+         "p: No space left on device, the build has to write (mend that and run doit again)"),
+        (OSError("odd"), "p: odd, the build has to write (mend that and run doit again)"),
+    ],
+)  # fmt: skip
+def test_an_error_of_the_system_is_told_in_its_words(error, line):
+    assert str(host_failed("p", error, "write")) == line
+
+
+# Removing ----------------------------------------------------------------------------------------
+
+LEFT = {"os.img", ".os.img/esp.plan", ".os.img/new.img", ".os.img/seal.json"}
+
+
+@pytest.fixture
+def built(state, here):
+    for path in LEFT:
+        (here / path).write_bytes(b"x")
+    return state
+
+
+def names(here):
+    return {str(path.relative_to(here)) for path in here.rglob("*")}
+
+
+def test_clean_removes_the_image_and_its_state(built, here):
+    (here / "other.img").write_bytes(b"")
+    assert built.remove() == [
+        "os.img", ".os.img/esp.plan", ".os.img/new.img", ".os.img/seal.json",
+    ]  # fmt: skip
+    assert names(here) == {"other.img"}
+    assert built.remove() == []
+
+
+def test_a_dry_run_says_the_same_and_removes_nothing(built, here):
+    assert set(built.remove(dryrun=True)) == LEFT
+    assert names(here) == {*LEFT, ".os.img"}
+
+
+def test_what_is_not_ours_stays(built, here):
+    (here / ".os.img" / "notes").mkdir()
+    assert set(built.remove()) == LEFT
+    assert names(here) == {".os.img", ".os.img/notes"}
+
+
+def test_a_link_is_removed_and_not_what_it_leads_to(built, here):
+    (here / "os.img").rename(here / "precious")
+    (here / "os.img").symlink_to("precious")
+    assert set(built.remove()) == LEFT
+    assert names(here) == {"precious"}
+
+
+def test_an_image_without_state_is_removed_too(here):
+    (here / "os.img").write_bytes(b"x")
+    assert StateFolder("os.img").remove() == ["os.img"]
+    assert names(here) == set()
+
+
+def test_a_directory_in_the_images_place_is_told_and_stays(built, here):
+    (here / "os.img").unlink()
+    (here / "os.img").mkdir()
+    with pytest.raises(WorldError):
+        built.remove()
+    assert (here / "os.img").is_dir()
+
+
+def test_what_can_not_be_removed_is_told(fs):
+    fs.create_file("/disk/os.img")
+    fs.create_file("/disk/.os.img/seal.json")
+    fs.chmod("/disk", 0o777)
+    fs.chmod("/disk/.os.img", 0o555)
+    set_uid(12345)
+    try:
+        with pytest.raises(WorldError):
+            StateFolder("/disk/os.img").remove()
+    finally:
+        set_uid(0)

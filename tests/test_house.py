@@ -1,0 +1,347 @@
+"""The rules of the house: who may import whom, who may touch the world, how long things may be.
+
+Each rule is a function from a module's name and its syntax tree to what breaks it.  The rules run
+over the package, and over bad examples that prove that each of them can fail.
+"""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+NAME = "doit_diskimg"
+PACKAGE = Path(__file__).parent.parent / NAME
+
+RIBS = {"tables", "filesystems", "bootloaders", "outputs"}
+SPINE = {"spec", "layout", "symbols", "plan", "patch"}
+FOLDERS = RIBS | {"ondisk", "host", "verify", "tasks", "cli"}
+RANKS = (
+    {"units", "errors"},
+    {"extent", "patterns", "content", "picture", "ondisk"},
+    {"segment"},
+    {"ports"},
+    {"spec"} | RIBS,
+    {"layout", "symbols"},
+    {"plan", "patch"},
+    {"host", "verify"},
+    {"esp", "tasks", "cli", "__main__"},
+)
+"""The parts of the package, lowest first.
+
+A part imports lower ones and itself.  Modules of one rank may import each other, folders may not.
+"""
+
+RANK = {part: rank for rank, parts in enumerate(RANKS) for part in parts}
+TYPING_ONLY = {("ports", "spec")}
+"""(importer, imported) that go up, for annotations and never at run time."""
+
+MODULE_LINES, FUNCTION_LINES = 350, 50
+
+WORLDLY_MODULES = {
+    "asyncio", "fcntl", "glob", "locale", "mmap", "multiprocessing", "platform", "random",
+    "secrets", "shutil", "socket", "subprocess", "tempfile", "time", "urllib",
+}  # fmt: skip
+WORLDLY_NAMES = {
+    "environ", "fdopen", "getcwd", "getenv", "input", "now", "open", "read_bytes", "read_text",
+    "today", "urandom", "utcnow", "uuid1", "uuid4", "write_bytes", "write_text",
+}  # fmt: skip
+PURE_OS = {"PathLike", "fsdecode", "fsencode", "fspath"}
+
+
+# What a module says ------------------------------------------------------------------------------
+
+
+class Import(NamedTuple):
+    target: str
+    line: int
+    typing_only: bool
+
+
+def imports(tree: ast.AST, typing_only: bool = False) -> Iterator[Import]:
+    """Yield the imports of a module, wherever in it they stand."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(alias.name, node.lineno, typing_only)
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            for alias in node.names:
+                yield Import(f"{base}.{alias.name}", node.lineno, typing_only)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            yield from imports(ast.Module(node.body, []), True)
+            yield from imports(ast.Module(node.orelse, []), typing_only)
+        else:
+            yield from imports(node, typing_only)
+
+
+def part_of(module: str) -> str:
+    """Return the part of the package that a module belongs to, empty for the package itself."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def public(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.ClassDef]:
+    """Yield the public functions and classes of a module, and what is public in the classes."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from public(node.body)
+
+
+# The rules ---------------------------------------------------------------------------------------
+
+
+def imports_go_down(module: str, tree: ast.Module) -> Iterator[str]:
+    part = part_of(module)
+    for target, line, typing_only in imports(tree):
+        if target.startswith("."):
+            yield f"{line}: {target} is relative"
+        if target.partition(".")[0] != NAME or not part:
+            continue
+        other = part_of(target)
+        if other == part or (typing_only and (part, other) in TYPING_ONLY):
+            continue
+        if other not in RANK:
+            yield f"{line}: {target} has no rank"
+        elif {part, other} & RIBS and {part, other} & SPINE:
+            yield f"{line}: {part} imports {other}, spine and ribs meet in ports only"
+        elif RANK[other] > RANK[part]:
+            yield f"{line}: {part} imports {other}, which is above it"
+        elif RANK[other] == RANK[part] and {part, other} & FOLDERS:
+            yield f"{line}: {part} imports {other}, which is beside it"
+
+
+def only_the_skin_knows_doit(module: str, tree: ast.Module) -> Iterator[str]:
+    for target, line, _ in imports(tree):
+        if target.partition(".")[0] == "doit" and part_of(module) != "tasks":
+            yield f"{line}: {target} is imported outside tasks"
+
+
+def only_the_judge_knows_pyfatfs(module: str, tree: ast.Module) -> Iterator[str]:
+    for target, line, _ in imports(tree):
+        outside = part_of(module) not in {"host", "verify"}
+        if target.partition(".")[0] in {"pyfatfs", "fs"} and outside:
+            yield f"{line}: {target} is imported outside host and verify"
+
+
+def below_the_host_there_is_no_world(module: str, tree: ast.Module) -> Iterator[str]:
+    if RANK.get(part_of(module), len(RANKS)) >= RANK["host"]:
+        return
+    for target, line, _ in imports(tree):
+        top, _, name = target.partition(".")
+        worldly = top in WORLDLY_MODULES or (top == "os" and name not in {*PURE_OS, ""})
+        if worldly or target in {"pathlib", "pathlib.Path"} or name in {"uuid1", "uuid4"}:
+            yield f"{line}: {target} is of the outside world"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in WORLDLY_NAMES:
+            yield f"{node.lineno}: {node.id} is of the outside world"
+        elif isinstance(node, ast.Attribute):
+            impure = ast.unparse(node.value) == "os" and node.attr not in PURE_OS
+            if impure or node.attr in WORLDLY_NAMES:
+                yield f"{node.lineno}: {ast.unparse(node)} is of the outside world"
+
+
+def nothing_is_long(module: str, tree: ast.Module) -> Iterator[str]:
+    length = max((node.end_lineno or 0 for node in tree.body), default=0)
+    if length > MODULE_LINES:
+        yield f"1: {length} lines, {MODULE_LINES} at most"
+    for node in functions(tree):
+        length = (node.end_lineno or 0) - node.lineno + 1
+        if length > FUNCTION_LINES:
+            yield f"{node.lineno}: {node.name} has {length} lines, {FUNCTION_LINES} at most"
+
+
+def what_is_public_is_documented(module: str, tree: ast.Module) -> Iterator[str]:
+    if not ast.get_docstring(tree):
+        yield f"1: {module} has no docstring"
+    for node in public(tree.body):
+        stub = ast.unparse(node.body[-1]) == "..." and len(node.body) == 1  # of a protocol
+        if not ast.get_docstring(node) and not stub:
+            yield f"{node.lineno}: {node.name} has no docstring"
+
+
+Rule = Callable[[str, ast.Module], Iterator[str]]
+RULES: list[Rule] = [
+    imports_go_down,
+    only_the_skin_knows_doit,
+    only_the_judge_knows_pyfatfs,
+    below_the_host_there_is_no_world,
+    nothing_is_long,
+    what_is_public_is_documented,
+]
+
+
+# The package keeps them --------------------------------------------------------------------------
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        name = ".".join(parts).removesuffix(".__init__")
+        yield name, ast.parse(path.read_bytes(), filename=str(path))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_package_keeps_the_rule(rule):
+    broken = [f"{name}:{text}" for name, tree in modules() for text in rule(name, tree)]
+    assert broken == []
+
+
+def test_every_part_of_the_package_has_a_rank():
+    parts = {part_of(name) for name, _ in modules()} - {""}
+    assert parts <= set(RANK)
+
+
+# Each of them can fail ---------------------------------------------------------------------------
+
+LONG_FUNCTION = "def f():\n    x = 0\n" + "    x += 1\n" * 48
+STUB = "class P(Protocol):\n    'Doc.'\n    def f(self): ..."
+
+
+@pytest.mark.parametrize(
+    ("rule", "module", "source", "broken"),
+    [
+        (imports_go_down, "plan", "from doit_diskimg.layout import Layout", []),
+        (imports_go_down, "plan", "import os.path, json, rich", []),
+        (imports_go_down, "picture", "from doit_diskimg.content import digest_of", []),
+        (imports_go_down, "tables.gpt", "from doit_diskimg.tables.described import f", []),
+        (imports_go_down, "tasks.disk", "from doit_diskimg import spec", []),
+        (imports_go_down, "", "from doit_diskimg.tasks.disk import Disk", []),
+        (imports_go_down, "units", "from doit_diskimg.extent import Extent",
+         ["1: units imports extent, which is above it"]),
+        (imports_go_down, "units", "def f():\n    from doit_diskimg import extent",
+         ["2: units imports extent, which is above it"]),
+        (imports_go_down, "picture", "import doit_diskimg.ondisk.mbr",
+         ["1: picture imports ondisk, which is beside it"]),
+        (imports_go_down, "verify.fat", "from doit_diskimg.host.files import f",
+         ["1: verify imports host, which is beside it"]),
+        (imports_go_down, "tables.gpt", "from doit_diskimg.filesystems import prebuilt",
+         ["1: tables imports filesystems, which is beside it"]),
+        (imports_go_down, "tables.gpt", "from doit_diskimg.spec import Disk",
+         ["1: tables imports spec, spine and ribs meet in ports only"]),
+        (imports_go_down, "layout", "from doit_diskimg.tables.gpt import Gpt",
+         ["1: layout imports tables, spine and ribs meet in ports only"]),
+        (imports_go_down, "ports", "if TYPE_CHECKING:\n    from doit_diskimg.spec import Disk", []),
+        (imports_go_down, "ports", "from doit_diskimg.spec import Disk",
+         ["1: ports imports spec, which is above it"]),
+        (imports_go_down, "ports", "if TYPE_CHECKING:\n    from doit_diskimg.plan import f",
+         ["2: ports imports plan, which is above it"]),
+        (imports_go_down, "ports",
+         "if TYPE_CHECKING:\n    x = 1\nelse:\n    import doit_diskimg.spec",
+         ["4: ports imports spec, which is above it"]),
+        (imports_go_down, "plan", "from .layout import Layout", ["1: .layout.Layout is relative"]),
+        (imports_go_down, "plan", "from doit_diskimg import Fat",
+         ["1: doit_diskimg.Fat has no rank"]),
+
+        (only_the_skin_knows_doit, "tasks.disk", "from doit.exceptions import TaskFailed", []),
+        (only_the_skin_knows_doit, "host.files", "import doit_diskimg.units", []),
+        (only_the_skin_knows_doit, "host.files", "def f():\n    import doit.tools",
+         ["2: doit.tools is imported outside tasks"]),
+        (only_the_skin_knows_doit, "cli.main", "from doit import get_var",
+         ["1: doit.get_var is imported outside tasks"]),
+
+        (only_the_judge_knows_pyfatfs, "verify.fat", "from pyfatfs.PyFat import PyFat", []),
+        (only_the_judge_knows_pyfatfs, "filesystems.fat.build", "from pyfatfs import PyFat",
+         ["1: pyfatfs.PyFat is imported outside host and verify"]),
+        (only_the_judge_knows_pyfatfs, "tasks.disk", "import fs",
+         ["1: fs is imported outside host and verify"]),
+
+        (below_the_host_there_is_no_world, "host.files", "import os, time\nopen(os.environ)", []),
+        (below_the_host_there_is_no_world, "cli.main", "import subprocess", []),
+        (below_the_host_there_is_no_world, "spec",
+         "from os import PathLike, fspath\nfrom pathlib import PurePath\nfrom uuid import uuid5",
+         []),
+        (below_the_host_there_is_no_world, "ondisk.fat_dirent",
+         "from datetime import datetime\ndatetime.fromtimestamp(0)", []),
+        (below_the_host_there_is_no_world, "plan", "def f(p):\n    return open(p)",
+         ["2: open is of the outside world"]),
+        (below_the_host_there_is_no_world, "plan", "f = open",
+         ["1: open is of the outside world"]),
+        (below_the_host_there_is_no_world, "tables.gpt", "import os\nos.fspath(os.environ['X'])",
+         ["2: os.environ is of the outside world"]),
+        (below_the_host_there_is_no_world, "tables.gpt", "import os\nos.path.exists('x')",
+         ["2: os.path is of the outside world"]),
+        (below_the_host_there_is_no_world, "layout", "from os import stat",
+         ["1: os.stat is of the outside world"]),
+        (below_the_host_there_is_no_world, "layout", "from pathlib import Path",
+         ["1: pathlib.Path is of the outside world"]),
+        (below_the_host_there_is_no_world, "layout", "import time",
+         ["1: time is of the outside world"]),
+        (below_the_host_there_is_no_world, "ondisk.fat_dirent", "datetime.datetime.now()",
+         ["1: datetime.datetime.now is of the outside world"]),
+        (below_the_host_there_is_no_world, "ondisk.guids", "from uuid import uuid4",
+         ["1: uuid.uuid4 is of the outside world"]),
+        (below_the_host_there_is_no_world, "ondisk.guids", "import uuid\nuuid.uuid4()",
+         ["2: uuid.uuid4 is of the outside world"]),
+        (below_the_host_there_is_no_world, "spec", "from random import random",
+         ["1: random.random is of the outside world"]),
+        (below_the_host_there_is_no_world, "spec", "def f():\n    import secrets, socket",
+         ["2: secrets is of the outside world", "2: socket is of the outside world"]),
+
+        (nothing_is_long, "units", "x = 1\n" * 350, []),
+        (nothing_is_long, "units", "x = 1\n" * 351, ["1: 351 lines, 350 at most"]),
+        (nothing_is_long, "units", LONG_FUNCTION, []),
+        (nothing_is_long, "units", LONG_FUNCTION + "    return x",
+         ["1: f has 51 lines, 50 at most"]),
+
+        (what_is_public_is_documented, "units", '"""Doc."""\ndef _f(): pass', []),
+        (what_is_public_is_documented, "units", f"'Doc.'\n{STUB}", []),
+        (what_is_public_is_documented, "units", "x = 1",
+         ["1: doit_diskimg.units has no docstring"]),
+        (what_is_public_is_documented, "units", "'Doc.'\ndef f(): pass", ["2: f has no docstring"]),
+        (what_is_public_is_documented, "units", "'Doc.'\nclass C:\n    def f(self): pass",
+         ["2: C has no docstring", "3: f has no docstring"]),
+    ],
+)  # fmt: skip
+def test_the_rule_tells_good_from_bad(rule, module, source, broken):
+    name = f"{NAME}.{module}".removesuffix(".")
+    assert list(rule(name, ast.parse(source))) == broken
+
+
+# What an import costs ----------------------------------------------------------------------------
+
+HEAVY = {"rich", "pyfatfs", "fs", "pathspec", "xxhash"}
+WHAT_A_DODO_IMPORTS = "Disk, Partition, Fat, Gpt, Mbr, File, Segment, Tree"
+
+
+@pytest.mark.parametrize(
+    ("statement", "without"),
+    [
+        (f"import {NAME}", HEAVY | {"uuid", "doit", f"{NAME}.spec"}),
+        (f"import {NAME}; dir({NAME})", HEAVY | {"uuid", "doit", f"{NAME}.spec"}),
+        (f"from {NAME} import {WHAT_A_DODO_IMPORTS}", HEAVY),
+        (f"from {NAME} import DescriptionError, WorldError", HEAVY | {"doit", f"{NAME}.spec"}),
+    ],
+)
+def test_dodo_py_is_read_on_every_doit_so_imports_are_cheap(statement, without):
+    code = f"import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, cwd=PACKAGE.parent
+    )
+    assert without & set(json.loads(done.stdout)) == set()
+
+
+def test_every_public_name_can_be_imported():
+    code = f"import {NAME} as d; print(*(getattr(d, name).__name__ for name in d.__all__))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, cwd=PACKAGE.parent, text=True
+    )
+    assert "Disk Partition Esp" in done.stdout
+
+
+def test_an_unknown_name_is_no_attribute():
+    import doit_diskimg
+
+    with pytest.raises(AttributeError, match="no attribute 'Dsik'"):
+        _ = doit_diskimg.Dsik
