@@ -13,12 +13,12 @@ from doit_diskimg.host.seal import break_seal
 from doit_diskimg.host.state import StateFolder
 
 
-def open_for_patching(state: StateFolder, busy: str) -> tuple[ImageFile, str]:
+def open_for_patching(state: StateFolder, generation: str, busy: str) -> tuple[ImageFile, str]:
     """Return the image to inject into, and what to tell the user, if anything.
 
     ``busy`` is the description's word for what to do when a QEMU has the image.  Raises WorldError.
     """
-    path = state.current()
+    path, building = state.current(generation), state.building(generation)
     image = ImageFile(path)
     if path != state.image:
         return image, ""
@@ -37,8 +37,8 @@ def open_for_patching(state: StateFolder, busy: str) -> tuple[ImageFile, str]:
                 )
             ]
         )
-    copy_sparse(path, state.building)
-    return ImageFile(state.building), f"{path} is open in {who}, which keeps the old file"
+    copy_sparse(path, building)
+    return ImageFile(building), f"{path} is open in {who}, which keeps the old file"
 
 
 def _who(pids: list[int]) -> str:

@@ -28,14 +28,26 @@ class StateFolder:
         """
         return os.path.join(self.path, quote(part, safe="") + suffix)
 
-    @property
-    def building(self) -> str:
-        """The image of a new generation, until it is sealed."""
-        return os.path.join(self.path, "new.img")
+    def building(self, generation: str) -> str:
+        """Return the path of the image of a new generation, until it is sealed.
 
-    def current(self) -> str:
+        It has the generation's name, so that a file that a killed build left is never another's.
+        """
+        return os.path.join(self.path, f"new-{generation}.img")
+
+    def current(self, generation: str) -> str:
         """Return the image file that an injection has to write."""
-        return self.building if os.path.exists(self.building) else self.image
+        building = self.building(generation)
+        return building if os.path.exists(building) else self.image
+
+    def discard(self) -> None:
+        """Remove the images that builds left which were killed.  Raises WorldError."""
+        try:
+            for name in os.listdir(self.path):
+                if name.startswith("new-") and ".img" in name:
+                    os.unlink(os.path.join(self.path, name))
+        except OSError as error:
+            raise host_failed(self.path, error, "remove what an earlier build left") from error
 
     def make(self) -> None:
         """Create the folder.  Raises WorldError."""

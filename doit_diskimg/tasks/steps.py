@@ -97,8 +97,11 @@ class MakeTable(Step):
 
     def _geometry(self, part: Partition) -> Room:
         path = self.state.file(part.name, ".geometry.json")
-        data = json.loads(need(path))
-        return Room(length=data["length"], type=data["type"])
+        try:
+            data = json.loads(need(path))
+            return Room(length=data["length"], type=data["type"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise broken(path, f"it can't be read: {error}") from error
 
     def _lengths(self, files: RealFiles) -> dict[str, int]:
         return {
@@ -112,14 +115,16 @@ class Create(Step):
     """Makes the new, empty, sparse image of a new generation, beside the old one."""
 
     def run(self) -> str:
-        """Write ``new.img`` and ``generation``; say why, if somebody else gave the reason."""
+        """Write the image and ``generation``; say why, if somebody else gave the reason."""
         state, layout = self.state, _layout(self)
         news = [self._judge_writes(), _ROOT if running_as_root() else ""]
         state.make()
-        create_sparse(state.building, layout.size)
+        state.discard()
+        generation = new_generation()
+        create_sparse(state.building(generation), layout.size)
         write_json(
             state.file("generation"),
-            {"format": FORMAT, "id": new_generation(), "skeleton": skeleton_digest(layout)},
+            {"format": FORMAT, "id": generation, "skeleton": skeleton_digest(layout)},
         )
         return "\n".join(filter(None, news))
 
@@ -202,7 +207,7 @@ class Inject(Step):
         patch = diff(self._injected(receipt, generation), picture)
         written, news = 0, ""
         if patch.extents:
-            image, news = open_for_patching(state, self.disk.busy)
+            image, news = open_for_patching(state, generation, self.disk.busy)
             with image:
                 image.apply(patch, picture.blob)
             written = image.written
@@ -273,7 +278,7 @@ class Seal(Step):
         state = self.state
         generation = str(read_json(state.file("generation")).get("id", ""))
         digest = self._digest(generation)
-        current = state.current()
+        current = state.current(generation)
         identity = seal.mark(current, digest)
         if self.disk.durable:
             seal.sync(current)

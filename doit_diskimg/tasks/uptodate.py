@@ -200,7 +200,7 @@ class ImageAsSealed(Reason):
         if not os.path.lexists(self._image):
             return self.says(f"there is no {self._image!r}")
         generation = read_json(state.file("generation"))
-        if os.path.exists(state.building):
+        if os.path.exists(state.building(str(generation.get("id", "")))):
             return self.says("a build is not finished")
         if sealed_generation(state) != generation.get("id"):
             return self.says(f"{self._image!r} is not as the last build left it")

@@ -56,9 +56,17 @@ def test_no_two_names_have_one_file():
 
 
 def test_an_image_is_written_beside_the_old_one_until_it_is_finished(state, here):
-    assert state.current() == "os.img"
-    (here / ".os.img" / "new.img").write_bytes(b"")
-    assert state.current() == state.building == ".os.img/new.img"
+    assert state.current("g1") == "os.img"
+    (here / ".os.img" / "new-g1.img").write_bytes(b"")
+    assert state.current("g1") == state.building("g1") == ".os.img/new-g1.img"
+    assert state.current("g2") == "os.img", "what a build left is never another's"
+
+
+def test_what_killed_builds_left_is_discarded(state, here):
+    for name in ("new-g1.img", "new-g2.img.7.tmp", "esp.plan"):
+        (here / ".os.img" / name).write_bytes(b"")
+    state.discard()
+    assert sorted(path.name for path in (here / ".os.img").iterdir()) == ["esp.plan"]
 
 
 def test_making_the_folder_twice_is_fine_and_in_the_way_is_not(state, here):
@@ -218,7 +226,7 @@ def test_an_error_of_the_system_is_told_in_its_words(error, line):
 
 # Removing ----------------------------------------------------------------------------------------
 
-LEFT = {"os.img", ".os.img/esp.plan", ".os.img/new.img", ".os.img/seal.json"}
+LEFT = {"os.img", ".os.img/esp.plan", ".os.img/new-g1.img", ".os.img/seal.json"}
 
 
 @pytest.fixture
@@ -235,7 +243,7 @@ def names(here):
 def test_clean_removes_the_image_and_its_state(built, here):
     (here / "other.img").write_bytes(b"")
     assert built.remove() == [
-        "os.img", ".os.img/esp.plan", ".os.img/new.img", ".os.img/seal.json",
+        "os.img", ".os.img/esp.plan", ".os.img/new-g1.img", ".os.img/seal.json",
     ]  # fmt: skip
     assert names(here) == {"other.img"}
     assert built.remove() == []
