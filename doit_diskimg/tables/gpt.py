@@ -34,7 +34,7 @@ _HEADER_LBA = 1
 _ARRAY_LBA = 2
 
 MOST_ENTRIES = 1024
-"""Entries of the largest array that we write; Linux takes no more than this by far."""
+"""Entries of the largest array that we write: 128 KiB at either end of the disk."""
 
 
 @dataclass(frozen=True, kw_only=True)
