@@ -109,9 +109,9 @@ def _mirror(part: PlacedPartition, hybrid: Hybrid, sector_size: int) -> mbr.MbrE
     first_lba, sectors = part.extent.start // sector_size, part.extent.length // sector_size
     return mbr.MbrEntry(
         boot_indicator=mbr.ACTIVE if part.active else 0,
-        first_chs=chs_of(first_lba, BEYOND),
+        first_chs=chs_of(first_lba),
         type=_type(hybrid, part.name, part.type, part.payload_type) or 0,
-        last_chs=chs_of(first_lba + sectors - 1, BEYOND),
+        last_chs=chs_of(first_lba + sectors - 1),
         first_lba=first_lba,
         sectors=sectors,
     )

@@ -121,17 +121,20 @@ def test_an_array_elsewhere_or_of_another_length_is_that_of_sgdisk(
 
 
 HYBRIDS = [
-    (["a"], "1"),
-    (["b", "a"], "2:1"),
-    (["c", "a", "b"], "3:1:2"),
+    (["a"], "1", "30MiB"),
+    (["b", "a"], "2:1", "30MiB"),
+    (["c", "a", "b"], "3:1:2", "30MiB"),
+    (["a", "b", "c"], "1:2:3", "9GiB"),  # cylinders count to 7.8 GiB
 ]
 
 
-@pytest.mark.parametrize(("names", "numbers"), HYBRIDS)
-def test_a_hybrid_mbr_is_that_of_sgdisk(tmp_path: Path, names: list[str], numbers: str) -> None:
+@pytest.mark.parametrize(("names", "numbers", "start"), HYBRIDS)
+def test_a_hybrid_mbr_is_that_of_sgdisk(
+    tmp_path: Path, names: list[str], numbers: str, start: str
+) -> None:
     disk = gpt(
-        fat("a", "8MiB", type="esp"), part("b", "4MiB", start="30MiB"), part("c", "10MiB"),
-        table=Gpt(hybrid=names),
+        fat("a", "8MiB", type="esp"), part("b", "4MiB", start=start), part("c", "10MiB"),
+        table=Gpt(hybrid=names), size="auto",
     )
     layout = draw(disk, FILES, tmp_path / "ours.img")
     theirs = tmp_path / "theirs.img"
