@@ -9,16 +9,18 @@ The map, in reading order:
     units       sizes, sectors, alignment        errors      every problem, every exception
     extent      half-open bytes of the disk      content     where bytes come from, their digests
     picture     bytes with places                segment     a name, a place, a source
-    patterns    which paths of a tree            ports       the sockets: Table, Payload
+    patterns    which paths of a tree            fields      what one field may hold
+    ports       the sockets: Table, Payload
 
     spec        what the user says               ── the spine, in the order of the work
-    layout      the only file that places anything
+    layout      the only file that places anything, with `placing` (where something fits)
+                and `misplaced` (what does not)
     plan        pictures and layouts as files
     patch       the difference of two pictures
 
     ondisk/       bytes <-> dataclass: MBR, GPT, FAT
     tables/       Mbr, Gpt                       ── the ribs: one file per kind of thing
-    filesystems/  File, Fat
+    filesystems/  File, Zero, Fat
 
     host/         the outside world and only here; host/qemu boots what was built
     verify/       the second opinion: reads images with other code than wrote them
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from doit_diskimg.esp import Esp
     from doit_diskimg.filesystems.fat.volume import Fat
     from doit_diskimg.filesystems.prebuilt import File
+    from doit_diskimg.filesystems.zero import Zero
     from doit_diskimg.segment import Segment
     from doit_diskimg.spec import Partition
     from doit_diskimg.tables.gpt import Gpt
@@ -52,6 +55,7 @@ __all__ = [
     "Mbr",
     "Fat",
     "File",
+    "Zero",
     "Tree",
     "Qemu",
     "Xxh3Checker",
@@ -70,6 +74,7 @@ _HOME = {
     "Mbr": "tables.mbr",
     "Fat": "filesystems.fat.volume",
     "File": "filesystems.prebuilt",
+    "Zero": "filesystems.zero",
     "Tree": "content",
     "Qemu": "tasks.qemu",
     "Xxh3Checker": "tasks.checker",

@@ -131,6 +131,10 @@ class Files(Protocol):
         """Return the digest of a regular file's contents."""
         ...
 
+    def range_digest(self, path: str, offset: int, length: int, where: str) -> str:
+        """Return the digest of ``length`` bytes of a regular file, from ``offset`` on."""
+        ...
+
     def walk(self, tree: Tree, where: str) -> Sequence[Entry]:
         """Return the files and directories below ``tree``, sorted by path."""
         ...

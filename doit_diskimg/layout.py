@@ -4,32 +4,42 @@ Table headers, segments and partitions are regions alike, and one rule finds the
 order of work:
 
 1. what is fixed: the table's regions, segments, partitions with a ``start``;
-2. the other partitions, in the order of the description, each at the first multiple of ``align``
-   behind the one before it where it fits between the fixed regions;
-3. checks: inside the disk, inside what the table can record, no two regions overlap.
+2. the other partitions, in the order of the description, each at the first multiple of its
+   ``align`` behind the one before it where it fits between the fixed regions; those after a
+   partition of size "rest" from the end of the disk backwards;
+3. the size of the disk, if it is as large as it has to be;
+4. the partition with the rest, which asks its payload once more now that its length is known;
+5. checks: inside the disk, inside what the table can record, no two regions overlap.
 
 A layout is a function of the description and of lengths; contents play no part.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import TypeAlias
 
-from doit_diskimg.errors import (
-    ContentTooLarge,
-    OutsideDisk,
-    Overlap,
-    Problem,
-    TooSmall,
-    UnknownType,
-    refuse,
-)
+from doit_diskimg.errors import Problem, UnknownType, refuse
 from doit_diskimg.extent import Extent
+from doit_diskimg.fields import as_size
+from doit_diskimg.misplaced import (
+    intruders,
+    outside,
+    overlaps,
+    oversized,
+    without_bytes,
+)
 from doit_diskimg.ondisk.gpt import attributes_value
-from doit_diskimg.ports import Room
+from doit_diskimg.placing import Block, arrange
+from doit_diskimg.ports import Chain, Room
 from doit_diskimg.segment import PlacedPartition, Region
-from doit_diskimg.spec import TABLE, Disk, Partition
-from doit_diskimg.units import MIB, align_up, exact_size, format_size, parse_size
+from doit_diskimg.spec import TABLE, Disk
+from doit_diskimg.units import align_up, parse_size
+
+Settle: TypeAlias = Callable[[int, int], Room]
+"""Asks the payload of a partition (by index) what becomes of it in that many bytes."""
+
+_ENDLESS = 1 << 60
+"""The length of the disk on which a disk of size "auto" is laid out first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +50,24 @@ class Layout:
     sector_size: int
     regions: tuple[Region, ...]
     partitions: tuple[PlacedPartition, ...]
+    """In the order of the description."""
+    extended: PlacedPartition | None = None
+    """The partition around the logical ones of an MBR; no region, since it has others inside."""
 
     def extent(self, name: str) -> Extent:
-        """Return the place of the partition or segment of that name.  KeyError if none has it."""
-        for region in self.regions:
-            if region.name == name and region.where != TABLE:
-                return region.extent
-        raise KeyError(name)
+        """Return the place of the partition or segment of that name.  KeyError if none has it.
+
+        A segment that spans what is not its own reaches from its first byte to its last.
+        """
+        own = [r.extent for r in self.regions if r.name == name and r.where != TABLE]
+        if not own:
+            raise KeyError(name)
+        return Extent(own[0].start, max(extent.end for extent in own) - own[0].start)
+
+    def recorded(self) -> tuple[PlacedPartition, ...]:
+        """Return what the table has to mention."""
+        extended = [] if self.extended is None else [self.extended]
+        return (*(part for part in self.partitions if part.number), *extended)
 
     def skeleton(self) -> object:
         """Return what may not change while an image is patched in place, as plain data.
@@ -63,200 +84,198 @@ class Layout:
         ]
 
 
-def place(disk: Disk, rooms: Sequence[Room], lengths: Mapping[str, int]) -> Layout:
+def place(
+    disk: Disk,
+    rooms: Sequence[Room],
+    lengths: Mapping[str, int],
+    settle: Settle | None = None,
+) -> Layout:
     """Return the layout of ``disk``.
 
-    ``rooms`` answers "how much room?" for each partition, in order; ``lengths`` gives the bytes
-    of each segment by its name.  Raises DescriptionError with everything that does not fit.
+    ``rooms`` answers "how much room?" for each partition, in order, where it is asked first
+    (`Disk.asked_first`; else its length does not count); ``lengths`` gives the bytes of each
+    segment's source by its name; ``settle`` is asked about the partition that has the rest.
+    Raises DescriptionError with everything that does not fit.
     """
-    size = parse_size(disk.size)
-    fixed = list(disk.table.regions(size)) if disk.table is not None else []
-    usable = disk.table.usable(size) if disk.table is not None else Extent(0, size)
-    for index, segment in enumerate(disk.segments):
-        start = parse_size(segment.start)
-        fixed.append(
-            Region(
-                name=segment.name,
-                where=f"segments[{index}]",
-                extent=Extent(start, lengths[segment.name]),
-            )
-        )
-    wanted = [_length(disk, part, room) for part, room in zip(disk.partitions, rooms, strict=True)]
-    extents = _place_partitions(disk, usable, fixed, wanted)
-    regions = sorted(
-        fixed
-        + [
-            Region(name=part.name, where=f"partitions[{index}]", extent=extents[index])
-            for index, part in enumerate(disk.partitions)
-        ],
-        key=lambda region: region.extent,
+    work = _Work(disk, rooms, lengths)
+    size = work.least_size() if disk.length is None else disk.length
+    extents, ebrs = work.places(size)
+    rooms = [
+        settle(index, extents[index].length) if settle and disk.takes_rest(part) else rooms[index]
+        for index, part in enumerate(disk.partitions)
+    ]
+    chain = work.extended(extents, ebrs)
+    regions = work.regions(size, extents, ebrs)
+    partitions, problems = _record(disk, rooms, extents, ebrs)
+    refuse(
+        [
+            *without_bytes(disk, extents),
+            *oversized(disk, rooms, extents),
+            *(outside(disk, size, regions) or overlaps(disk, regions)),
+            *intruders(work.usable(size), partitions, chain),
+            *problems,
+        ]
     )
-    problems = _empty(disk, extents) + _oversized(disk, rooms, extents)
-    problems += _outside(size, usable, regions, disk) or _overlaps(regions, disk)
-    partitions, bad_types = _record(disk, rooms, extents)
-    refuse(problems + bad_types)
     return Layout(
         size=size,
         sector_size=disk.sector_size,
         regions=tuple(regions),
         partitions=partitions,
+        extended=chain,
     )
 
 
-def _length(disk: Disk, partition: Partition, room: Room) -> int:
-    """Return a partition's length: what it was given, else what fills it, in whole sectors."""
-    size = disk.size_of(partition)
-    return align_up(room.length, disk.sector_size) if size is None else parse_size(size)
+class _Work:
+    """One description on its way to a layout."""
 
+    def __init__(self, disk: Disk, rooms: Sequence[Room], lengths: Mapping[str, int]) -> None:
+        self._disk = disk
+        self._chain: Chain | None = disk.table.chain(disk) if disk.table is not None else None
+        self._segments = [
+            Region(name=segment.name, where=f"segments[{index}]", extent=extent)
+            for index, segment in enumerate(disk.segments)
+            for extent in segment.extents(lengths[segment.name])
+        ]
+        self._wanted = [
+            self._least(index, room) for index, room in enumerate(rooms)
+        ]
 
-def _place_partitions(
-    disk: Disk, usable: Extent, fixed: Sequence[Region], wanted: Sequence[int]
-) -> list[Extent]:
-    """Return the extent of each partition, in the order of the description."""
-    align = parse_size(disk.align)
-    given = {
-        index: Extent(parse_size(part.start), wanted[index])
-        for index, part in enumerate(disk.partitions)
-        if part.start is not None
-    }
-    # Not the table's backup at the end: a partition that reaches it is reported where it would be,
-    # as too long for the disk, and not behind the disk's end.
-    taken = [region.extent for region in fixed if region.extent.start < usable.end]
-    taken += given.values()
-    extents = []
-    cursor = usable.start
-    for index, length in enumerate(wanted):
-        extent = given.get(index) or _first_fit(cursor, length, align, taken)
+    def _least(self, index: int, room: Room) -> int:
+        """Return the length of a partition, or of the smallest that may take the rest."""
+        part = self._disk.partitions[index]
+        size, sector = self._disk.size_of(part), self._disk.sector_size
+        if size is not None:
+            return parse_size(size)
+        length = room.length if self._disk.asked_first(part) else 0
+        return max(align_up(length, sector), sector if self._disk.takes_rest(part) else 0)
+
+    def least_size(self) -> int:
+        """Return the size of the smallest disk that holds everything."""
+        disk = self._disk
+        extents, ebrs = self.places(_ENDLESS, growing=False)
+        ends = [extent.end for extent in extents]
+        ends += [region.extent.end for region in self._segments]
+        chain = self.extended(extents, ebrs)
+        end = max([*ends, chain.extent.end if chain else 0, disk.sector_size])
         if disk.table is None:
-            extent = Extent(0, length)
-        extents.append(extent)
-        cursor = extent.end
-    return extents
+            return disk.rounded(end)
+        size = disk.table.size_for(end)
+        # What the table can't reach is reported where it lies, on a disk without a table's tail.
+        return disk.rounded(align_up(end if size is None else size, parse_size(disk.align)))
 
+    def places(self, size: int, *, growing: bool = True) -> tuple[list[Extent], dict[int, int]]:
+        """Return where each partition lies on a disk of ``size``, and where EBRs are by index."""
+        disk = self._disk
+        if disk.table is None:
+            grows = growing and disk.takes_rest(disk.partitions[0])
+            return [Extent(0, size if grows else self._wanted[0])], {}
+        usable = self.usable(size)
+        # Not the table's backup at the end: a partition that reaches it is reported where it would
+        # be, as too long for the disk, and not behind the disk's end.
+        taken = [r.extent for r in disk.table.regions(size) if r.extent.start < usable.end]
+        taken += [region.extent for region in self._segments]
+        blocks = [self._block(index, usable, growing=growing) for index in self._order()]
+        found = dict(zip((b.index for b in blocks), arrange(blocks, taken), strict=True))
+        heads = {block.index: block.head for block in blocks}
+        extents = [
+            Extent(found[index].start + heads[index], found[index].length - heads[index])
+            for index in range(len(disk.partitions))
+        ]
+        ebrs = {index: found[index].start for index in found if heads[index]}
+        return extents, self._with_first_ebr(ebrs)
 
-def _first_fit(cursor: int, length: int, align: int, taken: Sequence[Extent]) -> Extent:
-    """Return the first aligned extent from ``cursor`` on that overlaps nothing fixed."""
-    extent = Extent(align_up(cursor, align), length)
-    for other in sorted(taken):
-        if extent.overlaps(other):
-            extent = Extent(align_up(other.end, align), length)
-    return extent
+    def usable(self, size: int) -> Extent:
+        """Return where partitions may lie on a disk of ``size`` bytes."""
+        table = self._disk.table
+        return Extent(0, size) if table is None else table.usable(size)
 
+    def _order(self) -> list[int]:
+        """Return the indexes of the partitions in the order in which they are placed.
 
-def _empty(disk: Disk, extents: Sequence[Extent]) -> list[Problem]:
-    """Return the partitions of no length: an entry's last sector would come before its first."""
-    return [
-        TooSmall(
-            f"partitions[{index}] {part.name!r}",
-            "it has no bytes",
-            f"a partition has {disk.sector_size} bytes or more",
-            "give it a size, or content",
+        The members of a chain lie together, where the first of them is described.
+        """
+        indexes = range(len(self._disk.partitions))
+        members = self._chain.members if self._chain else frozenset()
+        first = min(members, default=0)
+        before = [index for index in indexes if index < first and index not in members]
+        after = [index for index in indexes if index > first and index not in members]
+        return [*before, *sorted(members), *after] if members else list(indexes)
+
+    def _block(self, index: int, usable: Extent, *, growing: bool) -> Block:
+        disk, chain = self._disk, self._chain
+        part, sector = disk.partitions[index], disk.sector_size
+        align = parse_size(disk.align if part.align is None else part.align)
+        start, head, bounds = as_size(part.start), 0, usable
+        if chain and index in chain.members:
+            # An EBR has an aligned place of its own, or the sector before a partition whose place
+            # is given: so do sfdisk and parted.
+            head = sector if start is not None else align_up(sector, align)
+            low = usable.start if chain.start is None else chain.start
+            high = usable.end if chain.length is None else low + chain.length
+            bounds = Extent(low, high - low)
+        elif chain and chain.start is not None and chain.length is not None:
+            end = chain.start + chain.length
+            if index > min(chain.members):
+                bounds = Extent(end, max(0, usable.end - end))
+            else:
+                bounds = Extent(usable.start, chain.start - usable.start)
+        return Block(
+            index=index,
+            length=self._wanted[index],
+            head=head,
+            align=align,
+            start=start,
+            bounds=bounds,
+            rest=sector if growing and disk.takes_rest(part) else 0,
         )
-        for index, (part, extent) in enumerate(zip(disk.partitions, extents, strict=True))
-        if not extent.length
-    ]
 
+    def _with_first_ebr(self, ebrs: dict[int, int]) -> dict[int, int]:
+        """The first EBR is where the extended partition begins, if the user says where."""
+        if self._chain and self._chain.start is not None and ebrs:
+            first = min(ebrs, key=lambda index: ebrs[index])
+            ebrs[first] = min(self._chain.start, ebrs[first])
+        return ebrs
 
-def _oversized(disk: Disk, rooms: Sequence[Room], extents: Sequence[Extent]) -> list[Problem]:
-    return [
-        ContentTooLarge(
-            f"partitions[{index}] {part.name!r}",
-            f"its content has {exact_size(room.length)}",
-            f"the partition has {exact_size(extent.length)}",
-            f"give it size={align_up(room.length, disk.sector_size)} or more, or shrink it",
+    def extended(
+        self, extents: Sequence[Extent], ebrs: Mapping[int, int]
+    ) -> PlacedPartition | None:
+        """Return the extended partition around the chained ones, None if there are none."""
+        chain = self._chain
+        if chain is None:
+            return None
+        start = min(ebrs.values()) if chain.start is None else chain.start
+        end = max(extents[index].end for index in chain.members)
+        length = end - start if chain.length is None else chain.length
+        return PlacedPartition(
+            number=chain.number, name="extended", extent=Extent(start, length), type=chain.type,
+            guid="", attributes=0, active=False,
         )
-        for index, (part, room, extent) in enumerate(
-            zip(disk.partitions, rooms, extents, strict=True)
-        )
-        if room.length > extent.length
-    ]
 
-
-def _outside(size: int, usable: Extent, regions: Sequence[Region], disk: Disk) -> list[Problem]:
-    """Return the regions that run past the end of the disk or of what its table can record."""
-    problems: list[Problem] = []
-    last = max((region.extent.end for region in regions if region.where != TABLE), default=0)
-    needed = align_up(last + size - usable.end, max(disk.sector_size, MIB))
-    for region in regions:
-        extent = region.extent
-        if region.where == TABLE:
-            if extent.start < 0 or extent.end > size or usable.length <= 0:
-                return [_no_room_for_table(size, regions)]
-        elif extent.end > (usable.end if _is_partition(region) else size):
-            problems.append(
-                OutsideDisk(
-                    f"{region.where} {region.name!r}",
-                    f"{extent} runs past the end of the {_room_name(region, usable, size)}",
-                    "every part must lie inside",
-                    f'raise the disk\'s size from {format_size(size)} to "{needed // MIB}MiB"'
-                    " or make the parts smaller",
-                )
-            )
-        elif _is_partition(region) and extent.start < usable.start:
-            problems.append(
-                OutsideDisk(
-                    f"{region.where} {region.name!r}",
-                    f"{extent} begins before the first usable byte at {usable.start:#x}",
-                    "the table's own sectors come first",
-                    f"give it start={usable.start} or more, or leave start out",
-                )
-            )
-    return problems
-
-
-def _is_partition(region: Region) -> bool:
-    return region.where.startswith("partitions")
-
-
-def _no_room_for_table(size: int, regions: Sequence[Region]) -> Problem:
-    table = [region.extent for region in regions if region.where == TABLE]
-    needed = sum(extent.length for extent in table)
-    return TooSmall(
-        "size",
-        f"the disk has {exact_size(size)}",
-        f"the partition table alone takes {exact_size(needed)}",
-        'raise the disk\'s size, for example to "4MiB"',
-    )
-
-
-def _overlaps(regions: Sequence[Region], disk: Disk) -> list[Problem]:
-    """The one rule: neighbours in order of their start may not share a byte."""
-    problems: list[Problem] = []
-    longest = None
-    for left, right in pairwise(region for region in regions if region.extent.length):
-        if longest is None or left.extent.end > longest.extent.end:
-            longest = left
-        if longest.extent.overlaps(right.extent):
-            problems.append(_overlap(longest, right, disk.sector_size))
-    return problems
-
-
-def _overlap(left: Region, right: Region, sector_size: int) -> Problem:
-    """Blame the part that the user can change: a table's region stays where it is."""
-    if right.where == TABLE and left.where != TABLE:
-        left, right = right, left
-    shared = min(left.extent.end, right.extent.end) - max(left.extent.start, right.extent.start)
-    start = align_up(left.extent.end, sector_size if _is_partition(right) else 1)
-    remedy = f"give {right.name!r} a start of {start} or more, or shorten {left.name!r}"
-    if left.where == TABLE and right.extent.start < left.extent.start:
-        remedy = f"{right.name!r} may have {left.extent.start - right.extent.start} bytes there"
-    return Overlap(
-        f"{right.where} {right.name!r}",
-        f"{right.extent} overlaps {left.name!r} ({left.where}) at {left.extent} by "
-        f"{shared} bytes",
-        "no byte may belong to two parts",
-        remedy,
-    )
+    def regions(
+        self, size: int, extents: Sequence[Extent], ebrs: Mapping[int, int]
+    ) -> list[Region]:
+        """Return everything that takes room, sorted by place."""
+        disk = self._disk
+        found = list(disk.table.regions(size)) if disk.table is not None else []
+        found += self._segments
+        for index, part in enumerate(disk.partitions):
+            where = f"partitions[{index}]"
+            found.append(Region(name=part.name, where=where, extent=extents[index]))
+            if index in ebrs:
+                extent = Extent(ebrs[index], disk.sector_size)
+                found.append(Region(name=f"EBR of {part.name}", where=TABLE, extent=extent))
+        return sorted(found, key=lambda region: region.extent)
 
 
 def _record(
-    disk: Disk, rooms: Sequence[Room], extents: Sequence[Extent]
+    disk: Disk, rooms: Sequence[Room], extents: Sequence[Extent], ebrs: Mapping[int, int]
 ) -> tuple[tuple[PlacedPartition, ...], list[Problem]]:
     """Return the partitions as the table will record them, and the types it can't record."""
+    numbers = _numbers(disk, extents)
     placed, problems = list[PlacedPartition](), list[Problem]()
     for index, (part, room) in enumerate(zip(disk.partitions, rooms, strict=True)):
         type_ = ""
-        if disk.table is not None:
+        if disk.table is not None and numbers[index]:
             try:
                 type_ = disk.table.type_of(part, room.type)
             except ValueError as error:
@@ -268,19 +287,28 @@ def _record(
                 )
         placed.append(
             PlacedPartition(
-                number=index + 1,
+                number=numbers[index],
                 name=part.name,
                 extent=extents[index],
                 type=type_,
                 guid=str(disk.identity_of(part)),
                 attributes=attributes_value(part.attributes),
                 active=part.active,
+                payload_type=room.type or "",
+                ebr=ebrs.get(index),
             )
         )
     return tuple(placed), problems
 
 
-def _room_name(region: Region, usable: Extent, size: int) -> str:
-    if usable.end == size or not _is_partition(region):
-        return f"disk at {size:#x}"
-    return f"room that the table leaves at {usable.end:#x}"
+def _numbers(disk: Disk, extents: Sequence[Extent]) -> list[int]:
+    """Return the number of each partition; a chain is numbered in the order of the disk."""
+    if disk.table is None:
+        return [1] * len(disk.partitions)
+    numbers = list(disk.table.numbers(disk))
+    chain = disk.table.chain(disk)
+    if chain is not None:
+        links = sorted(chain.members, key=lambda index: extents[index].start)
+        for number, index in enumerate(links, start=chain.first_number):
+            numbers[index] = number
+    return numbers

@@ -87,10 +87,13 @@ class Canvas:
                     )
                 )
 
-    def file(self, start: int, length: int, file: str, digest: str) -> None:
-        """Put a whole file of the user's at ``start``; an empty one leaves no piece."""
+    def file(self, start: int, length: int, file: str, digest: str, offset: int = 0) -> None:
+        """Put ``length`` bytes of a file of the user's at ``start``; none leave no piece.
+
+        ``digest`` is that of exactly these bytes, which begin at ``offset`` in the file.
+        """
         if length:
-            self._pieces.append(Piece(start, length, file, 0, digest))
+            self._pieces.append(Piece(start, length, file, offset, digest))
 
     def content(self, start: int, data: bytes) -> None:
         """Put the user's own inline bytes at ``start``: one piece, known by its digest."""

@@ -70,6 +70,7 @@ def encode_layout(layout: Layout) -> bytes:
         "sector_size": layout.sector_size,
         "regions": [_plain(region) for region in layout.regions],
         "partitions": [_plain(partition) for partition in layout.partitions],
+        "extended": None if layout.extended is None else _plain(layout.extended),
     }
     return (json.dumps(data, indent=1) + "\n").encode("ascii")
 
@@ -84,6 +85,7 @@ def decode_layout(text: bytes) -> Layout:
         sector_size=data["sector_size"],
         regions=tuple(Region(**_placed(region)) for region in data["regions"]),
         partitions=tuple(PlacedPartition(**_placed(part)) for part in data["partitions"]),
+        extended=data["extended"] and PlacedPartition(**_placed(data["extended"])),
     )
 
 
@@ -96,12 +98,17 @@ def _placed(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def map_rows(layout: Layout) -> Iterator[tuple[str, str, str, str, str]]:
-    """Yield the map of a disk, gaps included: name, start, end, length, type."""
+    """Yield the map of a disk, gaps included: name, start, end, length, type.
+
+    The extended partition of an MBR is told before the first region inside it.
+    """
     types = {part.name: type_name(part.type) for part in layout.partitions}
-    end = 0
+    end, extended = 0, layout.extended
     for region in layout.regions:
         if region.extent.start > end:
             yield _row("(gap)", Extent(end, region.extent.start - end), "")
+        if extended is not None and region.extent.start == extended.extent.start:
+            yield _row("(extended)", extended.extent, type_name(extended.type))
         yield _row(region.name, region.extent, types.get(region.name, ""))
         end = max(end, region.extent.end)
     if layout.size > end:

@@ -58,7 +58,11 @@ class Payload(Protocol):
         ...
 
     def problems(self, where: str, size: int | None) -> Iterable[Problem]:
-        """Yield what is wrong with the description itself; ``size`` is the partition's."""
+        """Yield what is wrong with the description itself.
+
+        ``size`` is the partition's; None if the payload will be asked for one, or if the layout
+        has still to find how much the others leave.
+        """
         ...
 
     def sources(self, where: str) -> Iterable[Wanted]:
@@ -70,9 +74,13 @@ class Payload(Protocol):
         ...
 
     def room(self, size: int | None, files: Files, where: str) -> Room:
-        """Answer how much room is needed; ``size`` is what the partition was given, if anything.
+        """Answer how much room is needed.
 
-        Raises DescriptionError if the size can't work.
+        Without a ``size``: the least that holds the contents.  With one: what becomes of a
+        partition of that size, which may decide its type; lengths of files at most play a part
+        then, never the list of a tree.  A partition with the rest of the disk is asked in the
+        second way once its place is known, and in the first way before only if the size of the
+        disk depends on it.  Raises DescriptionError if the size can't work.
         """
         ...
 
@@ -82,6 +90,24 @@ class Payload(Protocol):
         Raises DescriptionError or WorldError with every problem found.
         """
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """Partitions that a table records one by one in sectors before them: an MBR's logical ones."""
+
+    members: frozenset[int]
+    """Their indexes in the description; at least one."""
+    number: int
+    """Entry number of the extended partition around them."""
+    first_number: int
+    """Number of the first of them, in the order of the disk."""
+    type: str
+    """The extended partition's, as `PlacedPartition` stores it."""
+    start: int | None = None
+    """Where the user wants the extended partition to begin, in bytes; None for where it fits."""
+    length: int | None = None
+    """How long it must be; None for as long as its contents."""
 
 
 @runtime_checkable
@@ -105,6 +131,24 @@ class Table(Protocol):
         """Return the bytes that partitions may lie in."""
         ...
 
+    def size_for(self, end: int) -> int | None:
+        """Return the bytes of the smallest disk with usable bytes up to ``end``.
+
+        None if no disk has them, since the table can't count so far.
+        """
+        ...
+
+    def numbers(self, disk: "Disk") -> Sequence[int]:
+        """Return the number of each partition, in the order of the description.
+
+        0 for those that are not in the table; what it says of a chain's members does not count.
+        """
+        ...
+
+    def chain(self, disk: "Disk") -> Chain | None:
+        """Return which partitions are chained, None if none are."""
+        ...
+
     def type_of(self, partition: "Partition", payload_type: str | None) -> str:
         """Return a partition's type as `PlacedPartition` stores it.
 
@@ -116,5 +160,9 @@ class Table(Protocol):
     def encode(
         self, size: int, identity: Identity, partitions: Sequence[PlacedPartition]
     ) -> Picture:
-        """Return the table's bytes."""
+        """Return the table's bytes.
+
+        ``partitions`` are all that the table mentions, in any order; the extended partition, if
+        there is one, is among them.
+        """
         ...

@@ -4,14 +4,15 @@
 what the layout makes of the description: the same parts with their places fixed.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, NamedTuple
 
 from doit_diskimg.content import Files
-from doit_diskimg.extent import Extent
+from doit_diskimg.extent import Extent, subtract
 from doit_diskimg.picture import Canvas, Picture
-from doit_diskimg.units import SizeLike
+from doit_diskimg.units import SizeLike, parse_size
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -41,7 +42,8 @@ class PlacedPartition:
     """A partition as the table will record it."""
 
     number: int
-    """From 1, in the order of the description."""
+    """From 1, in the order of the description; the logical ones of an MBR from 5, in that of the
+    disk; 0 if the table does not mention the partition."""
     name: str
     extent: Extent
     type: str
@@ -50,6 +52,10 @@ class PlacedPartition:
     """Partition GUID in lower case; empty where the table has none."""
     attributes: int
     active: bool
+    payload_type: str = ""
+    """The type that the payload would choose, by name; empty if it has none."""
+    ebr: int | None = None
+    """Where the sector that records a logical partition begins; None for all others."""
 
 
 @dataclass(frozen=True)
@@ -59,24 +65,52 @@ class Segment:
     ``source`` is a path of the host or bytes as they are; ``start`` is the place on the disk in
     bytes (``512`` or ``"8KiB"``).  The segment is as long as its source and may not overlap
     anything; boot code in sector 0 has bytes 0 to 439, since the partition table follows it.
+
+    ``keep`` are ranges of the source, half-open and in bytes, that are not the segment's own: boot
+    code that spans the partition table leaves it alone with ``keep=[(440, 512)]``.
     """
 
     name: str
     source: str | PathLike[str] | bytes
     start: SizeLike
+    _: KW_ONLY
+    keep: Sequence[tuple[SizeLike, SizeLike]] = ()
 
     def length(self, files: Files, where: str) -> int:
-        """Return the bytes it takes.  Raises WorldError if the source is missing."""
+        """Return the bytes of its source.  Raises WorldError if there is none."""
         if isinstance(self.source, bytes):
             return len(self.source)
         return files.size(fspath(self.source), f"{where}.source")
 
-    def fill(self, extent: Extent, files: Files, where: str) -> Picture:
-        """Return its bytes at their place."""
-        canvas = Canvas()
-        if isinstance(self.source, bytes):
-            canvas.content(extent.start, self.source)
-        else:
-            path, where = fspath(self.source), f"{where}.source"
-            canvas.file(extent.start, files.size(path, where), path, files.digest(path, where))
+    def extents(self, length: int) -> list[Extent]:
+        """Return what it takes of the disk if its source has ``length`` bytes: often one extent.
+
+        Without any bytes it is an empty extent at its start.
+        """
+        start = parse_size(self.start)
+        whole = Extent(start, length)
+        kept = [(parse_size(low), parse_size(high)) for low, high in self.keep]
+        holes = [Extent(start + low, high - low) for low, high in kept]
+        return list(subtract([whole], holes)) or [Extent(start, 0)]
+
+    def fill(self, files: Files, where: str) -> Picture:
+        """Return its bytes at their places."""
+        canvas, start = Canvas(), parse_size(self.start)
+        for extent in self.extents(self.length(files, where)):
+            offset = extent.start - start
+            if isinstance(self.source, bytes):
+                canvas.content(extent.start, self.source[offset : offset + extent.length])
+            else:
+                self._file(canvas, extent, offset, files, f"{where}.source")
         return canvas.picture()
+
+    def _file(self, canvas: Canvas, extent: Extent, offset: int, files: Files, where: str) -> None:
+        assert not isinstance(self.source, bytes)
+        path = fspath(self.source)
+        if not extent.length:
+            return
+        if extent.length == files.size(path, where):
+            digest = files.digest(path, where)
+        else:
+            digest = files.range_digest(path, offset, extent.length, where)
+        canvas.file(extent.start, extent.length, path, digest, offset)

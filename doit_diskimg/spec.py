@@ -14,17 +14,20 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from doit_diskimg.content import digest_of
-from doit_diskimg.errors import (
-    BadName,
-    BadSize,
-    BadValue,
-    DuplicateName,
-    Problem,
-    Unaligned,
+from doit_diskimg.errors import BadSize, BadValue, DuplicateName, Problem, Unaligned
+from doit_diskimg.fields import (
+    AUTO,
+    REST,
+    as_size,
+    is_path,
+    keep_problems,
+    list_problems,
+    name_problems,
+    size_problems,
 )
 from doit_diskimg.ports import Payload, Table
 from doit_diskimg.segment import Identity, Segment
-from doit_diskimg.units import SECTOR, SizeLike, parse_size
+from doit_diskimg.units import SECTOR, SizeLike, next_power_of_two, parse_size
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -41,10 +44,13 @@ class Partition:
     """A partition: a name, what fills it, and what the table says about it.
 
     ``type`` is a name (``"esp"``, ``"linux-filesystem"``), a type GUID or an MBR type byte; a FAT
-    payload supplies its own.  ``start`` (bytes) is the next free multiple of the disk's ``align``
-    unless given; ``size`` is that of the payload unless given.  ``guid`` is derived from the names
-    of disk and partition unless given.  ``attributes`` are GPT bits by name or as a number,
-    ``active`` is the MBR's 0x80.
+    payload supplies its own.  ``start`` (bytes) is the next free multiple of ``align`` unless
+    given, and ``align`` is the disk's.  ``size`` is what the payload asks for unless given
+    (``"auto"`` says so aloud); ``"rest"`` is all that the others leave, for one partition of a
+    disk.  ``guid`` is derived from the names of disk and partition unless given.  ``attributes``
+    are GPT bits by name or as a number, ``active`` is the MBR's 0x80.  ``logical`` puts a partition
+    of an MBR into the extended one (True) or among the primary ones (False).  With
+    ``in_table=False`` the partition takes its room but the table does not mention it.
     """
 
     name: str
@@ -53,15 +59,21 @@ class Partition:
     type: str | int | None = None
     start: SizeLike | None = None
     size: SizeLike | None = None
+    align: SizeLike | None = None
     guid: "str | UUID | None" = None
     attributes: int | Sequence[str] = ()
     active: bool = False
+    logical: bool | None = None
+    in_table: bool = True
 
     def problems(self, where: str, size: SizeLike | None, sector_size: int) -> Iterator[Problem]:
         """Yield what is wrong with this partition alone; ``size`` is what it was given."""
-        yield from _name_problems(self.name, f"{where}.name")
-        for field in ("start", "size"):
-            yield from _size_problems(getattr(self, field), f"{where}.{field}", sector_size)
+        yield from name_problems(self.name, f"{where}.name")
+        yield from size_problems(self.start, f"{where}.start", sector_size)
+        yield from size_problems(self.size, f"{where}.size", sector_size, words=(AUTO, REST))
+        yield from size_problems(self.align, f"{where}.align", sector_size, positive=True)
+        yield from self._start_problems(where)
+        yield from self._unlisted_problems(where)
         if not isinstance(self.payload, Payload):
             yield BadValue(
                 f"{where}.payload",
@@ -70,18 +82,41 @@ class Partition:
                 'write for example File("build/root.ext2")',
             )
             return
-        length = _as_size(size)
+        length = as_size(size)
         if size is None or length is not None:  # else reported above
             yield from self.payload.problems(where, length)
+
+    def _start_problems(self, where: str) -> Iterator[Problem]:
+        start, align = as_size(self.start), as_size(self.align)
+        if start is not None and align and start % align:
+            yield Unaligned(
+                f"{where}.start", f"{start} bytes are not aligned",
+                f"must be a multiple of its align, {align}",
+                f"leave align out, or write {start // align * align + align}",
+            )
+
+    def _unlisted_problems(self, where: str) -> Iterator[Problem]:
+        if self.in_table:
+            return
+        for field in ("type", "guid", "attributes", "active", "logical"):
+            if getattr(self, field):
+                yield BadValue(
+                    f"{where}.{field}", f"{getattr(self, field)!r} is given",
+                    "a partition that is not in the table has no place to store it",
+                    f"leave {field} out, or in_table",
+                )
 
 
 @dataclass(frozen=True)
 class Disk:
     """A whole disk and the file that holds it.
 
-    ``image`` is the path of the file.  ``table`` is ``Gpt()``, ``Mbr()`` or None for a bare volume
-    (one partition that is the whole disk).  ``segments`` are bytes outside the partitions.
-    ``align`` is where partitions without a ``start`` begin.  ``guid`` (GPT) and ``signature``
+    ``image`` is the path of the file.  ``size`` is in bytes, text such as ``"64MiB"`` or
+    ``"1.44M floppy"``, or ``"auto"``: the least that holds everything, in whole multiples of
+    ``align``.  ``power_of_two`` rounds either up to a power of two, as QEMU's SD cards need it.
+    ``table`` is ``Gpt()``, ``Mbr()`` or None for a bare volume (one partition that is the whole
+    disk).  ``segments`` are bytes outside the partitions.  ``align`` is the multiple of bytes at
+    which partitions without a ``start`` begin.  ``guid`` (GPT) and ``signature``
     (MBR) identify the disk; they are derived from ``name`` unless given, so that they are known
     before the build.  ``name`` is that of the tasks, the image's file name unless given.
 
@@ -104,9 +139,10 @@ class Disk:
     busy: str = "swap"
     guest_writes: str = "restore"
     durable: bool = False
+    power_of_two: bool = False
 
     def __post_init__(self) -> None:
-        if _is_path(self.image):
+        if is_path(self.image):
             object.__setattr__(self, "name", self.name or PurePath(self.image).name)
         for field in ("partitions", "segments"):
             if isinstance(getattr(self, field), Sequence):
@@ -118,9 +154,38 @@ class Disk:
         # Asked before it is known that the table is one: everything wrong is listed at once.
         return getattr(self.table, "sector_size", SECTOR)
 
+    @property
+    def length(self) -> int | None:
+        """The disk's bytes as described; None for ``"auto"``.  ValueError if it is no size."""
+        return None if self.size == AUTO else self.rounded(parse_size(self.size))
+
+    def rounded(self, length: int) -> int:
+        """Return a disk length that the description accepts: a power of two, if it wants one."""
+        return next_power_of_two(max(1, length)) if self.power_of_two else length
+
     def size_of(self, partition: Partition) -> SizeLike | None:
-        """What a partition was given: its own size, or the disk's if it is the whole disk."""
-        return self.size if self.table is None and partition.size is None else partition.size
+        """What a partition was given: its own size, or the disk's if it is the whole disk.
+
+        None if the layout has to find it: by asking the payload, or as what the others leave.
+        """
+        size = partition.size
+        if self.table is None and size in (None, REST):
+            whole = as_size(self.size)
+            size = self.size if whole is None else self.rounded(whole)
+        return None if size in (AUTO, REST) else size
+
+    def takes_rest(self, partition: Partition) -> bool:
+        """Whether a partition is as long as the others leave it room."""
+        if self.table is None:
+            return self.size == AUTO and partition.size in (None, REST)
+        return partition.size == REST
+
+    def asked_first(self, partition: Partition) -> bool:
+        """Whether the layout has to know a payload's own room before it places anything.
+
+        Not if a disk of given size leaves the partition what it has.
+        """
+        return self.size == AUTO or not self.takes_rest(partition)
 
     @cached_property
     def identity(self) -> "UUID":
@@ -146,7 +211,7 @@ class Disk:
         return list(self._shape_problems()) or list(self._problems())
 
     def _shape_problems(self) -> Iterator[Problem]:
-        if not _is_path(self.image):
+        if not is_path(self.image):
             yield BadValue(
                 "image", f"{self.image!r} is no path", "must be the path of the image's file",
                 'write for example "build/os.img"',
@@ -159,14 +224,16 @@ class Disk:
                 "table", f"{self.table!r} is no partition table",
                 "must be Gpt(), Mbr() or None", "write table=Gpt()",
             )
-        yield from _list_problems(self.partitions, Partition, "partitions")
-        yield from _list_problems(self.segments, Segment, "segments")
+        yield from list_problems(self.partitions, Partition, "partitions")
+        yield from list_problems(self.segments, Segment, "segments")
 
     def _problems(self) -> Iterator[Problem]:
-        yield from _name_problems(self.name, "name")
-        yield from _size_problems(self.size, "size", self.sector_size, needed=True)
-        yield from _size_problems(self.align, "align", self.sector_size, needed=True)
-        if _as_size(self.align) == 0:
+        yield from name_problems(self.name, "name")
+        yield from size_problems(
+            self.size, "size", self.sector_size, needed=True, positive=True, words=(AUTO,)
+        )
+        yield from size_problems(self.align, "align", self.sector_size, needed=True)
+        if as_size(self.align) == 0:
             yield BadSize("align", "0 is no step", "must be a sector or more", 'write "1MiB"')
         yield from self._choice_problems()
         yield from self._table_problems()
@@ -176,6 +243,16 @@ class Disk:
         for index, segment in enumerate(self.segments):
             yield from _segment_problems(segment, f"segments[{index}]")
         yield from self._duplicates()
+        yield from self._rest_problems()
+
+    def _rest_problems(self) -> Iterator[Problem]:
+        rest = [index for index, part in enumerate(self.partitions) if part.size == REST]
+        for index in rest[1:]:
+            yield BadValue(
+                f"partitions[{index}].size", f'partitions[{rest[0]}] has "{REST}" too',
+                "must be one partition at most, since there is one rest",
+                f'give all but one a size, or "{AUTO}"',
+            )
 
     def _choice_problems(self) -> Iterator[Problem]:
         for field, values in (("busy", ("swap", "error")), ("guest_writes", ("restore", "error"))):
@@ -202,7 +279,7 @@ class Disk:
                 "describe one partition and no segment, or write table=Mbr()",
             )
         for index, partition in enumerate(self.partitions):
-            for field in ("type", "start", "guid", "attributes", "active"):
+            for field in ("type", "start", "align", "guid", "attributes", "active", "logical"):
                 if getattr(partition, field):
                     yield BadValue(
                         f"partitions[{index}].{field}",
@@ -261,77 +338,15 @@ def _attributes(value: object) -> Iterator[object]:
         yield str(value)  # a UUID, a date: types whose text is their value
 
 
-def _is_path(value: object) -> bool:
-    return isinstance(value, (str, PathLike)) and isinstance(fspath(value), str)
-
-
-def _list_problems(values: object, kind: type, where: str) -> Iterator[Problem]:
-    if not isinstance(values, tuple):
-        yield BadValue(
-            where, f"{values!r} is no list", f"must be a list of {kind.__name__}s",
-            "put it in brackets",
-        )
-        return
-    for index, value in enumerate(values):
-        if not isinstance(value, kind):
-            yield BadValue(
-                f"{where}[{index}]", f"{value!r} is no {kind.__name__}",
-                f"must be {kind.__name__}(...)", f"write {kind.__name__}(name, ...)",
-            )
-
-
-def _name_problems(name: object, where: str) -> Iterator[Problem]:
-    """A name is part of a task's name: doit splits at ``=``, expands ``*`` and reads ``-x``."""
-    if not isinstance(name, str) or not name:
-        yield BadName(where, f"{name!r} is no name", "must be text", 'write for example "esp"')
-        return
-    bad = sorted({c for c in name if c in "=*?[]:" or not c.isprintable()})
-    if bad or name[0] in "-_" or name != name.strip():
-        yield BadName(
-            where,
-            f"{name!r} has {' '.join(map(repr, bad))}" if bad else f"{name!r} begins or ends badly",
-            "doit can't select a task of that name",
-            "use letters, digits, spaces inside, '-', '_' and '.'",
-        )
-
-
-def _size_problems(
-    size: object, where: str, sector_size: int, *, needed: bool = False
-) -> Iterator[Problem]:
-    if size is None and not needed:
-        return
-    try:
-        length = parse_size(size)  # type: ignore[arg-type]  # a user may give anything
-    except ValueError as error:
-        yield BadSize(
-            where, str(error), "must be bytes or a number with KiB, MiB, GiB or TiB",
-            'write for example "33MiB"',
-        )
-        return
-    if length % sector_size:
-        yield Unaligned(
-            where, f"{length} bytes are not whole sectors",
-            f"must be a multiple of {sector_size}",
-            f"the nearest are {length // sector_size * sector_size}"
-            f" and {(length // sector_size + 1) * sector_size}",
-        )
-
-
 def _segment_problems(segment: Segment, where: str) -> Iterator[Problem]:
-    yield from _name_problems(segment.name, f"{where}.name")
-    yield from _size_problems(segment.start, f"{where}.start", 1, needed=True)
+    yield from name_problems(segment.name, f"{where}.name")
+    yield from size_problems(segment.start, f"{where}.start", 1, needed=True)
+    yield from keep_problems(segment.keep, f"{where}.keep")
     if not isinstance(segment.source, (str, PathLike, bytes)):
         yield BadValue(
             f"{where}.source", f"{segment.source!r} is no source",
             "must be the path of a file, or bytes", 'write for example "build/stage2.bin"',
         )
-
-
-def _as_size(size: object) -> int | None:
-    try:
-        return parse_size(size)  # type: ignore[arg-type]  # a user may give anything
-    except ValueError:
-        return None
 
 
 def _uuid(value: "str | UUID") -> "UUID":

@@ -18,11 +18,21 @@ Lba = NewType("Lba", int)
 SizeLike: TypeAlias = int | str
 """What a user may write for a size: bytes, or text such as ``"33MiB"``."""
 
+FLOPPIES = {
+    "360K": 360 * KIB,
+    "720K": 720 * KIB,
+    "1.2M": 1200 * KIB,
+    "1.44M": 1440 * KIB,
+    "2.88M": 2880 * KIB,
+}
+"""Bytes of a diskette by the name on its box, whose M is 1000 KiB."""
+
 _UNITS = {
     "": 1, "B": 1, "K": KIB, "M": MIB, "G": GIB, "T": TIB,
     "KiB": KIB, "MiB": MIB, "GiB": GIB, "TiB": TIB,
 }
 _SIZE = re.compile(r"\s*(\d+)\s*([A-Za-z]*)\s*")
+_FLOPPY = re.compile(r"\s*([0-9.]+[KM])\s+floppy\s*")
 
 
 def parse_size(size: SizeLike) -> int:
@@ -30,6 +40,7 @@ def parse_size(size: SizeLike) -> int:
 
     Text is a whole number and a binary unit: ``B``, ``KiB``, ``MiB``, ``GiB``, ``TiB`` or the
     first letter alone.  ``MB`` is refused: half the field means 10**6 by it, the other 2**20.
+    A diskette is called by its name: ``"1.44M floppy"`` (`FLOPPIES`).
 
     Raises ValueError, with words for the user, for anything else and for negative numbers.
     """
@@ -39,9 +50,13 @@ def parse_size(size: SizeLike) -> int:
         if size < 0:
             raise ValueError(f"{size} is negative")
         return size
+    floppy = _FLOPPY.fullmatch(size)
+    if floppy and floppy[1] in FLOPPIES:
+        return FLOPPIES[floppy[1]]
     match = _SIZE.fullmatch(size)
     if match is None:
-        raise ValueError(f"{size!r} is not a size")
+        hint = f", but '{size} floppy' is" if size in FLOPPIES else ""
+        raise ValueError(f"{size!r} is not a size{hint}")
     number, unit = match.groups()
     factor = _UNITS.get(unit)
     if factor is None:
@@ -68,6 +83,11 @@ def exact_size(length: int) -> str:
 def is_power_of_two(number: int) -> bool:
     """Return whether ``number`` is 1, 2, 4, 8 and so on."""
     return number > 0 and number & (number - 1) == 0
+
+
+def next_power_of_two(number: int) -> int:
+    """Return the smallest power of two that is not below ``number``, which is 1 or more."""
+    return 1 << (number - 1).bit_length()
 
 
 def ceil_div(number: int, divisor: int) -> int:

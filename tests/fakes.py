@@ -10,6 +10,7 @@ from doit_diskimg.patch import Patch
 from doit_diskimg.picture import BLOB, Canvas, Picture, Piece
 from doit_diskimg.ports import Place, Room
 from doit_diskimg.segment import Region
+from doit_diskimg.spec import Disk
 
 
 @dataclass
@@ -25,6 +26,11 @@ class FakeFiles:
 
     def digest(self, path: str, where: str) -> str:
         return digest_of(self._answer("digest", path, where))
+
+    def range_digest(self, path: str, offset: int, length: int, where: str) -> str:
+        data = self._answer("range_digest", path, where)[offset : offset + length]
+        assert len(data) == length
+        return digest_of(data)
 
     def walk(self, tree: Tree, where: str) -> Sequence[Entry]:
         self.asked.append(("walk", str(tree.dir), where))
@@ -88,6 +94,15 @@ class FakeTable:
 
     def usable(self, size: int) -> Extent:
         return Extent(self.head, size - self.head - self.tail)
+
+    def size_for(self, end: int) -> int | None:
+        return end + self.tail
+
+    def numbers(self, disk: Disk) -> list[int]:
+        return list(range(1, len(disk.partitions) + 1))
+
+    def chain(self, disk: object) -> None:
+        return None
 
     def type_of(self, partition: object, payload_type: str | None) -> str:
         described = getattr(partition, "type", None)

@@ -154,14 +154,14 @@ def type_guid(value: str | int) -> str | None:
 def type_byte(value: str | int) -> int | None:
     """Return the type byte that a name, a number or text such as ``"0x0c"`` means.
 
-    None if it means none; 0 is none, since it marks an unused entry.
+    None if it means none.  0 marks an unused entry.
     """
     byte: int | None = None
     if isinstance(value, str):
         byte = int(value, 16) if _BYTE_TEXT.fullmatch(value) else MBR_TYPES.get(value)
     elif isinstance(value, int) and not isinstance(value, bool):
         byte = value
-    return byte if byte is not None and 0 < byte < 256 else None
+    return byte if byte is not None and 0 <= byte < 256 else None
 
 
 def type_name(recorded: str) -> str:

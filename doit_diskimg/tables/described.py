@@ -6,7 +6,7 @@ and the spine know nothing of each other.
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from doit_diskimg.errors import Problem, TooManyPartitions, TooSmall, UnknownType
 from doit_diskimg.units import SizeLike, parse_size
@@ -28,6 +28,10 @@ class DescribedPartition(Protocol):
     def attributes(self) -> int | Sequence[str]: ...  # noqa: D102
     @property
     def active(self) -> bool: ...  # noqa: D102
+    @property
+    def logical(self) -> bool | None: ...  # noqa: D102
+    @property
+    def in_table(self) -> bool: ...  # noqa: D102
 
 
 class DescribedDisk(Protocol):
@@ -41,6 +45,19 @@ class DescribedDisk(Protocol):
     def guid(self) -> "str | UUID | None": ...  # noqa: D102
     @property
     def signature(self) -> int | None: ...  # noqa: D102
+    @property
+    def identity(self) -> "UUID": ...  # noqa: D102
+
+    def identity_of(self, partition: Any) -> "UUID": ...  # noqa: D102
+
+
+def listed_numbers(disk: DescribedDisk) -> list[int]:
+    """Return the number of each partition: from 1, and 0 for those that are not in the table."""
+    numbers, count = [], 0
+    for part in disk.partitions:
+        count += part.in_table
+        numbers.append(count if part.in_table else 0)
+    return numbers
 
 
 def count_problems(count: int, limit: int, table: str, change: str) -> Iterator[Problem]:
@@ -54,7 +71,7 @@ def count_problems(count: int, limit: int, table: str, change: str) -> Iterator[
         )
 
 
-def size_problems(size: SizeLike, least: int, table: str) -> Iterator[Problem]:
+def too_small_problems(size: SizeLike, least: int, table: str) -> Iterator[Problem]:
     """Yield a problem if a disk of ``size`` has not the ``least`` bytes that ``table`` needs.
 
     ``"auto"`` and what is no size at all are somebody else's business.

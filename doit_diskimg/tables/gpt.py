@@ -8,31 +8,33 @@
     last           backup header
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
-from doit_diskimg.errors import BadName, BadValue, DuplicateGuid, Problem
+from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.extent import Extent
 from doit_diskimg.ondisk import gpt as ondisk
 from doit_diskimg.ondisk import mbr
-from doit_diskimg.ondisk.chs import BEYOND, chs_of
-from doit_diskimg.ondisk.guids import GPT_TYPES, parse_guid, type_byte, type_guid
+from doit_diskimg.ondisk.guids import parse_guid, type_guid
 from doit_diskimg.picture import Canvas, Picture
+from doit_diskimg.ports import Chain
 from doit_diskimg.segment import Identity, PlacedPartition, Region
+from doit_diskimg.tables import gpt_mbr, gpt_problems
 from doit_diskimg.tables.described import (
     DescribedDisk,
     DescribedPartition,
     count_problems,
-    names_to_use,
-    size_problems,
-    type_problem,
+    listed_numbers,
+    too_small_problems,
 )
-from doit_diskimg.units import SECTOR
+from doit_diskimg.units import SECTOR, align_up, ceil_div
 
-_ARRAY_LENGTH = ondisk.ENTRY_COUNT * ondisk.ENTRY_SIZE
 _HEADER_LBA = 1
 _ARRAY_LBA = 2
+
+MOST_ENTRIES = 1024
+"""Entries of the largest array that we write: 128 KiB at either end of the disk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,47 +44,88 @@ class Gpt:
     ``sector_size`` is 512, or 4096 for a disk that is to be used as a drive with such sectors.  A
     partition's ``type`` is a name (``"esp"``) or a GUID, its ``attributes`` are a number or names
     (`ondisk.gpt.ATTRIBUTES`).
+
+    ``hybrid`` names up to three partitions that the MBR in sector 0 mentions too, in that order;
+    as a mapping it says with which MBR type.  ``active`` is allowed for one of them.
+
+    What boot ROMs that read fixed sectors ask for: ``entries_lba`` moves the entry array,
+    ``entry_count`` makes it shorter (or longer), ``first_usable_lba`` is where partitions may
+    begin (behind the array, and not before sector 34 or, of 4096 bytes, 6), ``backup=False``
+    does not write the copy at the end of the disk, but keeps partitions away from its place.
     """
 
     sector_size: int = SECTOR
+    entries_lba: int = _ARRAY_LBA
+    entry_count: int = ondisk.ENTRY_COUNT
+    first_usable_lba: int | None = None
+    backup: bool = True
+    hybrid: Sequence[str] | Mapping[str, str | int] = ()
 
     def problems(self, disk: DescribedDisk) -> Iterator[Problem]:
         """Yield what a GPT can't store, with the path to each."""
-        if self.sector_size not in (512, 4096):
-            yield BadValue(
-                "table.sector_size", repr(self.sector_size), "must be 512 or 4096",
-                "leave it out for 512",
+        shape = list(self._shape_problems())
+        yield from shape
+        if not shape:
+            usable = self._first_usable_lba * self.sector_size
+            least = usable + self.sector_size + self._tail
+            yield from too_small_problems(disk.size, least, "a GPT")
+            yield from count_problems(
+                sum(part.in_table for part in disk.partitions), self.entry_count, "a GPT",
+                f"leave some out, or write Gpt(entry_count={align_up(len(disk.partitions), 4)})",
             )
-        else:
-            # Both arrays and headers, the protective MBR, and one sector between them.
-            least = 2 * _ARRAY_LENGTH + 4 * self.sector_size
-            yield from size_problems(disk.size, least, "a GPT")
-        yield from count_problems(
-            len(disk.partitions), ondisk.ENTRY_COUNT, "a GPT", "leave some out"
-        )
+        mirrored = gpt_mbr.mirrored(self.hybrid)
         for index, partition in enumerate(disk.partitions):
-            yield from _partition_problems(partition, f"partitions[{index}]")
+            yield from gpt_problems.of_partition(partition, f"partitions[{index}]", mirrored)
+        yield from gpt_mbr.problems(self.hybrid, disk)
         if disk.signature is not None:
             yield BadValue(
                 "signature", f"{disk.signature!r} is given",
                 "must be left out, since a GPT has no such field", "write guid=..., or use Mbr()",
             )
-        yield from _guid_problems(disk)
+        yield from gpt_problems.of_guids(disk)
+
+    def _shape_problems(self) -> Iterator[Problem]:
+        """Yield what is wrong with the numbers that decide where the table lies."""
+        if self.sector_size not in (512, 4096):
+            yield BadValue(
+                "table.sector_size", repr(self.sector_size), "must be 512 or 4096",
+                "leave it out for 512",
+            )
+            return
+        for field, least, most in (
+            ("entry_count", 1, MOST_ENTRIES), ("entries_lba", _ARRAY_LBA, 1 << 32),
+        ):
+            value = getattr(self, field)
+            if not isinstance(value, int) or not least <= value <= most:
+                yield BadValue(
+                    f"table.{field}", repr(value), f"must be {least} to {most}",
+                    f"leave it out for {getattr(Gpt, field)}",
+                )
+                return
+        first, least = self.first_usable_lba, self.entries_lba + self._array_sectors
+        if first is not None and (not isinstance(first, int) or first < least):
+            yield BadValue(
+                "table.first_usable_lba", repr(first),
+                f"must be {least} or more, behind the entry array",
+                "leave it out to have it chosen",
+            )
 
     def regions(self, size: int) -> Sequence[Region]:
-        """Return the five parts of the table, in the order of the disk.
+        """Return the parts of the table, in the order of the disk.
 
         The protective MBR's part has all of sector 0 behind the boot code, which must be zero.
         """
-        sector, array_start = self.sector_size, _ARRAY_LBA * self.sector_size
-        backup = self._last_lba(size) * sector
-        parts = (
+        sector, array = self.sector_size, self._array_sectors * self.sector_size
+        parts = [
             ("protective MBR", mbr.START, sector - mbr.START),
             ("GPT header", _HEADER_LBA * sector, sector),
-            ("GPT entry array", array_start, _ARRAY_LENGTH),
-            ("backup GPT entry array", backup - _ARRAY_LENGTH, _ARRAY_LENGTH),
-            ("backup GPT header", backup, sector),
-        )
+            ("GPT entry array", self.entries_lba * sector, array),
+        ]
+        if self.backup:
+            last = self._last_lba(size) * sector
+            parts += [
+                ("backup GPT entry array", last - array, array), ("backup GPT header", last, sector)
+            ]
         return [
             Region(name=name, where="table", extent=Extent(start, length))
             for name, start, length in parts
@@ -93,6 +136,19 @@ class Gpt:
         start = self._first_usable_lba * self.sector_size
         end = (self._last_usable_lba(size) + 1) * self.sector_size
         return Extent(start, max(0, end - start))
+
+    def size_for(self, end: int) -> int:
+        """Return the bytes of the smallest disk with usable bytes up to ``end``."""
+        least = (self._first_usable_lba + 1) * self.sector_size
+        return align_up(max(end, least), self.sector_size) + self._tail
+
+    def numbers(self, disk: DescribedDisk) -> Sequence[int]:
+        """Return the entry numbers, from 1 in the order of the description."""
+        return listed_numbers(disk)
+
+    def chain(self, disk: DescribedDisk) -> Chain | None:
+        """Return None: a GPT has no logical partitions."""
+        return None
 
     def type_of(self, partition: DescribedPartition, payload_type: str | None) -> str:
         """Return the type GUID in lower case.
@@ -110,34 +166,46 @@ class Gpt:
     def encode(
         self, size: int, identity: Identity, partitions: Sequence[PlacedPartition]
     ) -> Picture:
-        """Return the table's bytes, the protective MBR's included."""
-        array = bytearray(_ARRAY_LENGTH)
+        """Return the table's bytes, those of the protective or hybrid MBR included.
+
+        Raises DescriptionError if a mirrored partition lies beyond what an MBR can record.
+        """
+        array = bytearray(self.entry_count * ondisk.ENTRY_SIZE)
         for partition in partitions:
             start = (partition.number - 1) * ondisk.ENTRY_SIZE
             array[start : start + ondisk.ENTRY_SIZE] = self._entry(partition).pack()
-        sector, backup_lba = self.sector_size, self._last_usable_lba(size) + 1
+        sector, array_start = self.sector_size, self.entries_lba * self.sector_size
+        master = gpt_mbr.master_boot_record(
+            self.hybrid, partitions, self._last_lba(size), sector
+        )
         canvas = Canvas()
-        canvas.data(mbr.START, _protective(self._last_lba(size)).pack())
-        canvas.data(_ARRAY_LBA * sector, array)
-        canvas.again(backup_lba * sector, _ARRAY_LENGTH, _ARRAY_LBA * sector)
+        canvas.data(mbr.START, master.pack())
+        canvas.data(array_start, array)
+        if self.backup:
+            canvas.again((self._last_usable_lba(size) + 1) * sector, len(array), array_start)
         for header in self._headers(size, parse_guid(identity.guid), crc32(array)):
             canvas.data(header.my_lba * sector, header.sealed().pack())
         return canvas.picture()
 
     def _headers(self, size: int, guid: str, entries_crc: int) -> Iterator[ondisk.GptHeader]:
-        """Yield the two headers, which differ in where they and their arrays are."""
+        """Yield the two headers, which differ in where they and their arrays are.
+
+        Without a backup the one header still says where it would be: parted refuses a disk whose
+        header names itself as the other (genimage's way), and reads this one.
+        """
         last_lba, last_usable_lba = self._last_lba(size), self._last_usable_lba(size)
-        for my_lba, alternate_lba, entries_lba in (
-            (_HEADER_LBA, last_lba, _ARRAY_LBA),
-            (last_lba, _HEADER_LBA, last_usable_lba + 1),
-        ):
+        places = [(_HEADER_LBA, last_lba, self.entries_lba)]
+        if self.backup:
+            places.append((last_lba, _HEADER_LBA, last_usable_lba + 1))
+        for my_lba, other_lba, entries_lba in places:
             yield ondisk.GptHeader(
                 my_lba=my_lba,
-                alternate_lba=alternate_lba,
+                alternate_lba=other_lba,
                 first_usable_lba=self._first_usable_lba,
                 last_usable_lba=last_usable_lba,
                 disk_guid=guid,
                 entries_lba=entries_lba,
+                entry_count=self.entry_count,
                 entries_crc=entries_crc,
             )
 
@@ -154,91 +222,27 @@ class Gpt:
 
     @property
     def _array_sectors(self) -> int:
-        return _ARRAY_LENGTH // self.sector_size
+        return ceil_div(self.entry_count * ondisk.ENTRY_SIZE, self.sector_size)
 
     @property
     def _first_usable_lba(self) -> int:
-        return _ARRAY_LBA + self._array_sectors
+        """As asked for, else behind the array, and where other tools have it if that is later.
+
+        A shorter array moves it nowhere: values below 34 made a Raspberry Pi 5 and Windows trip.
+        """
+        if self.first_usable_lba is not None:
+            return self.first_usable_lba
+        usual = _ARRAY_LBA + ondisk.ENTRY_COUNT * ondisk.ENTRY_SIZE // self.sector_size
+        return max(usual, self.entries_lba + self._array_sectors)
+
+    @property
+    def _tail(self) -> int:
+        """Bytes of the backup, which stay unused without one: who repairs it destroys nothing."""
+        return (self._array_sectors + 1) * self.sector_size
 
     def _last_lba(self, size: int) -> int:
         """The last whole sector of the disk."""
         return size // self.sector_size - 1
 
     def _last_usable_lba(self, size: int) -> int:
-        return self._last_lba(size) - self._array_sectors - 1
-
-
-def _protective(last_lba: int) -> mbr.Mbr:
-    """Return the MBR that covers the disk with one partition of type 0xEE.
-
-    Its addresses are as section 5.2.3 wants them: ``FF FF FF`` and 0xFFFFFFFF for what does not
-    fit.  sfdisk writes ``FF FF FF`` on small disks too; sgdisk does as we do.
-    """
-    entry = mbr.MbrEntry(
-        first_chs=chs_of(1),
-        type=mbr.GPT_PROTECTIVE,
-        last_chs=chs_of(last_lba, BEYOND),
-        first_lba=1,
-        sectors=min(last_lba, 0xFFFFFFFF),
-    )
-    return mbr.Mbr(entries=(entry, mbr.UNUSED, mbr.UNUSED, mbr.UNUSED))
-
-
-def _guid_problems(disk: DescribedDisk) -> Iterator[Problem]:
-    """Each GUID must be one, and no two the same."""
-    given = [("guid", disk.guid)]
-    given += [(f"partitions[{n}].guid", part.guid) for n, part in enumerate(disk.partitions)]
-    owners: dict[str, str] = {}
-    for where, value in given:
-        if value is None:
-            continue
-        try:
-            guid = parse_guid(value)
-        except ValueError as error:
-            yield BadValue(
-                where, str(error), "must be 8-4-4-4-12 hexadecimal digits",
-                "leave it out to have one derived",
-            )
-            continue
-        if guid in owners:
-            yield DuplicateGuid(
-                where, f"{guid} is that of {owners[guid]} too",
-                "must be the only one of its kind", "leave it out to have one derived",
-            )
-        owners.setdefault(guid, "the disk" if where == "guid" else where)
-
-
-def _partition_problems(partition: DescribedPartition, where: str) -> Iterator[Problem]:
-    yield from _type_problems(partition.type, f"{where}.type")
-    if isinstance(partition.name, str):
-        try:
-            ondisk.name_bytes(partition.name)
-        except ValueError as error:
-            yield BadName(
-                f"{where}.name", str(error),
-                f"must be text of {ondisk.NAME_UNITS} UTF-16 units at most, without NUL",
-                "give another name",
-            )
-    try:
-        ondisk.attributes_value(partition.attributes)
-    except ValueError as error:
-        yield BadValue(
-            f"{where}.attributes", str(error), "must be a 64-bit number or a list of names",
-            f"the names are {', '.join(ondisk.ATTRIBUTES)}",
-        )
-    if partition.active:
-        yield BadValue(
-            f"{where}.active", "is set", "must be left out, since a GPT has no such flag",
-            "write attributes=['legacy-bios-bootable'] if a BIOS is to start the partition",
-        )
-
-
-def _type_problems(value: str | int | None, where: str) -> Iterator[Problem]:
-    if value is None or type_guid(value) is not None:
-        return
-    byte = type_byte(value)
-    meant = [name for name in GPT_TYPES if byte and type_byte(name) == byte]
-    yield type_problem(
-        where, value, "must be a name that a GPT has a type for, or a type GUID",
-        names_to_use(value, GPT_TYPES, meant),
-    )
+        return self._last_lba(size) - self._tail // self.sector_size

@@ -1,4 +1,4 @@
-"""The MBR partition table: four primary partitions in sector 0.
+"""The MBR partition table: four primary partitions in sector 0, or three and logical ones.
 
 It claims bytes 440 to 511 and leaves the boot code before it to whoever brings some.  Sectors
 have 512 bytes: what firmware makes of an MBR on larger ones differs from machine to machine.
@@ -9,32 +9,48 @@ from dataclasses import dataclass
 
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.extent import Extent
+from doit_diskimg.fields import as_size, size_problems
 from doit_diskimg.ondisk import mbr as ondisk
-from doit_diskimg.ondisk.chs import chs_of
 from doit_diskimg.ondisk.guids import MBR_TYPES, type_byte, type_guid
 from doit_diskimg.picture import Canvas, Picture
+from doit_diskimg.ports import Chain
 from doit_diskimg.segment import Identity, PlacedPartition, Region
+from doit_diskimg.tables import mbr_chain
 from doit_diskimg.tables.described import (
     DescribedDisk,
     DescribedPartition,
-    count_problems,
     names_to_use,
-    size_problems,
+    too_small_problems,
     type_problem,
 )
-from doit_diskimg.units import SECTOR, align_down
+from doit_diskimg.units import SECTOR, SizeLike, align_down
 
 REACH = 2**32 * SECTOR
 """The first byte that no partition of an MBR can have: 2 TiB."""
 
 
+_EXTENDED_TYPES = (0x05, 0x0F, 0x85)
+# DOS's, its LBA form, and Linux's own, which DOS overlooks.
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mbr:
-    """An MBR with up to four primary partitions.
+    """An MBR with up to four primary partitions, or up to three and logical ones.
 
-    A partition's ``type`` is a name (``"fat32"``) or the byte (``0x0c``, ``"0x0c"``); ``active``
-    marks the one that a BIOS boot sector of the usual kind starts.
+    A partition's ``type`` is a name (``"fat32"``) or the byte (``0x0c``, ``"0x0c"``); with 0 its
+    entry is written but counts as unused.  ``active`` marks the partition that a BIOS boot sector
+    of the usual kind starts.
+
+    With more than four partitions the fourth and all after it are logical, unless some say
+    ``logical=True`` themselves.  The extended partition around them has entry
+    ``extended_number`` and type ``extended_type``.  It begins with the first of them and ends with
+    the last, unless ``extended_start`` and ``extended_size`` (bytes) say otherwise.
     """
+
+    extended_number: int = ondisk.ENTRY_COUNT
+    extended_type: str | int = "extended-lba"
+    extended_start: SizeLike | None = None
+    extended_size: SizeLike | None = None
 
     @property
     def sector_size(self) -> int:
@@ -44,10 +60,9 @@ class Mbr:
     def problems(self, disk: DescribedDisk) -> Iterator[Problem]:
         """Yield what an MBR can't store, with the path to each."""
         yield from _identity_problems(disk)
-        yield from size_problems(disk.size, 2 * SECTOR, "an MBR")
-        yield from count_problems(
-            len(disk.partitions), ondisk.ENTRY_COUNT, "an MBR", "leave some out, or use Gpt()"
-        )
+        yield from too_small_problems(disk.size, 2 * SECTOR, "an MBR")
+        yield from self._extended_problems()
+        yield from mbr_chain.problems(disk)
         for index, partition in enumerate(disk.partitions):
             yield from _partition_problems(partition, f"partitions[{index}]")
         active = [index for index, partition in enumerate(disk.partitions) if partition.active]
@@ -69,6 +84,31 @@ class Mbr:
         end = align_down(min(size, REACH), SECTOR)
         return Extent(SECTOR, max(0, end - SECTOR))
 
+    def size_for(self, end: int) -> int | None:
+        """Return ``end``, for nothing lies behind the partitions; a sector of content at least.
+
+        None beyond 2 TiB.
+        """
+        return max(end, 2 * SECTOR) if end <= REACH else None
+
+    def numbers(self, disk: DescribedDisk) -> Sequence[int]:
+        """Return the entry numbers, without the extended partition's; logical ones from 5."""
+        return mbr_chain.numbers(disk, self.extended_number)
+
+    def chain(self, disk: DescribedDisk) -> Chain | None:
+        """Return the logical partitions, None if all are primary."""
+        members = mbr_chain.logical_indexes(disk)
+        if not members:
+            return None
+        return Chain(
+            members=members,
+            number=self.extended_number,
+            first_number=mbr_chain.FIRST_NUMBER,
+            type=f"{type_byte(self.extended_type):#04x}",
+            start=as_size(self.extended_start),
+            length=as_size(self.extended_size),
+        )
+
     def type_of(self, partition: DescribedPartition, payload_type: str | None) -> str:
         """Return the type byte as text, such as ``0x0c``.
 
@@ -85,14 +125,35 @@ class Mbr:
     def encode(
         self, size: int, identity: Identity, partitions: Sequence[PlacedPartition]
     ) -> Picture:
-        """Return bytes 440 to 511 of the disk."""
+        """Return bytes 440 to 511 of the disk, and of the EBR before each logical partition."""
         entries = [ondisk.UNUSED] * ondisk.ENTRY_COUNT
-        for partition in partitions:
-            entries[partition.number - 1] = _entry(partition)
+        primary = [partition for partition in partitions if partition.ebr is None]
+        for partition in primary:
+            entries[partition.number - 1] = mbr_chain.entry(partition)
         table = ondisk.Mbr(signature=identity.signature, entries=tuple(entries))
         canvas = Canvas()
         canvas.data(ondisk.START, table.pack())
+        for extended in primary if len(primary) < len(partitions) else ():
+            if extended.number == self.extended_number:
+                for ebr, link in mbr_chain.chain(partitions, extended):
+                    canvas.data(ebr + ondisk.START, link.pack())
         return canvas.picture()
+
+    def _extended_problems(self) -> Iterator[Problem]:
+        if self.extended_number not in range(1, ondisk.ENTRY_COUNT + 1):
+            yield BadValue(
+                "table.extended_number", repr(self.extended_number), "must be an entry, 1 to 4",
+                "leave it out for 4",
+            )
+        if type_byte(self.extended_type) not in _EXTENDED_TYPES:
+            yield BadValue(
+                "table.extended_type", f"{self.extended_type!r} is no type of an extended one",
+                "must be 0x05, 0x0f or 0x85", 'leave it out for "extended-lba", 0x0f',
+            )
+        yield from size_problems(self.extended_start, "table.extended_start", SECTOR)
+        yield from size_problems(
+            self.extended_size, "table.extended_size", SECTOR, positive=True
+        )
 
 
 def _identity_problems(disk: DescribedDisk) -> Iterator[Problem]:
@@ -110,19 +171,6 @@ def _identity_problems(disk: DescribedDisk) -> Iterator[Problem]:
         f"{signature:#x}" if _is_int(signature) else repr(signature),
         "must be a number from 1 to 0xffffffff",
         "leave it out to have one derived",
-    )
-
-
-def _entry(partition: PlacedPartition) -> ondisk.MbrEntry:
-    first_lba = partition.extent.start // SECTOR
-    sectors = partition.extent.length // SECTOR
-    return ondisk.MbrEntry(
-        boot_indicator=ondisk.ACTIVE if partition.active else 0,
-        first_chs=chs_of(first_lba),
-        type=int(partition.type, 16),
-        last_chs=chs_of(first_lba + sectors - 1),
-        first_lba=first_lba,
-        sectors=sectors,
     )
 
 
@@ -146,7 +194,7 @@ def _type_problems(value: str | int | None, where: str) -> Iterator[Problem]:
     yield type_problem(
         where,
         value,
-        "must be a name that an MBR has a type for, or a byte from 0x01 to 0xff",
+        "must be a name that an MBR has a type for, or a byte from 0x00 to 0xff",
         "use Gpt(), which knows it" if guid and not meant
         else names_to_use(value, MBR_TYPES, meant),
     )

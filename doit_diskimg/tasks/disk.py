@@ -91,10 +91,7 @@ class _Tasks:
             "name": None,
             "doc": f"build the disk image {normal(self.disk.image)}",
         }
-        volumes = [
-            index for index, part in enumerate(self.disk.partitions) if part.payload.populated
-        ]
-        yield from map(self._format, volumes)
+        yield from map(self._format, filter(self._formatted, range(len(self.disk.partitions))))
         yield self._table()
         yield self._create()
         for index, part in enumerate(self.disk.partitions):
@@ -112,16 +109,25 @@ class _Tasks:
     def state(self) -> StateFolder:
         return StateFolder(normal(self.disk.image))
 
+    def _formatted(self, index: int) -> bool:
+        """Whether a volume has a geometry before the layout; the one with the rest has not."""
+        part = self.disk.partitions[index]
+        return part.payload.populated and self.disk.asked_first(part)
+
     def _format(self, index: int) -> _Task:
         from doit_diskimg.tasks.steps import Format
 
         part = self.disk.partitions[index]
+        automatic = self.disk.size_of(part) is None
         return self._task(
             f"{part.name}:format",
             f"decide the geometry of the volume in {part.name}",
             Format(self.disk, self.epoch, index),
             targets=[self.state.file(part.name, ".geometry.json")],
             spec=[self.disk.size_of(part), part.payload.blank()],
+            # Without a size the lengths of its files decide.
+            sizes_of=part.payload.sources(f"partitions[{index}]") if automatic else (),
+            record=self.state.file(part.name, ".files-geometry.json") if automatic else None,
         )
 
     def _table(self) -> _Task:
@@ -130,9 +136,13 @@ class _Tasks:
         disk, state = self.disk, self.state
         spec_ = [
             disk.name, disk.size, disk.table, disk.align, disk.guid, disk.signature,
-            [[part.name, part.type, part.start, part.size, part.guid, part.attributes, part.active]
+            disk.power_of_two,
+            [[part.name, part.type, part.start, part.size, part.align, part.guid, part.attributes,
+              part.active, part.logical, part.in_table,
+              part.payload.blank() if disk.takes_rest(part) else None]
              for part in disk.partitions],
-            [[segment.name, segment.start, _length_or_path(segment)] for segment in disk.segments],
+            [[segment.name, segment.start, segment.keep, _length_or_path(segment)]
+             for segment in disk.segments],
         ]
         wanted = [
             source
@@ -147,8 +157,8 @@ class _Tasks:
             MakeTable(disk, self.epoch),
             deps=[
                 state.file(part.name, ".geometry.json")
-                for part in disk.partitions
-                if part.payload.populated
+                for index, part in enumerate(disk.partitions)
+                if self._formatted(index)
             ],
             targets=[
                 state.file("layout.json"), state.file(TABLE, ".plan"), state.file(TABLE, ".blob"),
@@ -180,7 +190,7 @@ class _Tasks:
             f"{part.name}:populate",
             f"decide every byte of the volume in {part.name}",
             Populate(self.disk, self.epoch, index),
-            deps=[state.file(part.name, ".geometry.json")],
+            deps=[state.file(part.name, ".geometry.json")] if self._formatted(index) else [],
             placed=part.name,
             targets=[state.file(part.name, ".plan"), state.file(part.name, ".blob")],
             spec=[part.payload, str(self.disk.identity_of(part)), self.epoch],

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from doit_diskimg.content import digest_of
 from doit_diskimg.errors import DescriptionError, ImageWritten, Problem, WorldError
+from doit_diskimg.extent import Extent
 from doit_diskimg.host import seal
 from doit_diskimg.host.files import RealFiles, changed
 from doit_diskimg.host.image import create_sparse
@@ -51,12 +52,16 @@ class Format(Step):
             self.state.file(part.name, ".geometry.json"),
             {"format": FORMAT, "length": room.length, "type": room.type, "facts": room.facts},
         )
-        return ", ".join(map(": ".join, room.facts)) if is_new else None
+        return _facts(room) if is_new else None
 
 
 def _room(disk: Disk, part: Partition, files: RealFiles, where: str) -> Room:
     size = disk.size_of(part)
     return part.payload.room(None if size is None else parse_size(size), files, where)
+
+
+def _facts(room: Room) -> str:
+    return ", ".join(map(": ".join, room.facts))
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,19 @@ class MakeTable(Step):
     def run(self) -> str | None:
         """Write ``layout.json``, the table's plan and its blob; show the map if it is new."""
         files = RealFiles()
-        layout = place(self.disk, self._rooms(files), self._lengths(files))
+        settled: list[str] = []
+
+        def settle(index: int, length: int) -> Room:
+            part = self.disk.partitions[index]
+            room = part.payload.room(length, files, f"partitions[{index}]")
+            settled.extend(f"{part.name}: {_facts(room)}" for _ in room.facts[:1])
+            return room
+
+        layout = place(self.disk, self._rooms(files), self._lengths(files), settle)
         picture = Picture()
         if self.disk.table is not None:
             picture = self.disk.table.encode(
-                layout.size, self.disk.identities(), layout.partitions
+                layout.size, self.disk.identities(), layout.recorded()
             )
         write_json(self.state.file(TABLE, ".files.json"), files.record())
         write(self.state.file(TABLE, ".blob"), picture.blob)
@@ -78,14 +91,16 @@ class MakeTable(Step):
         if write(self.state.file("layout.json"), encode_layout(layout)):
             from doit_diskimg.tasks.show import layout_map
 
-            return layout_map(layout)
+            return "\n".join([layout_map(layout), *settled])
         return None
 
     def _rooms(self, files: RealFiles) -> list[Room]:
         rooms, problems = [], list[Problem]()
         for index, part in enumerate(self.disk.partitions):
             try:
-                if part.payload.populated:
+                if not self.disk.asked_first(part):
+                    rooms.append(Room(length=0))
+                elif part.payload.populated:
                     rooms.append(self._geometry(part))
                 else:
                     rooms.append(_room(self.disk, part, files, f"partitions[{index}]"))
@@ -260,8 +275,8 @@ class InjectSegment(Inject):
         files = RealFiles(read_json(record))
         segment = self.disk.segments[self.index]
         extent = _layout(self).extent(self.name)
-        picture = segment.fill(extent, files, f"segments[{self.index}]")
-        if picture.written > extent.length:
+        picture = segment.fill(files, f"segments[{self.index}]")
+        if any(not extent.contains(Extent(*piece[:2])) for piece in picture.pieces):
             raise changed(normal(str(segment.source)))
         write_json(record, files.record())
         return picture

@@ -70,12 +70,7 @@ def test_room(fake, fat, size, length, kind, facts):
 
 PROBLEMS = [
     (Fat(), MIB, []),
-    (
-        Fat(),
-        None,
-        ["BadSize: p.size: neither the partition nor the volume has one, a FAT volume has a size "
-         '(give the partition a size, for example "33MiB")'],
-    ),
+    (Fat(), None, []),  # it may get the rest of the disk; `room` knows
     (
         Fat(size="33 MB"),
         None,
@@ -182,6 +177,15 @@ def test_fill_refuses_what_problems_finds(bench, fat, size):
 def test_room_refuses_a_size_that_cannot_work(fake, size):
     with pytest.raises(DescriptionError):
         Fat(fat=32).room(size, fake(), "p")
+
+
+def test_room_refuses_no_size_at_all(fake):
+    with pytest.raises(DescriptionError) as caught:
+        Fat().room(None, fake(), "p")
+    assert list(map(str, caught.value.problems)) == [
+        "p.size: neither the partition nor the volume has one, a FAT volume has a size "
+        '(give the partition a size, for example "33MiB")'
+    ]
 
 
 # What fill finds ---------------------------------------------------------------------------------

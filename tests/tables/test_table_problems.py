@@ -13,6 +13,7 @@ from doit_diskimg.errors import (
     Problem,
     TooManyPartitions,
     TooSmall,
+    Unaligned,
     UnknownType,
 )
 from doit_diskimg.filesystems.prebuilt import File
@@ -49,6 +50,11 @@ def problems(
         problems(Mbr(), signature=0xFFFFFFFF),
         problems(Mbr(), part(type="fat16"), part(type=0x0C), part(type="0x0c"), part(type=255)),
         problems(Mbr(), part(active=True), part()),
+        problems(Mbr(), *[part(f"{n}") for n in range(5)]),
+        problems(Mbr(), *[part(f"{n}") for n in range(3 + 56)]),
+        problems(Mbr(), *[part(f"{n}", in_table=n < 4) for n in range(9)]),
+        problems(Mbr(), part(type=0)),
+        problems(Mbr(extended_number=1, extended_type=5, extended_start="1MiB"), part()),
         problems(Mbr(), part("long names are not stored, so they may be as long as you like")),
         problems(Mbr(), size="auto"),
         problems(Mbr(), size=1024),
@@ -59,6 +65,11 @@ def problems(
         problems(Gpt(), part(guid=OTHER), guid=GUID),
         problems(Gpt(), *[part(f"{n}") for n in range(128)]),
         problems(Gpt(), part(type="fat32"), part(type="linux-filesystem"), part(type=ESP.upper())),
+        problems(Gpt(), *[part(f"{n}", in_table=n < 128) for n in range(200)]),
+        problems(Gpt(entry_count=132), *[part(f"{n}") for n in range(132)]),
+        problems(Gpt(entries_lba=4096, entry_count=4, first_usable_lba=8192, backup=False)),
+        problems(Gpt(hybrid=["esp"]), part(active=True, type="esp")),
+        problems(Gpt(hybrid={"esp": 0x20}), part(type="bios-boot")),
         problems(Gpt(), part("x" * 36), part("\U0001f4be" * 18)),
         problems(Gpt(), part(attributes=["required"]), part(attributes=1 << 63)),
         problems(Gpt(), size="auto"),
@@ -70,7 +81,7 @@ def test_what_can_be_stored_is_no_problem(found: list[Problem]) -> None:
     assert found == []
 
 
-MBR_TYPE = "must be a name that an MBR has a type for, or a byte from 0x01 to 0xff"
+MBR_TYPE = "must be a name that an MBR has a type for, or a byte from 0x00 to 0xff"
 GPT_TYPE = "must be a name that a GPT has a type for, or a type GUID"
 NO_PLACE = "must be left out, since an MBR has no place for it"
 SIGNATURE = "must be a number from 1 to 0xffffffff (leave it out to have one derived)"
@@ -89,13 +100,87 @@ BAD = [
     ),
     # how many
     (
-        Mbr(), [part(f"{n}") for n in range(5)], TooManyPartitions,
-        "partitions: there are 5, must be 4 at most, the entries of an MBR "
+        Mbr(), [part(f"{n}", logical=False) for n in range(5)], TooManyPartitions,
+        "partitions: there are 5 primary ones, must be 4 at most in an MBR "
+        "(write logical=True for some, or leave logical out, or use Gpt())",
+    ),
+    (
+        Mbr(), [part("l", logical=True), *[part(f"{n}") for n in range(4)]], TooManyPartitions,
+        "partitions: there are 4 primary ones, must be 3 at most beside an extended partition "
+        "(write logical=True for some, or leave logical out, or use Gpt())",
+    ),
+    (
+        Mbr(), [part(f"{n}") for n in range(3 + 57)], TooManyPartitions,
+        "partitions: there are 57 logical ones, must be 56 at most, since sfdisk reads no more "
         "(leave some out, or use Gpt())",
     ),
     (
+        Mbr(), [part(type=0, logical=True)], BadValue,
+        "partitions[0].type: 0x00 is given, must be another in a logical partition, since an "
+        "empty entry ends the chain (write in_table=False to keep it out of the table)",
+    ),
+    (
+        Mbr(extended_number=5), [], BadValue,
+        "table.extended_number: 5, must be an entry, 1 to 4 (leave it out for 4)",
+    ),
+    (
+        Mbr(extended_type=0x83), [], BadValue,
+        "table.extended_type: 131 is no type of an extended one, must be 0x05, 0x0f or 0x85 "
+        '(leave it out for "extended-lba", 0x0f)',
+    ),
+    (
+        Mbr(extended_start=100), [], Unaligned,
+        "table.extended_start: 100 bytes are not whole sectors, must be a multiple of 512 "
+        "(the nearest are 0 and 512)",
+    ),
+    (
         Gpt(), [part(f"{n}") for n in range(129)], TooManyPartitions,
-        "partitions: there are 129, must be 128 at most, the entries of a GPT (leave some out)",
+        "partitions: there are 129, must be 128 at most, the entries of a GPT "
+        "(leave some out, or write Gpt(entry_count=132))",
+    ),
+    (
+        Gpt(entry_count=0), [], BadValue,
+        "table.entry_count: 0, must be 1 to 1024 (leave it out for 128)",
+    ),
+    (
+        Gpt(entries_lba=1), [], BadValue,
+        "table.entries_lba: 1, must be 2 to 4294967296 (leave it out for 2)",
+    ),
+    (
+        Gpt(first_usable_lba=33), [], BadValue,
+        "table.first_usable_lba: 33, must be 34 or more, behind the entry array "
+        "(leave it out to have it chosen)",
+    ),
+    (
+        Gpt(), [part(logical=True)], BadValue,
+        "partitions[0].logical: True is given, must be left out, since all partitions of a GPT "
+        "are alike (leave it out)",
+    ),
+    # the hybrid MBR
+    (
+        Gpt(hybrid="esp"), [part()], BadValue,
+        "table.hybrid: 'esp' is no list of names, must name the partitions that the MBR mentions "
+        "too (write for example [\"esp\"])",
+    ),
+    (
+        Gpt(hybrid=["esp", "boot"]), [part()], BadValue,
+        "table.hybrid: 'boot' is no partition in the table, or is there twice, must be the name of "
+        "a partition, once (the names are esp)",
+    ),
+    (
+        Gpt(hybrid=["a", "b", "c", "d"]), [part(name) for name in "abcd"], TooManyPartitions,
+        "table.hybrid: there are 4, must be 3 at most, since the protective entry takes one "
+        "(leave some out)",
+    ),
+    (
+        Gpt(hybrid=["esp"]), [part(type="bios-boot")], UnknownType,
+        "table.hybrid: 'esp' has no type that an MBR knows, must say with which type byte the MBR "
+        "mentions it (write hybrid={'esp': 0x0c} for example)",
+    ),
+    (
+        Gpt(hybrid=["a", "b"]), [part("a", active=True), part("b", active=True)], BadValue,
+        "table.hybrid: 'a' and 'b' are active, must be one partition at most, since boot code "
+        "looks for one (leave active out of all but one)",
     ),
     # types
     (
@@ -115,11 +200,6 @@ BAD = [
     (
         Mbr(), [part(type=ESP)], UnknownType,
         f"partitions[0].type: '{ESP}' is no such type, {MBR_TYPE} (use 'esp')",
-    ),
-    (
-        Mbr(), [part(type=0)], UnknownType,
-        f"partitions[0].type: 0x00 is no such type, {MBR_TYPE} "
-        "(use a name such as 'esp', 'fat12' or 'fat16')",
     ),
     (
         Mbr(), [part(type=0x1EF)], UnknownType,
@@ -306,6 +386,7 @@ def test_all_problems_are_told_at_once() -> None:
         (Mbr(), "esp", "fat32", "0xef"),
         (Mbr(), 0x0C, "fat16", "0x0c"),
         (Mbr(), "0x0C", None, "0x0c"),
+        (Mbr(), 0, "fat12", "0x00"),
     ],
 )
 def test_the_type_of_the_description_wins(
@@ -321,7 +402,6 @@ def test_the_type_of_the_description_wins(
         (Mbr(), None, None, "no type is given, and the payload has none of its own"),
         (Gpt(), None, "fat99", "'fat99' is no type that a GPT can store"),
         (Mbr(), None, "bios-boot", "'bios-boot' is no type that an MBR can store"),
-        (Mbr(), 0, "fat12", "0 is no type that an MBR can store"),
         (Gpt(), 0, "fat12", "0 is no type that a GPT can store"),
     ],
 )
@@ -330,3 +410,14 @@ def test_a_type_that_nobody_knows_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         table.type_of(part(type=given), payload)
+
+
+def test_a_guid_that_another_part_derives_from_its_name_is_refused() -> None:
+    plain = Disk("os.img", size="64MiB", table=Gpt(), partitions=[part("a"), part("b")])
+    a, disk = str(plain.identity_of(plain.partitions[0])), str(plain.identity)
+    assert [str(each) for each in problems(Gpt(), part("a"), part("b", guid=a))] == [
+        f"partitions[1].guid: {a} is that of partitions[0].guid, which is derived, too, {TWICE}"
+    ]
+    assert [str(each) for each in problems(Gpt(), part("a", guid=disk))] == [
+        f"partitions[0].guid: {disk} is that of guid, which is derived, too, {TWICE}"
+    ]

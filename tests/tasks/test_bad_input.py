@@ -68,7 +68,7 @@ BAD = {
         'segments=[Segment("boot", bytes(512), 0)]',
         "os.img: segments[0] 'boot': 0x0..0x200 overlaps 'protective MBR' (table) at "
         "0x1b8..0x200 by 72 bytes, no byte may belong to two parts "
-        "('boot' may have 440 bytes there)",
+        "('boot' may have 440 bytes there, or span it with keep=[(440, 512)])",
     ),
     "segment over the GPT": (
         'segments=[Segment("stage2", bytes(512), 1024)]',

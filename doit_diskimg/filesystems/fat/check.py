@@ -39,7 +39,7 @@ def problems(
         *_size_problems(fat, where, size, sector_size),
     ]
     yield from shape
-    if not shape:
+    if not shape and (size is not None or fat.size is not None):
         try:
             geometry(fat, length(fat, size), where, sector_size=sector_size)
         except DescriptionError as error:
@@ -116,14 +116,6 @@ def _cluster_problems(value: object, where: str, sector_size: int) -> Iterator[P
 def _size_problems(fat: "Fat", where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
     where = f"{where}.size"
     if fat.size is None:
-        if size is None:
-            must = "a FAT volume has a size"
-            yield BadSize(
-                where,
-                "neither the partition nor the volume has one",
-                must,
-                'give the partition a size, for example "33MiB"',
-            )
         return
     try:
         length = parse_size(fat.size)

@@ -69,12 +69,16 @@ class Fat:
 
     def room(self, size: int | None, files: Files, where: str) -> "Room":
         """Return the volume's length and type.  Raises DescriptionError if the size can't work."""
-        from doit_diskimg.errors import refuse
+        from doit_diskimg.errors import BadSize, refuse
         from doit_diskimg.filesystems.fat import check
         from doit_diskimg.ports import Room
         from doit_diskimg.units import format_size
 
         refuse(check.problems(self, where, size))
+        if size is None and self.size is None:
+            found, must = "neither the partition nor the volume has one", "a FAT volume has a size"
+            change = 'give the partition a size, for example "33MiB"'
+            refuse([BadSize(f"{where}.size", found, must, change)])
         length = check.length(self, size)
         geometry = check.geometry(self, length, where)
         return Room(

@@ -1,0 +1,111 @@
+"""What a single field of a description may hold: names, sizes, ranges.
+
+Every check yields problems and raises nothing, whatever a user may have written.
+"""
+
+from collections.abc import Iterator
+from os import PathLike, fspath
+
+from doit_diskimg.errors import BadName, BadSize, BadValue, Problem, Unaligned
+from doit_diskimg.units import parse_size
+
+AUTO = "auto"
+"""A size: as much as it takes."""
+
+REST = "rest"
+"""A size: as much as everything else leaves."""
+
+
+def name_problems(name: object, where: str) -> Iterator[Problem]:
+    """A name is part of a task's name: doit splits at ``=``, expands ``*`` and reads ``-x``."""
+    if not isinstance(name, str) or not name:
+        yield BadName(where, f"{name!r} is no name", "must be text", 'write for example "esp"')
+        return
+    bad = sorted({c for c in name if c in "=*?[]:" or not c.isprintable()})
+    if bad or name[0] in "-_" or name != name.strip():
+        yield BadName(
+            where,
+            f"{name!r} has {' '.join(map(repr, bad))}" if bad else f"{name!r} begins or ends badly",
+            "doit can't select a task of that name",
+            "use letters, digits, spaces inside, '-', '_' and '.'",
+        )
+
+
+def size_problems(
+    size: object,
+    where: str,
+    sector_size: int,
+    *,
+    needed: bool = False,
+    positive: bool = False,
+    words: tuple[str, ...] = (),
+) -> Iterator[Problem]:
+    """Yield what is wrong with a size or a place.
+
+    None is fine unless ``needed``, 0 unless ``positive``, and so are the ``words``.
+    """
+    if (size is None and not needed) or (isinstance(size, str) and size in words):
+        return
+    try:
+        length = parse_size(size)  # type: ignore[arg-type]  # a user may give anything
+    except ValueError as error:
+        yield BadSize(
+            where, str(error), "must be bytes or a number with KiB, MiB, GiB or TiB",
+            'write for example "33MiB"',
+        )
+        return
+    if positive and length == 0:
+        yield BadSize(where, "0 bytes", "must be a sector or more", 'write for example "1MiB"')
+    if length % sector_size:
+        yield Unaligned(
+            where, f"{length} bytes are not whole sectors",
+            f"must be a multiple of {sector_size}",
+            f"the nearest are {length // sector_size * sector_size}"
+            f" and {(length // sector_size + 1) * sector_size}",
+        )
+
+
+def keep_problems(keep: object, where: str) -> Iterator[Problem]:
+    """Yield what is wrong with the byte ranges that a segment leaves alone."""
+    must = "must be (first byte, first byte behind) of the source, the second one larger"
+    change = "write for example keep=[(440, 512)]"
+    if isinstance(keep, (str, bytes)) or not isinstance(keep, (list, tuple)):
+        found = f"{keep!r} is no list"
+        yield BadSize(where, found, "must be a list of ranges, each a pair of bytes", change)
+        return
+    for index, pair in enumerate(keep):
+        bounds = [as_size(bound) for bound in pair] if isinstance(pair, (list, tuple)) else []
+        match bounds:
+            case [int(start), int(end)] if start < end:
+                pass
+            case _:
+                yield BadSize(f"{where}[{index}]", f"{pair!r} is no range", must, change)
+
+
+def list_problems(values: object, kind: type, where: str) -> Iterator[Problem]:
+    """Yield what is wrong with a list of partitions or segments, made a tuple if it was one."""
+    if not isinstance(values, tuple):
+        yield BadValue(
+            where, f"{values!r} is no list", f"must be a list of {kind.__name__}s",
+            "put it in brackets",
+        )
+        return
+    for index, value in enumerate(values):
+        if not isinstance(value, kind):
+            yield BadValue(
+                f"{where}[{index}]", f"{value!r} is no {kind.__name__}",
+                f"must be {kind.__name__}(...)", f"write {kind.__name__}(name, ...)",
+            )
+
+
+def is_path(value: object) -> bool:
+    """Return whether ``value`` can be a path of the host, as text."""
+    return isinstance(value, (str, PathLike)) and isinstance(fspath(value), str)
+
+
+def as_size(size: object) -> int | None:
+    """Return ``size`` in bytes, None if it is none."""
+    try:
+        return parse_size(size)  # type: ignore[arg-type]  # a user may give anything
+    except ValueError:
+        return None

@@ -1,0 +1,46 @@
+"""`Zero`: room that is reserved for whoever runs from the disk, and written by nobody before."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from doit_diskimg.content import Files, Wanted
+    from doit_diskimg.errors import Problem
+    from doit_diskimg.picture import Picture
+    from doit_diskimg.ports import Place, Room
+
+
+@dataclass(frozen=True)
+class Zero:
+    """Nothing but zero bytes: swap, a slot for an update, an area that a guest formats.
+
+    Its partition needs a ``size``, for example ``"rest"``.  It takes no room in the image file,
+    which is sparse.
+    """
+
+    populated = False
+
+    def problems(self, where: str, size: int | None) -> "Iterable[Problem]":
+        """Yield nothing: there is nothing to describe."""
+        return ()
+
+    def sources(self, where: str) -> "Iterable[Wanted]":
+        """Yield nothing."""
+        return ()
+
+    def blank(self) -> object:
+        """Nothing decides the room but the partition's size."""
+        return None
+
+    def room(self, size: int | None, files: "Files", where: str) -> "Room":
+        """Return no room at all: without a size of its own the partition is refused."""
+        from doit_diskimg.ports import Room
+
+        return Room(length=0)
+
+    def fill(self, place: "Place", files: "Files", where: str) -> "Picture":
+        """Return the empty picture: what nobody covers is zero."""
+        from doit_diskimg.picture import Picture
+
+        return Picture()

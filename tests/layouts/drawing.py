@@ -1,0 +1,97 @@
+"""A whole disk without doit: description, layout, bytes.  The files of the host are a mapping."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from doit_diskimg.content import Entry, Tree, digest_of
+from doit_diskimg.errors import SourceMissing, WorldError, refuse
+from doit_diskimg.layout import Layout, place
+from doit_diskimg.picture import BLOB, Picture
+from doit_diskimg.ports import Place, Room
+from doit_diskimg.spec import Disk
+from doit_diskimg.units import parse_size
+
+EPOCH = 315532800
+
+
+class Files:
+    """`content.Files` from a mapping."""
+
+    def __init__(self, contents: Mapping[str, bytes]) -> None:
+        self.contents = contents
+
+    def size(self, path: str, where: str) -> int:
+        return len(self._read(path, where))
+
+    def digest(self, path: str, where: str) -> str:
+        return digest_of(self._read(path, where))
+
+    def range_digest(self, path: str, offset: int, length: int, where: str) -> str:
+        return digest_of(self._read(path, where)[offset : offset + length])
+
+    def walk(self, tree: Tree, where: str) -> list[Entry]:
+        raise NotImplementedError
+
+    def _read(self, path: str, where: str) -> bytes:
+        if path not in self.contents:
+            raise WorldError([SourceMissing(where, f"no {path!r}", "must be there", "make it")])
+        return self.contents[path]
+
+
+def lay_out(disk: Disk, contents: Mapping[str, bytes]) -> Layout:
+    """Return the layout, as the tasks make it.  Raises DescriptionError."""
+    refuse(disk.problems())
+    files = Files(contents)
+
+    def room(index: int, length: int | None) -> Room:
+        return disk.partitions[index].payload.room(length, files, f"partitions[{index}]")
+
+    rooms = []
+    for index, part in enumerate(disk.partitions):
+        size = disk.size_of(part)
+        first = disk.asked_first(part)
+        rooms.append(room(index, size and parse_size(size)) if first else Room(length=0))
+    lengths = {
+        segment.name: segment.length(files, f"segments[{index}]")
+        for index, segment in enumerate(disk.segments)
+    }
+    return place(disk, rooms, lengths, room)
+
+
+def draw(disk: Disk, contents: Mapping[str, bytes], path: Path) -> Layout:
+    """Write the image to ``path``."""
+    layout, files = lay_out(disk, contents), Files(contents)
+    pictures = [
+        part.payload.fill(
+            Place(
+                extent=layout.extent(part.name),
+                sector_size=disk.sector_size,
+                identity=disk.identity_of(part),
+                epoch=EPOCH,
+                bare=disk.table is None,
+            ),
+            files,
+            f"partitions[{index}]",
+        )
+        for index, part in enumerate(disk.partitions)
+    ]
+    pictures += [
+        segment.fill(files, f"segments[{index}]") for index, segment in enumerate(disk.segments)
+    ]
+    if disk.table is not None:
+        pictures.append(disk.table.encode(layout.size, disk.identities(), layout.recorded()))
+    with path.open("xb") as image:
+        image.truncate(layout.size)
+        for picture in pictures:
+            _paint(picture, contents, image)
+    return layout
+
+
+def _paint(picture: Picture, contents: Mapping[str, bytes], image: object) -> None:
+    for piece in picture.pieces:
+        source = picture.blob if piece.file == BLOB else contents[piece.file]
+        data = source[piece.offset : piece.offset + piece.length]
+        assert len(data) == piece.length
+        assert not piece.digest or digest_of(data) == piece.digest
+        image.seek(piece.start)  # type: ignore[attr-defined]
+        image.write(data)  # type: ignore[attr-defined]
