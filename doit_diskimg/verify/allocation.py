@@ -115,22 +115,26 @@ class Table:
         Clusters marked bad belong to nobody and are not counted among the second.
         """
         total = lost = 0
-        runs = list[list[int]]()
-        geometry, mask = self.geometry, self.marks.mask
+        runs, following = list[list[int]](), -1
+        last, mask, bad = self.geometry.last, self.marks.mask, self.marks.bad
         nobody = array("I", bytes(4 * _PAGE))
         for number, page in sorted(self._pages.items()):
-            owners = self._owners.get(number, nobody)
-            for cluster, entry in enumerate(page, number * _PAGE):
-                if not entry & mask or not 2 <= cluster <= geometry.last:
-                    continue
-                total += 1
-                if owners[cluster % _PAGE] or entry & mask == self.marks.bad:
+            base = number * _PAGE
+            low, high = max(2 - base, 0), max(last + 1 - base, 0)
+            entries, owners = page[low:high], self._owners.get(number, nobody)[low:high]
+            total += sum(1 for entry in entries if entry & mask)
+            numbers = zip(range(base + low, base + high), entries, owners, strict=False)
+            for cluster, entry, owner in numbers:
+                if owner or not entry & mask or entry & mask == bad:
                     continue
                 lost += 1
-                if runs and sum(runs[-1]) == cluster:
+                if cluster == following:
                     runs[-1][1] += 1
                 elif len(runs) < _SHOWN:
                     runs.append([cluster, 1])
+                else:
+                    continue
+                following = cluster + 1
         return total, lost, [f"{first}..{first + count - 1}" for first, count in runs]
 
     def follow(self, first: int, owner: int) -> "Chain":

@@ -178,8 +178,8 @@ _section("FAT: directories", {
     "fat-dir-start": (ERROR, "A directory has no cluster.", _FSCK),
     "fat-dir-size": (ERROR, "A directory has a size; it must say 0.", _FSCK),
     "fat-dir-large": (ERROR, "A directory has more than 65,536 entries (2 MiB).", _FSCK),
-    "fat-dir-tail": (WARNING, "There are bytes behind the end of a directory. Readers stop before "
-                     "them; the ghosts of deleted names come back when the end moves.", _FSCK),
+    "fat-dir-tail": (ERROR, "There are bytes behind the end of a directory. Windows and DOS stop "
+                     "before them, Linux and fsck.fat read on and find names there.", _FSCK),
     "fat-dot": (ERROR, "The entries . and .. are missing, misplaced, or point elsewhere.", _FSCK),
     "fat-short-char": (ERROR, "A short name has a character that it can't have, or a space in "
                        "front.", "rename it"),
