@@ -26,10 +26,10 @@ class Labels:
 
     def compare(self, boot: Boot) -> None:
         """Report a label in the boot sector that is not the one in the root directory."""
-        if boot.label is None or len(self._labels) > 1:
+        if len(self._labels) > 1:
             return
-        noted = boot.label.decode("cp437").rstrip(" \0")
-        noted = "" if noted == "NO NAME" else noted
+        noted = (boot.label or b"").decode("cp437").rstrip(" ")
+        noted = "" if noted == "NO NAME" or not noted.strip("\0") else noted
         stored = self._labels[0] if self._labels else ""
         if noted != stored:
             text = f"{noted!r} in the boot sector, {stored!r} in the root directory"
