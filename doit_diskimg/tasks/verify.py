@@ -121,6 +121,5 @@ class Verify(Step):
 
 
 def _problem(finding: Finding) -> ImageWrong:
-    rule = RULES[finding.code]
-    meaning = rule.meaning.rstrip(".")
-    return ImageWrong("verify", str(finding), meaning[0].lower() + meaning[1:], rule.remedy)
+    must = "a finished image must be without errors"
+    return ImageWrong("verify", str(finding), must, RULES[finding.code].remedy)
