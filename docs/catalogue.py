@@ -99,6 +99,14 @@ def _guest_writes(step: str) -> None:
             image.write(b"guest")
 
 
+def _something_writes(step: str) -> None:
+    """Write where nothing is, after the image was sealed; a build would notice, this is later."""
+    if step == "verify":
+        with open("os.img", "r+b") as image:
+            image.seek(0x5000)
+            image.write(b"ghost")
+
+
 def _qemu_runs(step: str) -> bool:
     """Build, and lock the image as QEMU does; see `doit_diskimg.host.lock`."""
     import fcntl
@@ -155,6 +163,9 @@ EXAMPLES = {
     "ImageBusy": Example(_disk(ESP, more=', busy="error"'), "QEMU runs the image", _qemu_runs),
     "ImageWritten": Example(
         _disk(ESP, more=', guest_writes="error"'), "a guest wrote to the image", _guest_writes
+    ),
+    "ImageWrong": Example(
+        _disk(ESP), "something writes to the image before `doit os.img:verify`", _something_writes
     ),
     "StateBroken": Example(_disk(ESP), "somebody tidies the state folder", _plan_is_lost),
     "HostFailed": Example(_disk(ESP), "a file has the state folder's name", _state_is_a_file),

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from doit_diskimg.tasks.checker import Xxh3Checker
     from doit_diskimg.tasks.disk import Disk
     from doit_diskimg.tasks.qemu import Qemu
+    from doit_diskimg.verify.finding import Finding
+    from doit_diskimg.verify.image import verify
 
 __all__ = [
     "Disk",
@@ -59,6 +61,8 @@ __all__ = [
     "Tree",
     "Qemu",
     "Xxh3Checker",
+    "verify",
+    "Finding",
     "DiskimgError",
     "DescriptionError",
     "WorldError",
@@ -78,6 +82,7 @@ _HOME = {
     "Tree": "content",
     "Qemu": "tasks.qemu",
     "Xxh3Checker": "tasks.checker",
+    "Finding": "verify.finding",
     "DiskimgError": "errors",
     "DescriptionError": "errors",
     "WorldError": "errors",
@@ -86,6 +91,8 @@ _HOME = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "verify":  # a folder that can be called: see its __init__
+        return import_module(f"{__name__}.verify")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

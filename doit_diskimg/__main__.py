@@ -1,9 +1,9 @@
-"""The command: ``python -m doit_diskimg watch boot``."""
+"""The commands: ``python -m doit_diskimg verify os.img``, ``... watch boot``."""
 
 import sys
 from importlib import import_module
 
-COMMANDS = {"watch": "tasks.watch"}
+COMMANDS = {"verify": "cli.verify", "watch": "tasks.watch"}
 """Command -> the module whose ``main(arguments)`` it is."""
 
 

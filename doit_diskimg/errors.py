@@ -145,6 +145,12 @@ class ImageWritten(Problem):
     """Somebody else wrote to the finished image, and the description says not to rebuild then."""
 
 
+class ImageWrong(Problem):
+    """The finished image is not what was planned, or a reader that keeps to the standards would
+    stumble over it.
+    """
+
+
 class StateBroken(Problem):
     """A file in the state folder is missing or is not what its task wrote there."""
 

@@ -104,6 +104,7 @@ class _Tasks:
         if self.disk.table is not None:
             yield self._inject(TABLE, "the partition table")
         yield self._seal()
+        yield self._verify()
 
     @property
     def state(self) -> StateFolder:
@@ -251,11 +252,7 @@ class _Tasks:
         from doit_diskimg.tasks.clean import Clean
         from doit_diskimg.tasks.steps import Seal
 
-        disk, state = self.disk, self.state
-        parts = [part.name for part in disk.partitions]
-        parts += [segment.name for segment in disk.segments]
-        if disk.table is not None:
-            parts.append(TABLE)
+        disk, state, parts = self.disk, self.state, self._parts
         task = self._task(
             "seal",
             "declare the image finished",
@@ -267,6 +264,25 @@ class _Tasks:
         task["uptodate"].append(ImageAsSealed(normal(disk.image)))
         task["clean"] = [Clean(normal(disk.image))]
         return task
+
+    @property
+    def _parts(self) -> list[str]:
+        """The names of everything that is injected."""
+        parts = [part.name for part in self.disk.partitions]
+        parts += [segment.name for segment in self.disk.segments]
+        return parts if self.disk.table is None else [*parts, TABLE]
+
+    def _verify(self) -> _Task:
+        from doit_diskimg.tasks.verify import VerifiedAsSealed, Verify
+
+        return {
+            "basename": self.disk.name,
+            "name": "verify",
+            "doc": "read the image back and look for defects (when asked for by name)",
+            "actions": [Verify(self.disk, self.epoch, self._parts)],
+            "task_dep": [f"{self.disk.name}:seal"],
+            "uptodate": [VerifiedAsSealed(self.state.file("seal.json"))],
+        }
 
     def _task(
         self,

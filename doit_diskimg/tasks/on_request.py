@@ -21,13 +21,16 @@ _Tasks = dict[str, Any]
 class OnRequest(Reason, UptodateCalculator):  # type: ignore[misc]  # doit has no types
     """It runs whenever it is asked for."""
 
+    by_group = True
+    """Whether to name the task's group is to ask for the task."""
+
     def setup(self, dep_manager: Any, tasks_dict: _Tasks) -> None:
         """Called by doit before each check."""
         self._tasks = tasks_dict
 
     def __call__(self, task: Any, values: dict[str, Any]) -> bool:
         """Called by doit: may the task be skipped?"""
-        if _running(task) and not _asked_for(task, self._tasks):
+        if _running(task) and not _asked_for(task, self._tasks, self.by_group):
             # Nothing but this answer shall count, so doit gets nothing else to look at.
             task.file_dep, task.targets = set(), []
             task.custom_title, task.meta = _title, {**(task.meta or {}), _SKIPPED: True}
@@ -63,7 +66,7 @@ def _running(task: Any) -> bool:
     return True
 
 
-def _asked_for(task: Any, tasks: _Tasks) -> bool:
+def _asked_for(task: Any, tasks: _Tasks, by_group: bool) -> bool:
     """Return whether ``task`` is named, or needed for what is.
 
     doit parses the options of the tasks that are named as soon as it knows their names, and those
@@ -72,7 +75,7 @@ def _asked_for(task: Any, tasks: _Tasks) -> bool:
     words = set(sys.argv[1:])  # a target that is named leaves no trace in its task
     return any(
         other.options is not None or not words.isdisjoint(other.targets) or _runs_anyhow(other)
-        for other in _needing(task, tasks)
+        for other in _needing(task, tasks, set() if by_group else {task.subtask_of})
     )
 
 
@@ -81,9 +84,9 @@ def _runs_anyhow(task: Any) -> bool:
     return bool(task.actions) and not any(isinstance(item[0], OnRequest) for item in task.uptodate)
 
 
-def _needing(task: Any, tasks: _Tasks) -> Iterator[Any]:
-    """Yield ``task`` and every task that needs it, directly or not."""
-    found, queue = {task.name}, [task]
+def _needing(task: Any, tasks: _Tasks, but: set[str]) -> Iterator[Any]:
+    """Yield ``task`` and every task that needs it, directly or not, ``but`` by way of these."""
+    found, queue = {task.name, *but}, [task]
     while queue:
         yield (needed := queue.pop())
         for name, other in tasks.items():

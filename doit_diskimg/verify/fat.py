@@ -11,6 +11,8 @@ Known defects of pyfatfs 1.1 that matter to a reader:
 
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from typing import BinaryIO
 
@@ -25,22 +27,44 @@ def read_volume(path: str | PathLike[str], offset: int = 0) -> dict[str, bytes]:
     Raises ValueError if pyfatfs takes the volume for damaged, or only warns, or if a file's chain
     and size disagree, or a name occurs twice; OSError if the image can't be read.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            return _read_volume(path, offset)
-        except (PyFATException, Warning, IndexError, struct.error, RecursionError) as error:
-            raise ValueError(f"pyfatfs can't read the volume: {error}") from error
-
-
-def _read_volume(path: str | PathLike[str], offset: int) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
-    with open(path, "rb") as image:
-        volume = PyFat(offset=offset)
-        volume.root_dir_sectors = _root_sectors(image, offset)
-        volume.set_fp(image)
+    with _opened(path, offset) as volume:
         _read_directory(volume, volume.root_dir, "", contents)
     return contents
+
+
+def listing(path: str | PathLike[str], offset: int = 0) -> dict[str, tuple[int, list[int]]]:
+    """Return the size and the clusters of every file and directory of a volume; else as above.
+
+    For a volume in which no chain loops, which pyfatfs would follow for ever.
+    """
+    found: dict[str, tuple[int, list[int]]] = {}
+    with _opened(path, offset) as volume:
+        waiting = [("", volume.root_dir)]
+        while waiting:
+            prefix, directory = waiting.pop()
+            directories, files, _ = directory.get_entries()
+            below = [(f"{prefix}{entry}/", entry) for entry in directories]
+            waiting += below
+            for name, entry in [*below, *((f"{prefix}{entry}", entry) for entry in files)]:
+                first = entry.get_cluster()
+                chain = list(volume.get_cluster_chain(first)) if first else []
+                found[name] = entry.filesize, chain
+    return found
+
+
+@contextmanager
+def _opened(path: str | PathLike[str], offset: int) -> Iterator[PyFat]:
+    """Open a volume; what pyfatfs raises and warns of becomes ValueError."""
+    with warnings.catch_warnings(), open(path, "rb") as image:
+        warnings.simplefilter("error")
+        try:
+            volume = PyFat(offset=offset)
+            volume.root_dir_sectors = _root_sectors(image, offset)
+            volume.set_fp(image)
+            yield volume
+        except (PyFATException, Warning, IndexError, struct.error, RecursionError) as error:
+            raise ValueError(f"pyfatfs can't read the volume: {error}") from error
 
 
 def _root_sectors(image: BinaryIO, offset: int) -> int:

@@ -1,0 +1,55 @@
+"""``verify IMAGE``: reads a disk image or a FAT volume and prints what is wrong with it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from doit_diskimg.errors import DiskimgError
+
+_EPILOG = (
+    "Exit code 0: no errors, perhaps warnings; 1: errors; 2: the image can't be read. "
+    "docs/reference/findings.md says what each code means."
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the findings, one a line; return the exit code."""
+    from doit_diskimg.verify.image import verify
+
+    chosen = _parser().parse_args(arguments)
+    try:
+        found = verify(chosen.image, offset=chosen.offset, witnesses=not chosen.alone)
+    except (DiskimgError, ValueError) as error:
+        print(f"verify: {error}", file=sys.stderr)  # noqa: T201  # the command's answer
+        return 2
+    for finding in found:
+        print(finding)  # noqa: T201
+    errors = sum(finding.is_error for finding in found)
+    summary = f"{chosen.image}: {errors} errors, {len(found) - errors} warnings"
+    print(summary.encode("utf-8", "replace").decode(), file=sys.stderr)  # noqa: T201
+    return 1 if errors else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m doit_diskimg verify", epilog=_EPILOG,
+        description="Check a disk image or a FAT volume; print one line for each finding.",
+    )
+    parser.add_argument("image", metavar="IMAGE", help="a regular file")
+    parser.add_argument(
+        "--offset", metavar="N", type=_offset,
+        help="check the FAT volume that begins at byte N, and nothing else (12345, 0x100000, 1MiB)",
+    )
+    parser.add_argument(
+        "--alone", action="store_true", help="do not ask fsck.fat, sgdisk and pyfatfs"
+    )
+    return parser
+
+
+def _offset(text: str) -> int:
+    from doit_diskimg.units import parse_size
+
+    try:
+        return int(text, 0) if text[:2].lower() == "0x" else parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

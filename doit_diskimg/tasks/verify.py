@@ -1,0 +1,125 @@
+"""The task ``os.img:verify``: reads the finished image back, with other code than wrote it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from doit_diskimg.content import digest_of
+from doit_diskimg.errors import ImageWrong, WorldError
+from doit_diskimg.filesystems.fat import tree
+from doit_diskimg.filesystems.fat.volume import Fat
+from doit_diskimg.host.files import RealFiles
+from doit_diskimg.host.paths import normal
+from doit_diskimg.host.state import broken, need, read, read_json
+from doit_diskimg.picture import Picture
+from doit_diskimg.plan import decode_layout, decode_receipt
+from doit_diskimg.tasks.on_request import OnRequest, skipped
+from doit_diskimg.tasks.step import Step
+from doit_diskimg.verify.catalogue import RULES
+from doit_diskimg.verify.finding import Finding
+
+if TYPE_CHECKING:
+    from doit.exceptions import TaskFailed
+
+
+class VerifiedAsSealed(OnRequest):
+    """The image was read back since it was sealed, and was right."""
+
+    by_group = False  # `doit os.img` builds the image, and that is all
+
+    KEY = "doit_diskimg:verified"
+
+    def __init__(self, seal: str) -> None:
+        super().__init__()
+        self._seal = seal
+        self._now = ""
+
+    def configure_task(self, task: Any) -> None:
+        """Called by doit when the task is made: ask for a word after each success."""
+        task.value_savers.append(self.values)
+
+    def values(self) -> dict[str, Any]:
+        """Return what doit is to store with the task: which seal it was, if it was looked at.
+
+        `doit --always` calls tasks that nobody asked for a success too.
+        """
+        return {self.KEY: self._now} if self._now else {}
+
+    def reason(self, task: Any, values: dict[str, Any]) -> str:
+        """Return why the image has to be read."""
+        self._now = digest_of(read(self._seal) or b"")
+        if values.get(self.KEY) == self._now:
+            return ""
+        return "the image was not read back since it was sealed"
+
+
+@dataclass(frozen=True)
+class Verify(Step):
+    """Compares the image with the plans and the sources, and looks for defects of any kind."""
+
+    parts: Sequence[str]
+
+    def __call__(self, task: Any) -> "TaskFailed | None":  # type: ignore[override]
+        """Called by doit."""
+        return None if skipped(task) else super().__call__()
+
+    def run(self) -> str:
+        """Return the warnings, one a line.  Raises WorldError with all errors."""
+        from doit_diskimg.verify.against_plan import compare_bytes, compare_files
+        from doit_diskimg.verify.image import inspect
+        from doit_diskimg.verify.source import Source
+
+        layout = decode_layout(need(self.state.file("layout.json")))
+        volumes = {
+            layout.extent(part.name).start: index
+            for index, part in enumerate(self.disk.partitions)
+            if isinstance(part.payload, Fat)
+        }
+        pictures = [self._picture(part) for part in self.parts]
+        with Source(self.state.image) as source:
+            report = inspect(source)
+            compare_bytes(source, layout.size, pictures, report.disk)
+            for checked in report.volumes:
+                if (index := volumes.pop(checked.start, None)) is not None:
+                    compare_files(checked, self._wanted(index))
+            for start in volumes:
+                text = "a volume was described here, none is found"
+                report.disk.add("file-differs", text, at=start)
+            found = [one for one in report.findings() if self._counts(one)]
+        errors = [one for one in found if one.is_error]
+        if errors:
+            raise WorldError([_problem(one) for one in errors])
+        return "\n".join([*map(str, found), "no errors"])
+
+    def _counts(self, finding: Finding) -> bool:
+        """A disk without a table, with something that we do not know, was described so."""
+        return finding.code != "unknown" or self.disk.table is not None
+
+    def _picture(self, part: str) -> Picture:
+        path = self.state.file(part, ".injected")
+        try:
+            return decode_receipt(need(path))[0]
+        except (ValueError, KeyError, TypeError) as error:
+            raise broken(path, f"it can't be used: {error}") from error
+
+    def _wanted(self, index: int) -> dict[str, str | None]:
+        """Return the digest of every file that must be in a volume, None for its directories."""
+        part, where = self.disk.partitions[index], f"partitions[{index}]"
+        assert isinstance(part.payload, Fat)
+        files = RealFiles(read_json(self.state.file(part.name, ".files.json")))
+        gathered = tree.gather(part.payload.files, files, where)
+        wanted: dict[str, str | None] = {}
+        for node in gathered.root.everything():
+            if isinstance(node, tree.Directory):
+                wanted[f"{node.path}/"] = None
+            elif isinstance(node.source, bytes):
+                wanted[node.path] = digest_of(node.source)
+            else:
+                wanted[node.path] = files.digest(normal(node.source), node.where)
+        wanted.pop("/", None)
+        return wanted
+
+
+def _problem(finding: Finding) -> ImageWrong:
+    must = "a finished image must be without errors"
+    return ImageWrong("verify", str(finding), must, RULES[finding.code].remedy)

@@ -1,0 +1,242 @@
+"""FAT: the boot sector, decoded for reading, and the geometry that follows from it.
+
+Microsoft, "FAT32 File System Specification" 1.03, sections "Boot Sector and BPB" and "FAT Type
+Determination"; the same in ECMA-107 for FAT12 and FAT16.
+"""
+
+import struct
+from dataclasses import dataclass
+
+from doit_diskimg.verify.finding import Findings
+from doit_diskimg.verify.source import Window
+
+_SECTOR_SIZES = (512, 1024, 2048, 4096)
+_CLUSTER_SECTORS = (1, 2, 4, 8, 16, 32, 64, 128)
+_MEDIA = frozenset({0xF0, *range(0xF8, 0x100)})
+_MOST_COPIES = 4
+_FAT12_BELOW, FAT16_BELOW = 4085, 65525
+
+_COMMON = struct.Struct("<3s8sHBHBHHBHHHII")
+_FAT32 = struct.Struct("<IHHIHH")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Boot:
+    """The fields as they are, whether they make sense or not."""
+
+    jump: bytes
+    sector_size: int
+    cluster_sectors: int
+    reserved: int
+    copies: int
+    root_entries: int
+    sectors_16: int
+    media: int
+    table_16: int
+    track: int
+    heads: int
+    hidden: int
+    sectors_32: int
+    table_32: int
+    flags: int
+    version: int
+    root_cluster: int
+    fs_info: int
+    backup: int
+    dirty: int
+    label: bytes | None
+    """11 bytes; None where the extended fields are not there."""
+    type_text: bytes
+    signed: bool
+
+    @property
+    def wide(self) -> bool:
+        """Whether the sector has the fields of FAT32."""
+        return self.table_16 == 0
+
+    @property
+    def sectors(self) -> int:
+        """Sectors of the volume."""
+        return self.sectors_16 or self.sectors_32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometry:
+    """A volume that can be read: everything in bytes from its beginning."""
+
+    boot: Boot
+    fat: int
+    """12, 16 or 32: as the layout is, which decides how entries are read."""
+    table_start: int
+    table_length: int
+    root_start: int
+    root_length: int
+    """The root directory of FAT12 and FAT16; on FAT32 its length is 0."""
+    data_start: int
+    cluster_size: int
+    clusters: int
+
+    @property
+    def last(self) -> int:
+        """The greatest cluster number."""
+        return self.clusters + 1
+
+    def place(self, cluster: int) -> int:
+        """Return where a cluster begins."""
+        return self.data_start + (cluster - 2) * self.cluster_size
+
+    @property
+    def active(self) -> int:
+        """Which copy of the FAT counts."""
+        named = self.boot.flags & 0xF if self.boot.flags & 0x80 and self.fat == 32 else 0
+        return min(named, self.boot.copies - 1)
+
+
+def decode(sector: bytes) -> Boot:
+    """Return what 512 bytes say; anything can be decoded."""
+    sector = sector.ljust(512, b"\0")
+    jump, _, *numbers = _COMMON.unpack_from(sector)
+    wide = numbers[7] == 0
+    fat32 = _FAT32.unpack_from(sector, 36) if wide else (0, 0, 0, 0, 0, 0)
+    tail = sector[64:] if wide else sector[36:]
+    return Boot(
+        jump=jump, **dict(zip(_NUMBERS, (*numbers, *fat32), strict=True)),
+        dirty=tail[1], label=tail[7:18] if tail[2] == 0x29 else None,
+        type_text=tail[18:26] if tail[2] == 0x29 else b"", signed=sector[510:512] == b"\x55\xaa",
+    )  # fmt: skip
+
+
+_NUMBERS = (
+    "sector_size", "cluster_sectors", "reserved", "copies", "root_entries", "sectors_16", "media",
+    "table_16", "track", "heads", "hidden", "sectors_32",
+    "table_32", "flags", "version", "root_cluster", "fs_info", "backup",
+)  # fmt: skip
+
+
+def likeness(sector: bytes) -> int:
+    """Return how much a sector looks like FAT's, from 0 to 9; from 6 on it means to be one."""
+    boot = decode(sector)
+    return sum([
+        boot.sector_size in _SECTOR_SIZES,
+        boot.cluster_sectors in _CLUSTER_SECTORS,
+        boot.reserved > 0,
+        0 < boot.copies <= _MOST_COPIES,
+        boot.media in _MEDIA,
+        boot.sectors > 0,
+        boot.table_16 > 0 or 0 < boot.table_32 < 1 << 24,
+        boot.jump[:1] in (b"\xeb", b"\xe9"),
+        sector[54:57] == b"FAT" or sector[82:85] == b"FAT",
+    ])  # fmt: skip
+
+
+def check(boot: Boot, room: int, window: Window, found: Findings) -> Geometry | None:
+    """Report what is wrong with the fields; return the geometry if the volume can be read.
+
+    ``room`` is the bytes that the volume may take, which may be more than the image has left.
+    """
+    _check_marks(boot, found)
+    if not _check_units(boot, found):
+        return None
+    size = boot.sector_size
+    table = (boot.table_16 or boot.table_32) * size
+    root = 0 if boot.wide else -(-boot.root_entries * 32 // size) * size
+    table_start = boot.reserved * size
+    data_start = table_start + boot.copies * table + root
+    cluster_size = boot.cluster_sectors * size
+    clusters = (boot.sectors * size - data_start) // cluster_size
+    if clusters < 1:
+        text = f"{boot.sectors} sectors, the data begins in sector {data_start // size}"
+        found.add("fat-no-clusters", text, at=19, length=17)
+        return None
+    if boot.sectors * size > room:
+        text = f"it has {boot.sectors * size:,} bytes, there is room for {room:,}"
+        found.add("fat-beyond", text, at=19 if boot.sectors_16 else 32, length=4)
+    fat = _check_type(boot, clusters, found)
+    if table * 8 // fat < clusters + 2:
+        text = f"{table} bytes have {table * 8 // fat:,} entries, {clusters + 2:,} are needed"
+        found.add("fat-table-small", text, at=36 if boot.wide else 22, length=4)
+        clusters = table * 8 // fat - 2
+    if clusters < 1 or table_start >= window.length:
+        return None
+    return Geometry(
+        boot=boot, fat=fat, table_start=table_start, table_length=table,
+        root_start=table_start + boot.copies * table, root_length=root, data_start=data_start,
+        cluster_size=cluster_size, clusters=clusters,
+    )  # fmt: skip
+
+
+def _check_marks(boot: Boot, found: Findings) -> None:
+    """Report faults that keep nobody from reading on."""
+    if not boot.signed:
+        found.add("fat-signature", "55 aa is missing", at=510, length=2)
+    if not (boot.jump[0] == 0xE9 or (boot.jump[0] == 0xEB and boot.jump[2] == 0x90)):
+        found.add("fat-jump", f"it begins with {boot.jump.hex(' ')}", at=0, length=3)
+    if boot.media not in _MEDIA:
+        text = f"the media byte is {boot.media:#04x}, 0xf0 or 0xf8..0xff must be"
+        found.add("fat-media", text, at=21)
+    if boot.track == 0 or boot.heads == 0:
+        text = f"{boot.track} sectors per track, {boot.heads} heads"
+        found.add("fat-geometry", text, at=24, length=4)
+    if boot.sectors_16 and boot.sectors_32 and boot.sectors_16 != boot.sectors_32:
+        text = f"one field has {boot.sectors_16}, the other {boot.sectors_32}"
+        found.add("fat-sectors", text, at=32, length=4)
+    if boot.wide and (boot.sectors_16 or boot.root_entries):
+        text = "FAT32 has 0 in the short count of sectors and in the root's entries"
+        found.add("fat-root" if boot.root_entries else "fat-sectors", text, at=17, length=4)
+    if boot.wide and boot.version:
+        text = f"version {boot.version >> 8}.{boot.version & 255}"
+        found.add("fat-version", text, at=42, length=2)
+    if boot.dirty & 3:
+        found.add("fat-dirty", "the boot sector says so", at=65 if boot.wide else 37)
+
+
+def _check_units(boot: Boot, found: Findings) -> bool:
+    """Report faults that make the volume unreadable; return whether there are none."""
+    before = found.errors
+    if boot.sector_size not in _SECTOR_SIZES:
+        found.add("fat-sector-size", f"{boot.sector_size} bytes", at=11, length=2)
+    if boot.cluster_sectors not in _CLUSTER_SECTORS:
+        found.add("fat-cluster-size", f"{boot.cluster_sectors} sectors", at=13)
+    elif boot.cluster_sectors * boot.sector_size > 32768:
+        found.add("fat-cluster-large", f"{boot.cluster_sectors * boot.sector_size} bytes", at=13)
+    if boot.reserved == 0:
+        found.add("fat-reserved", "0 sectors", at=14, length=2)
+    if not 1 <= boot.copies <= _MOST_COPIES:
+        text = f"{boot.copies} copies of the FAT, 1 or 2 must be"
+        found.add("fat-copies", text, at=16)
+    elif boot.copies > 2:
+        found.add("fat-copies", f"{boot.copies} copies of the FAT, 1 or 2 must be", at=16)
+        before += 1  # odd, but it can be read
+    if not boot.wide and boot.root_entries == 0:
+        found.add("fat-root", "FAT12 and FAT16 have a root directory", at=17, length=2)
+    elif not boot.wide and found.errors == before and boot.root_entries * 32 % boot.sector_size:
+        text = f"{boot.root_entries} entries do not fill whole sectors"
+        found.add("fat-root", text, at=17, length=2)
+        before += 1
+    if boot.sectors == 0:
+        found.add("fat-sectors", "0 sectors", at=19, length=2)
+    if boot.wide and not boot.table_32:
+        found.add("fat-table-small", "a FAT of 0 sectors", at=22, length=2)
+    return found.errors == before
+
+
+def _check_type(boot: Boot, clusters: int, found: Findings) -> int:
+    """Return the type that the layout has; report that the number of clusters says another."""
+    counted = 12 if clusters < _FAT12_BELOW else 16 if clusters < FAT16_BELOW else 32
+    fat = 32 if boot.wide else min(counted, 16)
+    if fat != counted:
+        text = f"the layout is FAT{fat}'s, {clusters:,} clusters are FAT{counted}'s"
+        found.add("fat-type", text, at=13)
+    named = boot.type_text.rstrip(b" \0")
+    if named.startswith(b"FAT") and named not in (b"FAT", b"FAT%d" % fat):
+        text = f"{named.decode('latin-1')!r} is there, the volume is FAT{fat}"
+        found.add("fat-type-text", text, at=82 if boot.wide else 54, length=8)
+    return fat
+
+
+def check_hidden(boot: Boot, allowed: set[int], found: Findings) -> None:
+    """Report hidden sectors that are none of ``allowed``, in bytes before the volume."""
+    if boot.hidden * boot.sector_size not in allowed:
+        sectors = " or ".join(str(start // boot.sector_size) for start in sorted(allowed))
+        text = f"{boot.hidden} hidden sectors, {sectors} must be"
+        found.add("fat-hidden", text, at=28, length=4)

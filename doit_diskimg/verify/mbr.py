@@ -1,0 +1,200 @@
+"""The master boot record, logical partitions and the protective MBR, decoded for reading.
+
+UEFI 2.10, section 5.2; logical partitions are nowhere standardised, they are what DOS, Windows,
+Linux and sfdisk agree on: a chain of sectors, each with an entry for its partition (counted from
+itself) and one for the next sector (counted from the start of the extended partition).
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from doit_diskimg.verify.finding import Findings
+from doit_diskimg.verify.partitions import Part, check_places
+from doit_diskimg.verify.source import Source
+
+EXTENDED = frozenset({0x05, 0x0F, 0x85})
+PROTECTIVE = 0xEE
+_LOGICAL = 1024  # the longest chain that is followed; Linux stops at 256
+_ALL = 0xFFFFFFFF
+
+
+class Entry(NamedTuple):
+    """One of the four entries of such a sector."""
+
+    place: int
+    """Byte of the disk where it lies."""
+    indicator: int
+    type: int
+    first: int
+    sectors: int
+
+    @property
+    def clear(self) -> bool:
+        """Whether nothing is in it."""
+        return not (self.indicator or self.type or self.first or self.sectors)
+
+
+def entries(sector: bytes, start: int) -> list[Entry]:
+    """Return the four entries of a sector that lies at byte ``start``."""
+    sector = sector.ljust(512, b"\0")
+    return [
+        Entry(start + place, *struct.unpack_from("<B3xB3xII", sector, place))
+        for place in range(446, 510, 16)
+    ]
+
+
+def signed(sector: bytes) -> bool:
+    """Return whether the sector ends with 55 AA."""
+    return sector[510:512] == b"\x55\xaa"
+
+
+def looks_valid(sector: bytes, sectors: int, *, faults: int = 0) -> bool:
+    """Return whether four entries are a table of a disk that long, and not boot code.
+
+    One entry at least is used, and no more than ``faults`` have an indicator that is none, or a
+    length without a type.
+    """
+    sound = [
+        entry
+        for entry in entries(sector, 0)
+        if entry.indicator in (0, 0x80) and (entry.type or not entry.sectors)
+    ]
+    used = [entry for entry in sound if entry.type and entry.sectors and entry.first < sectors]
+    return len(sound) >= 4 - faults and bool(used)
+
+
+def check(source: Source, size: int, found: Findings, *, bare: bool = False) -> list[Part]:
+    """Report what is wrong with an MBR; return its partitions, the extended one left out.
+
+    ``size`` is that of a logical sector.  ``bare`` is a table within a FAT volume: mformat writes
+    one whose partition is the volume, from sector 0 on.
+    """
+    sector = source.read(0, 512)
+    if not signed(sector):
+        text = f"{sector[510:512].hex(' ')} is there, 55 aa must be"
+        found.add("mbr-signature", text, at=510, length=2)
+    four = entries(sector, 0)
+    _check_indicators(four, found)
+    primary = [
+        _part(number, entry, 0, size)
+        for number, entry in enumerate(four, 1)
+        if entry.type
+    ]
+    check_places(primary, source.length, 0 if bare else size, found)
+    extended = [entry for entry in four if entry.type in EXTENDED]
+    for entry in extended[1:]:
+        found.add("ebr-extended", "another one comes before it", at=entry.place, length=16)
+    links = list[int]()
+    logical = list(_logical(source, extended[0], size, links, found)) if extended else []
+    check_places(logical, source.length, size, found)
+    for part in logical:
+        for place in links:
+            if part.start <= place < part.end:
+                text = f"it covers the sector at {place:#x}, which records logical partitions"
+                found.add("ebr-covered", text, at=place, length=size, path=part.title)
+    return [part for part in primary if int(part.type, 16) not in EXTENDED] + logical
+
+
+def _check_indicators(four: Sequence[Entry], found: Findings) -> None:
+    for number, entry in enumerate(four, 1):
+        path = f"partition {number}"
+        if entry.indicator not in (0, 0x80):
+            text = f"{entry.indicator:#04x} is there, 0x00 or 0x80 must be"
+            found.add("mbr-indicator", text, at=entry.place, path=path)
+        if not entry.type and not entry.clear:
+            text = f"its type is 0, it begins in sector {entry.first} and has {entry.sectors}"
+            found.add("mbr-unused", text, at=entry.place, length=16, path=path)
+    active = [entry for entry in four if entry.indicator == 0x80]
+    for entry in active[1:]:
+        found.add("mbr-active", "another partition is active too", at=entry.place)
+
+
+def _logical(
+    source: Source, extended: Entry, size: int, links: list[int], found: Findings
+) -> Iterator[Part]:
+    """Follow the chain through the extended partition and yield what it records.
+
+    The places of its sectors are added to ``links``.
+    """
+    first, end = extended.first, extended.first + extended.sectors
+    lba, visited = first, set[int]()
+    while len(visited) < _LOGICAL:
+        visited.add(lba)
+        place = lba * size
+        links.append(place)
+        sector = source.read(place, 512)
+        if not signed(sector):
+            found.add("ebr-signature", "55 aa is missing", at=place + 510, length=2)
+            return
+        four = entries(sector, place)
+        here, link = four[0], four[1]
+        for entry in four[2:]:
+            if not entry.clear:
+                text = "the third and fourth entry of this sector must be clear"
+                found.add("mbr-unused", text, at=entry.place, length=16)
+        if here.type:
+            part = _part(4 + len(visited), here, lba, size)
+            if here.first == 0 or lba + here.first + here.sectors > end:
+                text = f"sectors {lba + here.first}..{lba + here.first + here.sectors} leave it"
+                found.add("ebr-outside", text, at=here.place, length=16, path=part.title)
+            yield part
+        if not link.type:
+            return
+        lba = first + link.first
+        if lba in visited:
+            found.add("ebr-loop", f"it comes back to sector {lba}", at=link.place, length=16)
+            return
+        if not first <= lba < end:
+            text = f"it goes on in sector {lba}, it has {first}..{end}"
+            found.add("ebr-outside", text, at=link.place, length=16)
+            return
+    found.add("limit", f"more than {_LOGICAL} logical partitions", at=first * size)
+
+
+def _part(number: int, entry: Entry, base: int, size: int) -> Part:
+    return Part(
+        number=number, name="", type=f"{entry.type:#04x}", entry=entry.place,
+        start=(base + entry.first) * size, length=entry.sectors * size,
+        relative=entry.first * size,
+    )  # fmt: skip
+
+
+def check_protective(
+    source: Source, size: int, parts: Sequence[Part], found: Findings
+) -> None:
+    """Report what is wrong with sector 0 of a disk with a GPT, whose partitions are ``parts``.
+
+    Further entries make a hybrid MBR: each must be one of the GPT's partitions.
+    """
+    sector = source.read(0, 512)
+    four = entries(sector, 0)
+    if not signed(sector):
+        found.add("pmbr-missing", "55 aa is missing", at=510, length=2)
+    _check_indicators(four, found)
+    guards = [entry for entry in four if entry.type == PROTECTIVE]
+    if not guards:
+        found.add("pmbr-missing", "no entry has the type 0xee", at=446, length=64)
+    others = {(part.start, part.length) for part in parts}
+    for number, entry in enumerate(four, 1):
+        if entry.type in (0, PROTECTIVE):
+            continue
+        if (entry.first * size, entry.sectors * size) not in others:
+            text = f"sectors {entry.first}..{entry.first + entry.sectors} are no partition there"
+            found.add("hybrid-differs", text, at=entry.place, length=16, path=f"entry {number}")
+    hybrid = any(entry.type not in (0, PROTECTIVE) for entry in four)
+    for entry in guards:
+        _check_guard(entry, source.length // size, hybrid, found)
+
+
+def _check_guard(entry: Entry, sectors: int, hybrid: bool, found: Findings) -> None:
+    if entry.first != 1:
+        found.add(
+            "pmbr-wrong" if hybrid else "pmbr-missing",
+            f"the entry begins in sector {entry.first}, it must in 1", at=entry.place, length=16,
+        )
+    elif not hybrid and entry.sectors not in (min(sectors - 1, _ALL), _ALL):
+        text = f"the entry has {entry.sectors} sectors, the disk has {sectors - 1} behind the MBR"
+        found.add("pmbr-wrong", text, at=entry.place, length=16)
+    if entry.indicator:
+        found.add("pmbr-active", f"{entry.indicator:#04x} is there, 0 must be", at=entry.place)

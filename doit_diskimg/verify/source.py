@@ -1,0 +1,116 @@
+"""The image as bytes, for readers that trust nothing in it.
+
+Only regular files are read, checked on the open descriptor.  A read never returns more than was
+asked for and never more than there is, so no field of an image can make one long.  Holes are
+found by SEEK_DATA: a sparse image costs what is in it.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from os import PathLike
+from types import TracebackType
+from typing import Self
+
+from doit_diskimg.errors import HostFailed, ImageKind, WorldError
+
+CHUNK = 1 << 18
+"""Bytes that are read at once where much is read."""
+
+
+class Source:
+    """A regular file, open for reading.  Raises WorldError where the host fails."""
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        try:
+            # Not blocking: opening a named pipe would wait for somebody to write.
+            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+            self.handle = os.open(self.path, flags)
+        except OSError as error:
+            raise _failed(self.path, error) from error
+        status = os.fstat(self.handle)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(self.handle)
+            problem = ImageKind(
+                self.path, "it is no regular file", "an image is a regular file",
+                "name the image's file",
+            )
+            raise WorldError([problem])
+        self.length = status.st_size
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.close(self.handle)
+
+    def read(self, start: int, length: int) -> bytes:
+        """Return up to ``length`` bytes; fewer at the end of the file, none beyond it."""
+        length = min(length, self.length - start)
+        if start < 0 or length <= 0:
+            return b""
+        parts = []
+        try:
+            while length > 0 and (part := os.pread(self.handle, length, start)):
+                parts.append(part)
+                start, length = start + len(part), length - len(part)
+        except OSError as error:
+            raise _failed(self.path, error) from error
+        return b"".join(parts)
+
+    def chunks(self, start: int, end: int, align: int = 1) -> Iterator[tuple[int, bytes]]:
+        """Yield (place, bytes) of what is not zero in ``start..end``, in pieces of `CHUNK`.
+
+        Places are ``start`` plus a multiple of ``align``.
+        """
+        end = min(end, self.length)
+        position = start
+        while (found := self._next_data(position)) < end:
+            position = max(position, found - (found - start) % align)
+            data = self.read(position, min(CHUNK, end - position))
+            if data.count(0) != len(data):
+                yield position, data
+            position += CHUNK
+
+    def _next_data(self, start: int) -> int:
+        """Return the first byte from ``start`` on that is not in a hole."""
+        try:
+            return os.lseek(self.handle, start, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nothing but a hole up to the end of the file
+                return self.length
+            return start  # a file system that knows no holes
+
+
+class Window:
+    """A stretch of a source, such as a partition: places in it count from its beginning."""
+
+    def __init__(self, source: Source, start: int, length: int) -> None:
+        self.source = source
+        self.start = start
+        self.length = max(0, min(length, source.length - start))
+
+    def read(self, start: int, length: int) -> bytes:
+        """Return up to ``length`` bytes; fewer at the window's end, none beyond it."""
+        if start < 0:
+            return b""
+        return self.source.read(self.start + start, min(length, self.length - start))
+
+    def chunks(self, start: int, end: int, align: int = 1) -> Iterator[tuple[int, bytes]]:
+        """See `Source.chunks`."""
+        end = min(end, self.length)
+        for place, data in self.source.chunks(self.start + start, self.start + end, align):
+            yield place - self.start, data
+
+
+def _failed(path: str, error: OSError) -> WorldError:
+    reason = error.strerror or str(error)
+    problem = HostFailed(path, reason, "verify has to read it", "mend that and try again")
+    return WorldError([problem])
