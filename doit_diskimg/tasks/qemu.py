@@ -5,7 +5,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
@@ -71,7 +71,7 @@ class Qemu:
         from doit_diskimg.tasks.boot import Run
         from doit_diskimg.tasks.on_request import OnRequest
 
-        _refuse(self.disk.name, self._problems())
+        _refuse(self, self._problems())
         action = Run(self, self._machine(self.snapshot))
         return {**self._task(action, OnRequest()), "params": [_GDB]}
 
@@ -98,7 +98,7 @@ class Qemu:
 
         status = None if self.debug_exit is None else 2 * self.debug_exit + 1
         wish = Wish(expect, forbid, None if screenshot else status, timeout)
-        _refuse(self.disk.name, [*self._problems(), *_wish_problems(wish)])
+        _refuse(self, [*self._problems(), *_wish_problems(wish)])
         target = None if screenshot is None else normal(screenshot)
         action = Test(self, self._machine(snapshot=True, stay=target is not None), wish, target)
         task = self._task(action, BootedAsIs(action))
@@ -125,6 +125,9 @@ class Qemu:
         return None if isinstance(self.firmware, str) else Flash(*map(os.fspath, self.firmware))
 
     def _problems(self) -> Iterator[Problem]:
+        if not isinstance(self.disk, Disk):
+            yield BadValue("disk", f"{self.disk!r} is no disk", "must be a Disk(...)",
+                           "give the disk, not its path")
         yield from _firmware_problems(self.firmware)
         if self.memory is not None:
             yield from _memory_problems(self.memory)
@@ -169,15 +172,17 @@ def _wish_problems(wish: Wish) -> Iterator[Problem]:
         except (re.error, TypeError) as error:
             yield BadValue(f"test.{name}", f"{pattern!r} can't be used: {error}",
                            "must be a regular expression of Python's", "mend it")
-    if not wish.seconds > 0:
+    if not isinstance(wish.seconds, (int, float)) or not wish.seconds > 0:
         yield BadValue("test.timeout", f"it is {wish.seconds!r}", "must be seconds, more than 0",
                        "give it time")
 
 
-def _refuse(name: str, problems: Sequence[Problem] | Iterator[Problem]) -> None:
+def _refuse(qemu: Qemu, problems: Iterable[Problem]) -> None:
     """Stop doit before any task runs, with one line for each problem."""
-    lines = [f"{name}: qemu: {problem}" for problem in problems]
+    lines = [f"qemu: {problem}" for problem in problems]
     if lines:
         from doit.exceptions import InvalidTask
 
+        if isinstance(qemu.disk, Disk):
+            lines = [f"{qemu.disk.name}: {line}" for line in lines]
         raise InvalidTask("\n".join(lines))

@@ -7,6 +7,7 @@ A round that fails is a round: its error stands on the terminal until the next c
 """
 
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -73,7 +74,7 @@ def _dodo(arguments: list[str]) -> str:
 def _round(arguments: list[str], tell: "_Tell") -> None:
     """Run doit once; ``tell`` what to watch as soon as that is known."""
     # Before anything is told: without a handler this signal would end us in the middle of a build.
-    signal.signal(_LEAVE, lambda *_: process.leave())
+    signal.signal(_LEAVE, _leave)
 
     class Run(cmd_run.Run):  # type: ignore[misc]  # doit finds the command by this name
         @wraps(cmd_run.Run._execute)  # doit reads the names of its parameters
@@ -86,6 +87,14 @@ def _round(arguments: list[str], tell: "_Tell") -> None:
 
     if Main().run(["run", *arguments]) != 0:
         _say("failed, waiting for a change")
+
+
+def _leave(*_: object) -> None:
+    """End QEMU here and, with ``-n``, in doit's workers, which have this handler too."""
+    process.leave()
+    for worker in multiprocessing.active_children():
+        if worker.pid is not None:
+            os.kill(worker.pid, _LEAVE)
 
 
 def sources(tasks: Iterable[Any], words: Sequence[str]) -> set[str]:

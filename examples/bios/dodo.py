@@ -2,7 +2,7 @@
 
 from doit.tools import create_folder
 
-from doit_diskimg import Disk, Fat, Mbr, Partition, Segment
+from doit_diskimg import Disk, Fat, Mbr, Partition, Qemu, Segment
 
 # Where each part is loaded to, and how long it may be.  The sources know these numbers as STAGE1,
 # STAGE1_ROOM and so on, so they are written here and nowhere else.
@@ -64,3 +64,16 @@ def task_build():
 def task_image():
     """The disk; doit sees whose targets it is made of, and builds those first."""
     return disk.tasks()
+
+
+qemu = Qemu(disk)
+
+
+def task_boot():
+    """Boot the disk; its serial port is the terminal (Ctrl-C ends it)."""
+    return qemu.run()
+
+
+def task_test():
+    """Boot the disk unseen and wait for the kernel, if anything changed since the last time."""
+    return qemu.test(expect="here is C")

@@ -2,7 +2,7 @@
 
 from doit.tools import create_folder
 
-from doit_diskimg import Disk, Esp, Gpt, Tree  # added for the disk image
+from doit_diskimg import Disk, Esp, Gpt, Qemu, Tree  # added for the disk image
 
 # C file -> the headers that it includes.
 SOURCES = {
@@ -54,3 +54,8 @@ disk = Disk("build/tinyos.img", size="36MiB", table=Gpt(), partitions=[esp])
 def task_image():
     """Build the bootable disk image."""
     return disk.tasks()
+
+
+def task_boot():
+    """Build what is stale and boot it; the serial port is the terminal (Ctrl-C ends it)."""
+    return Qemu(disk, firmware="uefi").run()

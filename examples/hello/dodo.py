@@ -1,8 +1,10 @@
-"""A disk that says hello: `doit` builds build/hello.img, the README says how to boot it."""
+"""A disk that says hello: `doit` builds build/hello.img, `doit boot` boots it in QEMU."""
+
+import re
 
 from boot import hello
 
-from doit_diskimg import Disk, Fat, Mbr, Partition, Segment
+from doit_diskimg import Disk, Fat, Mbr, Partition, Qemu, Segment
 
 # Change it and run `doit` again: the boot code and one file are written anew, and nothing else.
 MESSAGE = "Hello from doit_diskimg: no root, no mount, no loop device."
@@ -28,8 +30,19 @@ disk = Disk(
         ),
     ],
 )
+qemu = Qemu(disk)
 
 
 def task_image():
     """Build the disk image; all it takes is Python."""
     return disk.tasks()
+
+
+def task_boot():
+    """Boot the disk; its serial port is the terminal (Ctrl-C ends it)."""
+    return qemu.run()
+
+
+def task_test():
+    """Boot the disk unseen and wait for the message, if anything changed since the last time."""
+    return qemu.test(expect=re.escape(MESSAGE))

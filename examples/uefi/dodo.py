@@ -2,7 +2,7 @@
 
 from doit.tools import create_folder
 
-from doit_diskimg import Disk, Esp, Gpt
+from doit_diskimg import Disk, Esp, Gpt, Qemu
 
 CFLAGS = (
     "-std=c11 -O2 -Wall -Wextra"
@@ -52,3 +52,16 @@ def task_link():
 def task_image():
     """The disk; doit sees that it needs build/hello.efi, and builds that first."""
     return disk.tasks()
+
+
+qemu = Qemu(disk, firmware="uefi", memory="256MiB")
+
+
+def task_boot():
+    """Boot the disk; its serial port is the terminal (Ctrl-C ends it)."""
+    return qemu.run()
+
+
+def task_test():
+    """Boot the disk unseen and wait for the line, if anything changed since the last time."""
+    return qemu.test(expect="^Hello", timeout=120)

@@ -101,6 +101,12 @@ def firmware(name: str) -> list[str]:
 
 
 @pytest.fixture
+def ovmf() -> None:
+    """See to it that there is UEFI for QEMU."""
+    firmware("ovmf")
+
+
+@pytest.fixture
 def boot(tmp_path: Path) -> Callable[..., None]:
     """Return a function that boots an image with the firmware ``name``.
 

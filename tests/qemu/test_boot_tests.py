@@ -251,6 +251,7 @@ BAD_TESTS = [
     ("", "test: nothing says when the guest has passed, must have a pattern"),
     ('expect="("', "test.expect: '(' can't be used: missing ), unterminated subpattern"),
     ('expect="x", forbid="*"', "test.forbid: '*' can't be used: nothing to repeat"),
+    ('expect="x", timeout="1m"', "test.timeout: it is '1m', must be seconds, more than 0"),
     ('expect="x", timeout=0', "test.timeout: it is 0, must be seconds, more than 0"),
 ]
 
@@ -271,6 +272,11 @@ def told(qemu="", test='expect="x"'):
 def test_a_bad_description(qemu, test, message):
     (line,) = told(qemu, test)
     assert line.startswith(f"os.img: qemu: {message}")
+
+
+def test_a_path_is_no_disk():
+    with pytest.raises(InvalidTask, match=r"^qemu: disk: 'os.img' is no disk, must be a Disk"):
+        Qemu("os.img").run()
 
 
 def test_all_problems_at_once():

@@ -71,6 +71,17 @@ def test_nothing_is_left_of_a_loop_that_was_ended(tmp_path, number):
     assert gone(tmp_path)
 
 
+def test_in_a_worker_of_doits(tmp_path):
+    project = make(tmp_path)
+    loop = watch(project, "-n", "2", "boot")
+    loop.until("hello from here")
+    project.write("boot.bin", boot_code("and again\n", "halts"))
+    loop.until("and again")
+    assert len(machines(tmp_path)) == 1
+    loop.end(signal.SIGTERM)
+    assert gone(tmp_path)
+
+
 def test_a_guest_that_ended_starts_again_with_the_next_change(tmp_path):
     project = make(tmp_path, then="writes 0x10", qemu="debug_exit=0x10")
     loop = watch(project, "boot")
