@@ -9,7 +9,8 @@ The map, in reading order:
     units       sizes, sectors, alignment        errors      every problem, every exception
     extent      half-open bytes of the disk      content     where bytes come from, their digests
     picture     bytes with places                segment     a name, a place, a source
-    patterns    which paths of a tree            ports       the sockets: Table, Payload
+    patterns    which paths of a tree            recipe      what outside programs have to do
+    ports       the sockets: Table, Payload
 
     spec        what the user says               ── the spine, in the order of the work
     layout      the only file that places anything
@@ -18,7 +19,7 @@ The map, in reading order:
 
     ondisk/       bytes <-> dataclass: MBR, GPT, FAT
     tables/       Mbr, Gpt                       ── the ribs: one file per kind of thing
-    filesystems/  File, Fat
+    filesystems/  File, Fat, Ext
 
     host/         the outside world and only here; host/qemu boots what was built
     verify/       the second opinion: reads images with other code than wrote them
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from doit_diskimg.content import Tree
     from doit_diskimg.errors import DescriptionError, DiskimgError, Problem, WorldError
     from doit_diskimg.esp import Esp
+    from doit_diskimg.filesystems.ext.volume import Ext
     from doit_diskimg.filesystems.fat.volume import Fat
     from doit_diskimg.filesystems.prebuilt import File
     from doit_diskimg.segment import Segment
@@ -51,6 +53,7 @@ __all__ = [
     "Gpt",
     "Mbr",
     "Fat",
+    "Ext",
     "File",
     "Tree",
     "Qemu",
@@ -69,6 +72,7 @@ _HOME = {
     "Gpt": "tables.gpt",
     "Mbr": "tables.mbr",
     "Fat": "filesystems.fat.volume",
+    "Ext": "filesystems.ext.volume",
     "File": "filesystems.prebuilt",
     "Tree": "content",
     "Qemu": "tasks.qemu",

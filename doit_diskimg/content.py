@@ -17,6 +17,8 @@ from doit_diskimg.errors import BadPattern, BadValue, Problem
 if TYPE_CHECKING:
     import xxhash
 
+    from doit_diskimg.recipe import Made, Recipe
+
 DIGEST = "xxh3_128"
 """Name of the digest of contents, as stored beside every digest."""
 
@@ -129,6 +131,17 @@ class Files(Protocol):
 
     def digest(self, path: str, where: str) -> str:
         """Return the digest of a regular file's contents."""
+        ...
+
+    def executable(self, path: str, where: str) -> bool:
+        """Return whether the owner of a regular file may execute it."""
+        ...
+
+    def make(self, recipe: "Recipe", where: str) -> "Made":
+        """Return the payload that outside programs make by that recipe, at most one for a payload.
+
+        Raises WorldError too when a program is missing or fails.
+        """
         ...
 
     def walk(self, tree: Tree, where: str) -> Sequence[Entry]:

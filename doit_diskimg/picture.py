@@ -8,10 +8,13 @@ what is in it.  Ribs draw pictures with `Canvas`; `plan` stores and `patch` comp
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from doit_diskimg.content import digest_of
 from doit_diskimg.units import SECTOR, align_down
+
+if TYPE_CHECKING:
+    from doit_diskimg.recipe import Made
 
 BLOB = ""
 """The `Piece.file` of bytes that lie in the picture's own blob."""
@@ -87,10 +90,18 @@ class Canvas:
                     )
                 )
 
-    def file(self, start: int, length: int, file: str, digest: str) -> None:
-        """Put a whole file of the user's at ``start``; an empty one leaves no piece."""
+    def file(self, start: int, length: int, file: str, digest: str, offset: int = 0) -> None:
+        """Put ``length`` bytes of a file of the user's at ``start``; none leave no piece.
+
+        ``digest`` is that of exactly these bytes, which begin at ``offset`` in the file.
+        """
         if length:
-            self._pieces.append(Piece(start, length, file, 0, digest))
+            self._pieces.append(Piece(start, length, file, offset, digest))
+
+    def made(self, start: int, made: "Made") -> None:
+        """Put a payload that programs made at ``start``."""
+        for chunk in made.chunks:
+            self.file(start + chunk.offset, chunk.length, made.file, chunk.digest, chunk.offset)
 
     def content(self, start: int, data: bytes) -> None:
         """Put the user's own inline bytes at ``start``: one piece, known by its digest."""
