@@ -20,6 +20,7 @@ from typing import NamedTuple
 import doit_diskimg
 from doit_diskimg import errors
 from doit_diskimg.errors import DescriptionError, DiskimgError, Problem
+from doit_diskimg.host import program
 from doit_diskimg.host.image import check_target
 
 PAGE = Path(__file__).parent / "reference/errors.md"
@@ -65,6 +66,10 @@ def _disk(*partitions: str, more: str = "", size: str = "16MiB", table: str = "G
 
 def _fat(files: str, size: str = "4MiB", more: str = "") -> str:
     return _disk(f'Partition("esp", Fat({files}{more}), type="esp", size="{size}")')
+
+
+def _ext() -> str:
+    return _disk('Partition("root", Ext(Tree("modules")), size="8MiB")')
 
 
 def _root(more: str = "") -> str:
@@ -120,6 +125,26 @@ def _qemu_runs(step: str) -> bool:
     return step == "create"
 
 
+def _programs(*names: str) -> None:
+    """Leave only programs of ours that fail; `_folder` has kept the PATH."""
+    program._ALSO = ()
+    os.environ["PATH"] = os.path.abspath("bin")
+    for name in names:
+        os.makedirs("bin", exist_ok=True)
+        words = f"echo '{name}: Memory allocation failed' >&2; exit 1"
+        script = f"#!/bin/sh\ntest \"$1\" = -V && exit; {words}\n"
+        Path("bin", name).write_text(script, encoding="ascii")
+        os.chmod(f"bin/{name}", 0o755)
+
+
+def _nothing_is_installed(step: str) -> None:
+    _programs()
+
+
+def _there_is_no_memory(step: str) -> None:
+    _programs("mke2fs", "debugfs")
+
+
 _kept: list[io.BufferedReader] = []
 
 EXAMPLES = {
@@ -168,6 +193,8 @@ EXAMPLES = {
         _disk(ESP), "something writes to the image before `doit os.img:verify`", _something_writes
     ),
     "StateBroken": Example(_disk(ESP), "somebody tidies the state folder", _plan_is_lost),
+    "ProgramMissing": Example(_ext(), "mke2fs is not installed", _nothing_is_installed),
+    "ProgramFailed": Example(_ext(), "mke2fs fails", _there_is_no_memory),
     "HostFailed": Example(_disk(ESP), "a file has the state folder's name", _state_is_a_file),
 }
 """By the name of the class."""
@@ -234,11 +261,15 @@ def _build(disk: doit_diskimg.Disk, before: Callable[[str], object]) -> None:
 @contextlib.contextmanager
 def _folder() -> Iterator[None]:
     """Stand in a new folder with `FILES` in it."""
+    path, also = os.environ.get("PATH", os.defpath), program._ALSO
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for name, data in FILES.items():
             Path(name).parent.mkdir(exist_ok=True)
             Path(name).write_bytes(data)
-        yield
+        try:
+            yield
+        finally:
+            os.environ["PATH"], program._ALSO = path, also
 
 
 if __name__ == "__main__":

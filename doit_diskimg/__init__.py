@@ -10,6 +10,7 @@ The map, in reading order:
     extent      half-open bytes of the disk      content     where bytes come from, their digests
     picture     bytes with places                segment     a name, a place, a source
     patterns    which paths of a tree            fields      what one field may hold
+    recipe      what outside programs have to do
     ports       the sockets: Table, Payload
 
     spec        what the user says               ── the spine, in the order of the work
@@ -20,7 +21,7 @@ The map, in reading order:
 
     ondisk/       bytes <-> dataclass: MBR, GPT, FAT
     tables/       Mbr, Gpt                       ── the ribs: one file per kind of thing
-    filesystems/  File, Zero, Fat
+    filesystems/  File, Zero, Fat, Ext
 
     host/         the outside world and only here; host/qemu boots what was built
     verify/       the second opinion: reads images with other code than wrote them
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from doit_diskimg.content import Tree
     from doit_diskimg.errors import DescriptionError, DiskimgError, Problem, WorldError
     from doit_diskimg.esp import Esp
+    from doit_diskimg.filesystems.ext.volume import Ext
     from doit_diskimg.filesystems.fat.volume import Fat
     from doit_diskimg.filesystems.prebuilt import File
     from doit_diskimg.filesystems.zero import Zero
@@ -56,6 +58,7 @@ __all__ = [
     "Gpt",
     "Mbr",
     "Fat",
+    "Ext",
     "File",
     "Zero",
     "Tree",
@@ -77,6 +80,7 @@ _HOME = {
     "Gpt": "tables.gpt",
     "Mbr": "tables.mbr",
     "Fat": "filesystems.fat.volume",
+    "Ext": "filesystems.ext.volume",
     "File": "filesystems.prebuilt",
     "Zero": "filesystems.zero",
     "Tree": "content",

@@ -17,6 +17,8 @@ from doit_diskimg.errors import BadPattern, BadValue, Problem
 if TYPE_CHECKING:
     import xxhash
 
+    from doit_diskimg.recipe import Made, Recipe
+
 DIGEST = "xxh3_128"
 """Name of the digest of contents, as stored beside every digest."""
 
@@ -133,6 +135,17 @@ class Files(Protocol):
 
     def range_digest(self, path: str, offset: int, length: int, where: str) -> str:
         """Return the digest of ``length`` bytes of a regular file, from ``offset`` on."""
+        ...
+
+    def executable(self, path: str, where: str) -> bool:
+        """Return whether the owner of a regular file may execute it."""
+        ...
+
+    def make(self, recipe: "Recipe", where: str) -> "Made":
+        """Return the payload that outside programs make by that recipe, at most one for a payload.
+
+        Raises WorldError too when a program is missing or fails.
+        """
         ...
 
     def walk(self, tree: Tree, where: str) -> Sequence[Entry]:

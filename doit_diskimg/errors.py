@@ -155,6 +155,10 @@ class StateBroken(Problem):
     """A file in the state folder is missing or is not what its task wrote there."""
 
 
+class ProgramFailed(Problem):
+    """A program that makes a payload ended with an error, or made something else."""
+
+
 class HostFailed(Problem):
     """The operating system refused to read or write: disk full, no permission, read error."""
 

@@ -8,10 +8,13 @@ what is in it.  Ribs draw pictures with `Canvas`; `plan` stores and `patch` comp
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from doit_diskimg.content import digest_of
 from doit_diskimg.units import SECTOR, align_down
+
+if TYPE_CHECKING:
+    from doit_diskimg.recipe import Made
 
 BLOB = ""
 """The `Piece.file` of bytes that lie in the picture's own blob."""
@@ -94,6 +97,11 @@ class Canvas:
         """
         if length:
             self._pieces.append(Piece(start, length, file, offset, digest))
+
+    def made(self, start: int, made: "Made") -> None:
+        """Put a payload that programs made at ``start``."""
+        for chunk in made.chunks:
+            self.file(start + chunk.offset, chunk.length, made.file, chunk.digest, chunk.offset)
 
     def content(self, start: int, data: bytes) -> None:
         """Put the user's own inline bytes at ``start``: one piece, known by its digest."""

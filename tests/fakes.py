@@ -9,6 +9,7 @@ from doit_diskimg.extent import Extent
 from doit_diskimg.patch import Patch
 from doit_diskimg.picture import BLOB, Canvas, Picture, Piece
 from doit_diskimg.ports import Place, Room
+from doit_diskimg.recipe import Chunk, Made, Recipe
 from doit_diskimg.segment import Region
 from doit_diskimg.spec import Disk
 
@@ -20,6 +21,7 @@ class FakeFiles:
     contents: Mapping[str, bytes] = field(default_factory=dict)
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     """(question, path, where), in the order of the questions."""
+    recipes: list[Recipe] = field(default_factory=list)
 
     def size(self, path: str, where: str) -> int:
         return len(self._answer("size", path, where))
@@ -31,6 +33,15 @@ class FakeFiles:
         data = self._answer("range_digest", path, where)[offset : offset + length]
         assert len(data) == length
         return digest_of(data)
+
+    def executable(self, path: str, where: str) -> bool:
+        self._answer("executable", path, where)
+        return path.endswith(".sh")
+
+    def make(self, recipe: Recipe, where: str) -> Made:
+        self.asked.append(("make", recipe.commands[0].program.name, where))
+        self.recipes.append(recipe)
+        return Made("the payload", (Chunk(0, 512, "d0"), Chunk(1 << 20, 512, "d1")))
 
     def walk(self, tree: Tree, where: str) -> Sequence[Entry]:
         self.asked.append(("walk", str(tree.dir), where))

@@ -28,6 +28,7 @@ PACKAGES = {
     "qemu-img": "qemu-utils",
     "qemu-system-i386": "qemu-system-x86",
     "qemu-system-x86_64": "qemu-system-x86",
+    "setpriv": "util-linux",
     "sfdisk": "fdisk",
     "sgdisk": "gdisk",
 }

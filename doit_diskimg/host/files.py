@@ -11,13 +11,16 @@ import os
 import stat
 import threading
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doit_diskimg.content import Entry, Tree, hasher
 from doit_diskimg.errors import SourceChanged, SourceKind, SourceMissing, WorldError
 from doit_diskimg.host.machine import now_ns
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import host_failed
+
+if TYPE_CHECKING:
+    from doit_diskimg.recipe import Made, Recipe
 
 CHUNK = 1 << 20
 """Bytes that are read at once."""
@@ -115,11 +118,16 @@ def changed(path: str) -> WorldError:
 class RealFiles:
     """`content.Files` on the real file system.
 
-    ``known`` is what an earlier run recorded (`record`).
+    ``known`` is what an earlier run recorded (`record`); ``payload`` is where a payload goes that
+    programs make.
     """
 
-    def __init__(self, known: dict[str, Any] | None = None) -> None:
+    def __init__(self, known: dict[str, Any] | None = None, payload: str = "") -> None:
         self._known = _signatures(known or {})
+        self._known_made: dict[str, Any] = (known or {}).get("made") or {}
+        self._payload = payload
+        self._made: dict[str, Any] = {}
+        self._executable: dict[str, bool] = {}
         self._sizes: dict[str, int] = {}
         self._digests: dict[str, tuple[Signature, str]] = {}
         self._trees: dict[str, tuple[Tree, Sequence[Entry]]] = {}
@@ -161,6 +169,21 @@ class RealFiles:
             self._trees[key] = tree, walk(tree, where)
         return self._trees[key][1]
 
+    def executable(self, path: str, where: str) -> bool:
+        """Return whether the owner of a file may execute it; see `content.Files`."""
+        path = normal(path)
+        self._executable[path] = _is_executable(_status(path, where))
+        return self._executable[path]
+
+    def make(self, recipe: "Recipe", where: str) -> "Made":
+        """Return the payload that programs make; see `content.Files`."""
+        from doit_diskimg.host.workshop import Workshop
+
+        workshop = Workshop(self._payload, self._known_made)
+        made = workshop.make(recipe, where)
+        self._made = workshop.record
+        return made
+
     def record(self) -> dict[str, Any]:
         """Return every question with its answer, as plain data for `still_true`."""
         from doit_diskimg.host.walk import entries_digest
@@ -173,6 +196,8 @@ class RealFiles:
                 for path, (signature, digest) in self._digests.items()
             },
             "trees": {key: entries_digest(entries) for key, (_, entries) in self._trees.items()},
+            "executable": self._executable,
+            "made": self._made,
         }
 
 
@@ -183,7 +208,8 @@ def still_true(record: dict[str, Any], trees: Sequence[Tree]) -> tuple[str, dict
     files that were only touched brought up to date, so that each is hashed once.
     """
     try:
-        text = _other_trees(record["trees"], trees) or _other_sizes(record)
+        text = _other_trees(record["trees"], trees) or _other_sizes(record) or _other_modes(record)
+        text = text or _not_as_made(record["made"])
         fresh = dict(record["digests"])
         return text or _other_contents(fresh), {**record, "digests": fresh}
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -211,6 +237,25 @@ def _other_sizes(record: dict[str, Any]) -> str:
         if status.st_size != size or not stat.S_ISREG(status.st_mode):
             return f"the size of {path!r} changed"
     return ""
+
+
+def _not_as_made(made: dict[str, Any]) -> str:
+    if not made:
+        return ""
+    from doit_diskimg.host.workshop import still_made
+
+    return still_made(made)
+
+
+def _other_modes(record: dict[str, Any]) -> str:
+    for path, executable in record["executable"].items():
+        if _is_executable(os.stat(path)) != executable:
+            return f"{path!r} is executable and was not, or the other way round"
+    return ""
+
+
+def _is_executable(status: os.stat_result) -> bool:
+    return bool(status.st_mode & stat.S_IXUSR)
 
 
 def _other_contents(digests: dict[str, list[Any]]) -> str:

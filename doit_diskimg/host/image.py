@@ -65,7 +65,7 @@ def copy_sparse(source: str, target: str) -> None:
     try:
         with open(source, "rb", buffering=0) as old, open(temporary, "xb", buffering=0) as new:
             os.ftruncate(new.fileno(), os.fstat(old.fileno()).st_size)
-            for start, end in _data(old.fileno()):
+            for start, end in data_of(old.fileno()):
                 _copy_range(old.fileno(), new.fileno(), start, end)
         with suppress(FileExistsError):
             os.link(temporary, target)
@@ -76,7 +76,7 @@ def copy_sparse(source: str, target: str) -> None:
             os.unlink(temporary)
 
 
-def _data(handle: int) -> Iterator[tuple[int, int]]:
+def data_of(handle: int) -> Iterator[tuple[int, int]]:
     """Yield the stretches of a file that are no holes."""
     end = 0
     with suppress(OSError):  # ENXIO: no data from here on

@@ -12,6 +12,9 @@ from urllib.parse import quote
 
 from doit_diskimg.errors import HostFailed, StateBroken, WorldError
 
+WORK = ".work"
+"""Ending of a folder in which programs work; what is in it is never used by anybody else."""
+
 
 class StateFolder:
     """Names and files of one image's state; holds no open file and is cheap to make."""
@@ -61,14 +64,20 @@ class StateFolder:
 
         Raises WorldError, as soon as something can't be deleted.
         """
+        from doit_diskimg.host import staging
+
         doomed = [self.image] if os.path.lexists(self.image) else []
         with suppress(FileNotFoundError):
-            doomed += sorted(entry.path for entry in os.scandir(self.path) if not entry.is_dir())
+            doomed += sorted(
+                entry.path
+                for entry in os.scandir(self.path)
+                if not entry.is_dir() or entry.name.endswith(WORK)
+            )
         if dryrun:
             return doomed
         for path in doomed:
             try:
-                os.unlink(path)
+                staging.remove(path)
             except OSError as error:
                 raise host_failed(path, error, "remove it") from error
         with suppress(OSError):  # it stays if somebody keeps a folder in it

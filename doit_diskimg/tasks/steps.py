@@ -179,12 +179,18 @@ class Populate(Step):
         """Write ``P.plan`` and ``P.blob``."""
         part, state = self.disk.partitions[self.index], self.state
         record = state.file(part.name, ".files.json")
-        files = RealFiles(read_json(record))
+        files = _files(self, part.name)
         picture = _fill(self, self.index, files)
         # The plan last: what it needs is there before it is.
         write(state.file(part.name, ".blob"), picture.blob)
         write(state.file(part.name, ".plan"), encode_plan(picture))
         write_json(record, files.record())
+
+
+def _files(step: Step, name: str) -> RealFiles:
+    """Return the files of the host, with what is remembered of them for one part of the disk."""
+    state = step.state
+    return RealFiles(read_json(state.file(name, ".files.json")), state.file(name, ".payload"))
 
 
 def _fill(step: Step, index: int, files: RealFiles) -> Picture:
@@ -257,7 +263,7 @@ class InjectFile(Inject):
     def picture(self) -> Picture:
         """Return the payload's bytes."""
         record = self.state.file(self.name, ".files.json")
-        files = RealFiles(read_json(record))
+        files = _files(self, self.name)
         picture = _fill(self, self.index, files)
         write_json(record, files.record())
         return picture

@@ -1,0 +1,84 @@
+"""Lays out files for a program that makes a payload.
+
+Everything is a copy: a link to a file of the user's would have its mode and times, which a program
+would take over, and could be written to.  What is copied is hashed on the way; it must be what the
+recipe says.  Stretches of zeros become holes.
+"""
+
+import os
+import shutil
+import stat
+from collections.abc import Sequence
+
+from doit_diskimg.content import hasher
+from doit_diskimg.host.files import buffer, changed
+from doit_diskimg.recipe import Staged
+
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
+
+
+def stage(folder: str, staged: Sequence[Staged], seconds: int) -> None:
+    """Lay out ``staged`` below ``folder``, which is empty.  Raises OSError and WorldError."""
+    for item in staged:
+        path = _below(folder, item.path)
+        if item.source is None:
+            os.mkdir(path, 0o700)
+        else:
+            handle = os.open(path, _FLAGS, 0o600)
+            try:
+                _fill(handle, item)
+            finally:
+                os.close(handle)
+    for item in reversed(staged):  # a directory when what is in it has been made
+        path = _below(folder, item.path)
+        os.chmod(path, item.mode)
+        os.utime(path, (seconds, seconds))
+
+
+def _below(folder: str, path: str) -> str:
+    """Return the path of a staged file.  Nothing is ever written outside the folder."""
+    if path != os.path.normpath(path) or os.path.isabs(path) or path.split("/")[0] in ("..", "."):
+        raise ValueError(f"{path!r} is no path below a folder")
+    return os.path.join(folder, path)
+
+
+def _fill(handle: int, item: Staged) -> None:
+    if isinstance(item.source, bytes):
+        with open(handle, "wb", closefd=False) as file:
+            file.write(item.source)
+        return
+    assert item.source is not None
+    digest, view, position = hasher(), buffer(), 0
+    with open(item.source, "rb", buffering=0) as source:
+        while count := source.readinto(view):
+            digest.update(view[:count])
+            if any(view[:count]):
+                _write(handle, view[:count], position)
+            position += count
+    if digest.hexdigest() != item.digest:
+        raise changed(item.source)
+    os.ftruncate(handle, position)
+
+
+def _write(handle: int, data: memoryview, position: int) -> None:
+    while data:
+        count = os.pwrite(handle, data, position)
+        data, position = data[count:], position + count
+
+
+def remove(path: str) -> None:
+    """Delete a file, or a folder with all that is staged in it, whatever its modes.
+
+    Nothing happens if there is none.  Raises OSError.
+    """
+    if not os.path.isdir(path) or os.path.islink(path):
+        if os.path.lexists(path):
+            os.unlink(path)
+        return
+    for above, folders, _ in os.walk(path):
+        os.chmod(above, 0o700)
+        for name in folders:
+            below = os.path.join(above, name)
+            if stat.S_ISDIR(os.lstat(below).st_mode):
+                os.chmod(below, 0o700)  # before os.walk looks into it
+    shutil.rmtree(path)

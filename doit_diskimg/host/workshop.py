@@ -1,0 +1,164 @@
+"""Makes payloads by recipe: finds the programs, stages the files, runs, hashes the result.
+
+The payload is made in a folder of its own and renamed when it is whole; after a kill or a failure
+the folder is left or removed, and in either case what is in it is never used.  A payload is made
+again only if the recipe, the version of a program or the file itself is another: moving the
+partition is no reason.
+"""
+
+import os
+from typing import Any, NamedTuple
+
+from doit_diskimg.content import digest_of, hasher
+from doit_diskimg.errors import ProgramFailed, WorldError
+from doit_diskimg.host import program, staging
+from doit_diskimg.host.files import Signature, buffer
+from doit_diskimg.host.image import data_of
+from doit_diskimg.host.machine import boot_id
+from doit_diskimg.host.state import WORK, host_failed
+from doit_diskimg.recipe import CHUNK, PAYLOAD, Chunk, Made, Program, Recipe
+
+_Record = dict[str, Any]
+
+
+class Tool(NamedTuple):
+    """A program that was found."""
+
+    program: Program
+    path: str
+    signature: Signature
+    version: str
+
+
+class Workshop:
+    """Makes the payload that lies at ``file``, a path in the state folder.
+
+    ``known`` is what an earlier run recorded.
+    """
+
+    def __init__(self, file: str, known: _Record) -> None:
+        self.file = file
+        self._known = known
+        self.record: _Record = {}
+        """What was made of what, for `still_made`."""
+
+    def make(self, recipe: Recipe, where: str) -> Made:
+        """Return the payload; see `content.Files`."""
+        tools = _find(recipe, self._known, where)
+        versions = {name: tool.version for name, tool in tools.items()}
+        key = digest_of(repr([recipe, sorted(versions.items())]).encode("utf-8", "surrogatepass"))
+        try:
+            if self._known.get("key") != key or still_made(self._known):
+                self._produce(recipe, tools, where)
+            made = Made(self.file, tuple(_chunks(self.file)))
+            self.record = {
+                "key": key,
+                "file": self.file,
+                "signature": [*Signature.of(os.stat(self.file))],
+                "boot": boot_id(),
+                "programs": [[*tool.program, tool.path, [*tool.signature], tool.version]
+                             for tool in tools.values()],
+            }  # fmt: skip
+        except OSError as error:
+            raise host_failed(self.file, error, "make the payload") from error
+        return made
+
+    def _produce(self, recipe: Recipe, tools: dict[str, Tool], where: str) -> None:
+        folder = self.file + WORK
+        staging.remove(folder)  # of a build that was killed
+        os.makedirs(folder)
+        try:
+            staging.stage(folder, recipe.staged, recipe.seconds)
+            payload = os.path.join(folder, PAYLOAD)
+            with open(payload, "xb") as file:
+                file.truncate(recipe.length)
+            for command in recipe.commands:
+                path = tools[command.program.name].path
+                program.run(path, command, folder, dict(recipe.environment), where)
+            if os.path.getsize(payload) != recipe.length:
+                raise _wrong_length(os.path.getsize(payload), recipe, where)
+            os.replace(payload, self.file)
+        finally:
+            staging.remove(folder)
+
+
+def _wrong_length(length: int, recipe: Recipe, where: str) -> WorldError:
+    name = recipe.commands[-1].program.name
+    return WorldError(
+        [
+            ProgramFailed(
+                where, f"{name} made {length:,} bytes", f"there is room for {recipe.length:,}",
+                "use another version of it, or tell us",
+            )
+        ]
+    )
+
+
+def _find(recipe: Recipe, known: _Record, where: str) -> dict[str, Tool]:
+    """Return the programs by name.  Raises WorldError for all that are missing at once."""
+    programs = {command.program.name: command.program for command in recipe.commands}
+    paths = {name: program.find(wanted) for name, wanted in programs.items()}
+    problems = [program.missing(programs[name], where) for name, path in paths.items() if not path]
+    if problems:
+        raise WorldError(problems)
+    return {
+        name: _tool(programs[name], path, known, where)
+        for name, path in paths.items()
+        if path is not None
+    }
+
+
+def _tool(wanted: Program, path: str, known: _Record, where: str) -> Tool:
+    """Return a program with its version; it is asked only if it is another file than last time."""
+    try:
+        signature = Signature.of(os.stat(path))
+    except OSError as error:
+        raise host_failed(path, error, "run it") from error
+    for *_, known_path, known_signature, version in known.get("programs", []):
+        if [known_path, known_signature] == [path, [*signature]]:
+            return Tool(wanted, path, signature, version)
+    return Tool(wanted, path, signature, program.version(wanted, path, where))
+
+
+def still_made(record: _Record) -> str:
+    """Return why the payload of ``record`` has to be made again, in words; empty if it has not.
+
+    A program that is no longer installed is no reason: what it made is there.
+    """
+    file = record["file"]
+    try:
+        is_same = [*Signature.of(os.stat(file))] == record["signature"]
+    except FileNotFoundError:
+        is_same = False
+    if not is_same or record["boot"] != boot_id():
+        return f"{file!r} is not what this task made"
+    for name, package, arguments, _, _, version in record["programs"]:
+        wanted = Program(name, package, tuple(arguments))
+        path = program.find(wanted)
+        if path is not None and _tool(wanted, path, record, name).version != version:
+            return f"{name} is another version"
+    return ""
+
+
+def _chunks(path: str) -> list[Chunk]:
+    """Return the chunks of a file that are not all zero; holes are not read."""
+    chunks = []
+    view = buffer()[:CHUNK]
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        length, position = os.fstat(handle).st_size, 0
+        for start, end in data_of(handle):
+            position = max(position, start // CHUNK * CHUNK)
+            while position < end:
+                wanted = min(CHUNK, length - position)
+                count = os.preadv(handle, [view[:wanted]], position)
+                if count != wanted:
+                    raise OSError(f"only {count} of {wanted} bytes could be read")
+                if any(view[:count]):
+                    digest = hasher()
+                    digest.update(view[:count])
+                    chunks.append(Chunk(position, count, digest.hexdigest()))
+                position += count
+    finally:
+        os.close(handle)
+    return chunks

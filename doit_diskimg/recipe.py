@@ -1,0 +1,79 @@
+"""What outside programs have to do to make a payload, as plain data.
+
+A rib that leaves its bytes to a program writes a `Recipe` and asks `content.Files.make` for the
+result, as it asks for the digest of a file.  So a rib stays a pure function: what it says is which
+files are laid out, which programs run with which arguments, and how long the payload is.  The host
+does it (`host.workshop`), and what comes back is a file with the digests of its chunks.
+
+The programs run in an empty folder of their own, in which they find what is staged and a file
+`PAYLOAD` of zeros.  All names in the arguments are relative to that folder, so that a recipe is the
+same on every machine and no name of the host's can be taken for an option.
+"""
+
+from typing import NamedTuple
+
+PAYLOAD = "payload"
+"""The file that the programs fill, in the folder in which they run."""
+
+CHUNK = 1 << 16
+"""Bytes of a payload that have one digest: what is written again if one byte of them changes."""
+
+
+class Program(NamedTuple):
+    """A program of the host; found in PATH, where /usr/sbin counts as well."""
+
+    name: str
+    package: str
+    """The Debian package that has it, for the message when it is missing."""
+    version: tuple[str, ...]
+    """The arguments that make it print its version; a payload depends on that too."""
+
+
+class Command(NamedTuple):
+    """One run of a program: no shell, no input, the environment that the recipe gives."""
+
+    program: Program
+    arguments: tuple[str, ...]
+    silent: bool = False
+    """True for a program that goes on after errors: if it writes anything but its own name and
+    version to stderr, it has failed."""
+
+
+class Staged(NamedTuple):
+    """A file or directory that is laid out for the programs."""
+
+    path: str
+    """Relative to the folder, with ``/`` between its parts; directories before their files."""
+    source: str | bytes | None
+    """A file of the host that is copied, bytes as they are, or None for a directory."""
+    digest: str
+    """What the copy must turn out to be; empty for anything but a file of the host."""
+    mode: int = 0o644
+    """Permission bits, whatever the umask.  The owner is whoever builds."""
+
+
+class Recipe(NamedTuple):
+    """How to make a payload of ``length`` bytes."""
+
+    length: int
+    staged: tuple[Staged, ...]
+    commands: tuple[Command, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+    """What the programs see beside PATH, HOME, ``LC_ALL=C`` and ``TZ=UTC``."""
+    seconds: int = 0
+    """The time stamp of everything that is staged, since 1970."""
+
+
+class Chunk(NamedTuple):
+    """Bytes of a payload that are not all zero; they begin at a multiple of `CHUNK`."""
+
+    offset: int
+    length: int
+    digest: str
+
+
+class Made(NamedTuple):
+    """A payload that was made: its file, and where it is not zero."""
+
+    file: str
+    chunks: tuple[Chunk, ...]
