@@ -50,8 +50,8 @@ def outside(disk: Disk, size: int, regions: Sequence[Region]) -> list[Problem]:
     usable = disk.table.usable(size) if disk.table is not None else Extent(0, size)
     places = sorted(region.extent for region in table)
     clash = any(left.overlaps(right) for left, right in pairwise(places))
-    beyond = any(extent.start < 0 or extent.end > size for extent in places)
-    if clash or beyond or usable.length <= 0:
+    clash |= any(extent.start < 0 or extent.end > size for extent in places)
+    if table and (clash or usable.length <= 0):
         return [_no_room_for_table(size, table)]
     problems: list[Problem] = []
     for region in regions:

@@ -4,13 +4,15 @@
 what the layout makes of the description: the same parts with their places fixed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, NamedTuple
 
 from doit_diskimg.content import Files
+from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.extent import Extent, subtract
+from doit_diskimg.fields import keep_problems, name_problems, size_problems
 from doit_diskimg.picture import Canvas, Picture
 from doit_diskimg.units import SizeLike, parse_size
 
@@ -75,6 +77,17 @@ class Segment:
     start: SizeLike
     _: KW_ONLY
     keep: Sequence[tuple[SizeLike, SizeLike]] = ()
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        """Yield what is wrong with the description itself."""
+        yield from name_problems(self.name, f"{where}.name")
+        yield from size_problems(self.start, f"{where}.start", 1, needed=True)
+        yield from keep_problems(self.keep, f"{where}.keep")
+        if not isinstance(self.source, (str, PathLike, bytes)):
+            yield BadValue(
+                f"{where}.source", f"{self.source!r} is no source",
+                "must be the path of a file, or bytes", 'write for example "build/stage2.bin"',
+            )
 
     def length(self, files: Files, where: str) -> int:
         """Return the bytes of its source.  Raises WorldError if there is none."""

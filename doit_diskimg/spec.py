@@ -20,11 +20,11 @@ from doit_diskimg.fields import (
     REST,
     as_size,
     is_path,
-    keep_problems,
     list_problems,
     name_problems,
     size_problems,
 )
+from doit_diskimg.ondisk.guids import as_uuid, derived_guid
 from doit_diskimg.ports import Payload, Table
 from doit_diskimg.segment import Identity, Segment
 from doit_diskimg.units import SECTOR, SizeLike, next_power_of_two, parse_size
@@ -190,13 +190,13 @@ class Disk:
     @cached_property
     def identity(self) -> "UUID":
         """The disk GUID: as given, else derived from the name.  ValueError if it is malformed."""
-        return _uuid(self.guid) if self.guid else _derived(_uuid(_NAMESPACE), self.name)
+        return as_uuid(self.guid) if self.guid else derived_guid(as_uuid(_NAMESPACE), self.name)
 
     def identity_of(self, partition: Partition) -> "UUID":
         """The partition GUID: as given, else derived from the disk's and the partition's name."""
         if partition.guid:
-            return _uuid(partition.guid)
-        return _derived(self.identity, partition.name)
+            return as_uuid(partition.guid)
+        return derived_guid(self.identity, partition.name)
 
     def identities(self) -> Identity:
         """The disk's GUID and its MBR signature: as given, else derived from the name."""
@@ -241,7 +241,7 @@ class Disk:
             size = self.size_of(partition)
             yield from partition.problems(f"partitions[{index}]", size, self.sector_size)
         for index, segment in enumerate(self.segments):
-            yield from _segment_problems(segment, f"segments[{index}]")
+            yield from segment.problems(f"segments[{index}]")
         yield from self._duplicates()
         yield from self._rest_problems()
 
@@ -336,27 +336,3 @@ def _attributes(value: object) -> Iterator[object]:
                 yield [name, canonical(item)]
     else:
         yield str(value)  # a UUID, a date: types whose text is their value
-
-
-def _segment_problems(segment: Segment, where: str) -> Iterator[Problem]:
-    yield from name_problems(segment.name, f"{where}.name")
-    yield from size_problems(segment.start, f"{where}.start", 1, needed=True)
-    yield from keep_problems(segment.keep, f"{where}.keep")
-    if not isinstance(segment.source, (str, PathLike, bytes)):
-        yield BadValue(
-            f"{where}.source", f"{segment.source!r} is no source",
-            "must be the path of a file, or bytes", 'write for example "build/stage2.bin"',
-        )
-
-
-def _uuid(value: "str | UUID") -> "UUID":
-    from uuid import UUID
-
-    return value if isinstance(value, UUID) else UUID(str(value))
-
-
-def _derived(namespace: "UUID", name: str) -> "UUID":
-    """RFC 9562, section 5.5: a GUID that is a function of a namespace and a name."""
-    from uuid import uuid5
-
-    return uuid5(namespace, name)

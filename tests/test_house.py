@@ -18,15 +18,15 @@ NAME = "doit_diskimg"
 PACKAGE = Path(__file__).parent.parent / NAME
 
 RIBS = {"tables", "filesystems", "bootloaders", "outputs"}
-SPINE = {"spec", "layout", "symbols", "plan", "patch"}
+SPINE = {"spec", "misplaced", "layout", "symbols", "plan", "patch"}
 FOLDERS = RIBS | {"ondisk", "host", "verify", "tasks", "cli"}
 RANKS = (
     {"units", "errors"},
-    {"extent", "patterns", "content", "picture", "ondisk"},
+    {"extent", "fields", "placing", "patterns", "content", "picture", "ondisk"},
     {"segment"},
     {"ports"},
     {"spec"} | RIBS,
-    {"layout", "symbols"},
+    {"layout", "misplaced", "symbols"},
     {"plan", "patch"},
     {"host", "verify"},
     {"esp", "tasks", "cli", "__main__"},

@@ -222,9 +222,7 @@ def _other_trees(recorded: dict[str, str], trees: Sequence[Tree]) -> str:
     from doit_diskimg.host.walk import entries_digest, tree_key, walk
 
     for tree in trees:
-        key = tree_key(tree)
-        # A tree that the task did not ask about decided nothing: the size was given, for example.
-        if key in recorded and recorded[key] != entries_digest(walk(tree, os.fspath(tree.dir))):
+        if recorded.get(tree_key(tree)) != entries_digest(walk(tree, os.fspath(tree.dir))):
             return f"the list of files below {os.fspath(tree.dir)!r} changed"
     return ""
 

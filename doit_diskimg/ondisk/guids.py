@@ -49,6 +49,20 @@ def guid_text(data: bytes) -> str:
     return str(UUID(bytes_le=data))
 
 
+def as_uuid(value: "str | UUID") -> "UUID":
+    """Return a GUID as an object.  Raises ValueError."""
+    from uuid import UUID
+
+    return value if isinstance(value, UUID) else UUID(str(value))
+
+
+def derived_guid(namespace: "UUID", name: str) -> "UUID":
+    """RFC 9562, section 5.5: a GUID that is a function of a namespace and a name."""
+    from uuid import uuid5
+
+    return uuid5(namespace, name)
+
+
 _BASIC_DATA = "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7"
 
 GPT_TYPES = {

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from doit_diskimg.content import digest_of
+from doit_diskimg.content import Tree, digest_of
 from doit_diskimg.errors import DescriptionError, ImageWritten, Problem, WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.host import seal
@@ -46,7 +46,13 @@ class Format(Step):
         """Write ``P.geometry.json``; say what the volume is if it is new."""
         part = self.disk.partitions[self.index]
         files = RealFiles()
-        room = _room(self.disk, part, files, f"partitions[{self.index}]")
+        where = f"partitions[{self.index}]"
+        room = _room(self.disk, part, files, where)
+        if self.disk.size_of(part) is None:
+            # A later run asks about each tree, also if the payload had a size of its own.
+            for wanted in part.payload.sources(where):
+                if isinstance(wanted.source, Tree):
+                    files.walk(wanted.source, wanted.where)
         write_json(self.state.file(part.name, ".files-geometry.json"), files.record())
         is_new = write_json(
             self.state.file(part.name, ".geometry.json"),

@@ -112,24 +112,24 @@ BAD = [
         "no bytes",
         mbr(part("a")),
         [
-            "partitions[0] 'a': it has no bytes, and neither has its content, a partition has "
-            "a sector at least (give it size=512 or more)",
+            "partitions[0] 'a': it has no bytes, a partition has 512 bytes or more "
+            "(give it a size, or content)",
         ],
     ),
     Bad(
         "no bytes, said aloud",
         mbr(part("a", size=0)),
         [
-            "partitions[0] 'a': it has no bytes, and neither has its content, a partition has "
-            "a sector at least (give it size=512 or more)",
+            "partitions[0] 'a': it has no bytes, a partition has 512 bytes or more "
+            "(give it a size, or content)",
         ],
     ),
     Bad(
         "an empty file",
         mbr(part("a", payload=File("empty"))),
         [
-            "partitions[0] 'a': it has no bytes, and neither has its content, a partition has "
-            "a sector at least (give it size=512 or more)",
+            "partitions[0] 'a': it has no bytes, a partition has 512 bytes or more "
+            "(give it a size, or content)",
         ],
     ),
     Bad(

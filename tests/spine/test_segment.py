@@ -7,7 +7,6 @@ from fakes import FakeFiles, render
 
 from doit_diskimg.content import digest_of
 from doit_diskimg.errors import WorldError
-from doit_diskimg.extent import Extent
 from doit_diskimg.picture import BLOB, Piece
 from doit_diskimg.segment import Segment
 
@@ -23,7 +22,7 @@ def test_a_segment_of_a_file_is_one_piece_of_that_file(source):
     assert segment.length(files, WHERE) == 1007
     assert files.asked == [("size", "out/stage2", "segments[0].source")]
 
-    picture = segment.fill(Extent(512, 1007), files, WHERE)
+    picture = segment.fill(files, WHERE)
     assert picture.pieces == (Piece(512, 1007, "out/stage2", 0, digest_of(STAGE2)),)
     assert files.asked[-1] == ("digest", "out/stage2", "segments[0].source")
 
@@ -33,7 +32,7 @@ def test_a_segment_of_bytes_asks_nothing():
     segment = Segment("stage2", STAGE2, 512)
 
     assert segment.length(files, WHERE) == 1007
-    picture = segment.fill(Extent(512, 1007), files, WHERE)
+    picture = segment.fill(files, WHERE)
     assert picture.pieces == (Piece(512, 1007, BLOB, 0, digest_of(STAGE2)),)
     assert render(picture, 2048, {}) == bytes(512) + STAGE2 + bytes(529)
     assert files.asked == []

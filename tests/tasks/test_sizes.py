@@ -166,6 +166,14 @@ def test_a_bare_disk_of_a_file(project, tmp_path):
     assert project.sha256() == project.clean_build(tmp_path / "clean")
 
 
+def test_a_volume_that_has_its_own_size_asks_about_no_file(project, tmp_path):
+    spec = """dict(size="auto", table=Mbr(), partitions=[
+        Partition("a", Fat({**kernel, "tree": Tree("tree")}, size="2MiB"))])"""
+    _, changed = build(project, spec, ("kernel.elf", b"K" * 9000))
+    assert changed == {"a:populate", "a:inject", "seal"}
+    check(project, tmp_path)
+
+
 LOGICAL = """dict(size="auto", table=Mbr(), align="64KiB", partitions=[
     Partition("boot", Fat(kernel), size="2MiB"),
     Partition("root", File("root.bin"), type="linux-filesystem", logical=True),
