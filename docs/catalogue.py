@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import doit_diskimg
 from doit_diskimg import errors
@@ -195,6 +195,13 @@ EXAMPLES = {
     "StateBroken": Example(_disk(ESP), "somebody tidies the state folder", _plan_is_lost),
     "ProgramMissing": Example(_ext(), "mke2fs is not installed", _nothing_is_installed),
     "ProgramFailed": Example(_ext(), "mke2fs fails", _there_is_no_memory),
+    "ProgramMissing": Example(
+        f'Qemu({_disk()},\n     program="qemu-system-x86_65").test(expect="^login:")'
+    ),
+    "BootFailed": Example(
+        f'Qemu({_disk()},\n     program="true").test(expect="^login:")',
+        "the machine ends without a word, for which the program `true` stands here",
+    ),
     "HostFailed": Example(_disk(ESP), "a file has the state folder's name", _state_is_a_file),
 }
 """By the name of the class."""
@@ -238,14 +245,19 @@ def message_of(kind: type[Problem], example: Example) -> str:
     raise AssertionError(f"{kind.__name__}: nothing is wrong with its example")
 
 
-def _evaluate(code: str) -> doit_diskimg.Disk:
+def _evaluate(code: str) -> Any:
     names = {name: getattr(doit_diskimg, name) for name in doit_diskimg.__all__}
-    disk: doit_diskimg.Disk = eval(code, names)
-    return disk
+    return eval(code, names)
 
 
-def _build(disk: doit_diskimg.Disk, before: Callable[[str], object]) -> None:
-    """Do what the tasks of ``disk`` do, in their order.  Raises DiskimgError."""
+def _build(described: Any, before: Callable[[str], object]) -> None:
+    """Do what the tasks of a disk do, in their order, or a boot test.  Raises DiskimgError."""
+    if isinstance(described, dict):
+        (test,) = described["actions"]
+        _build(test.qemu.disk, before)
+        test.boot("test")
+        return
+    disk: doit_diskimg.Disk = described
     problems = disk.problems()
     if problems:
         raise DescriptionError(problems)

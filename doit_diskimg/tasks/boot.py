@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from doit_diskimg.content import digest_of
 from doit_diskimg.errors import BootFailed, DiskimgError, ProgramMissing, WorldError
 from doit_diskimg.host.files import digest_file
+from doit_diskimg.host.lock import release
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.qemu import command, find, guest, process, verdict
 from doit_diskimg.host.qemu.command import Host, Machine
 from doit_diskimg.host.seal import sealed_digest
-from doit_diskimg.host.state import StateFolder, host_failed
+from doit_diskimg.host.state import StateFolder, host_failed, read
 from doit_diskimg.plan import FORMAT
 from doit_diskimg.tasks.on_request import OnRequest, skipped
 from doit_diskimg.tasks.step import failure_text
@@ -82,6 +84,19 @@ class Run(_Boot):
         return self.failed(WorldError([BootFailed("qemu", found, must, "see above")]))
 
 
+class Boot(OnRequest):
+    """It runs whenever it is asked for."""
+
+    def __init__(self, image: str) -> None:
+        super().__init__()
+        self._image = image
+
+    def reason(self, task: Any, values: dict[str, Any]) -> str:
+        """Give the image free, which is built by now: another doit shall not wait for the guest."""
+        release(StateFolder(normal(self._image)).file("lock"))
+        return super().reason(task, values)
+
+
 @dataclass(frozen=True)
 class Test(_Boot):
     """Boots in secret and fails if the guest does not do what is wished."""
@@ -93,30 +108,36 @@ class Test(_Boot):
         """Called by doit."""
         if skipped(task):
             return None
-        log = StateFolder(normal(self.machine.image)).file(task.name, ".serial.log")
         began = time.monotonic()
         try:
-            argv = command.command(self.machine, self.host())
-            trouble = guest.boot(argv, log, self.wish, self.screenshot)
+            self.boot(task.name)
         except DiskimgError as error:
-            return self.failed(error)
-        except OSError as error:
-            return self.failed(host_failed(self.qemu.program, error, "start QEMU"))
-        except KeyboardInterrupt:
-            trouble = "it was interrupted"
-        if trouble:
-            return self._failed(task.name, trouble, log)
+            return self.failed(error, self._end_of_log(task.name, error))
         _say(f"booted in {time.monotonic() - began:.1f} s")
         return None
 
-    def _failed(self, name: str, trouble: str, log: str) -> "TaskFailed":
-        from doit_diskimg.host.state import read
+    def boot(self, name: str) -> None:
+        """Boot once, as the task ``name``.  Raises WorldError unless all is as wished."""
+        argv, log = command.command(self.machine, self.host()), self._log(name)
+        try:
+            trouble = guest.boot(argv, log, self.wish, self.screenshot)
+        except KeyboardInterrupt:
+            trouble = "it was interrupted"
+        except OSError as error:
+            raise host_failed(self.qemu.program, error, "start QEMU") from error
+        if trouble:
+            must = "the guest must do what the test says"
+            change = f"the serial port's log is {log!r}"
+            raise WorldError([BootFailed(name, trouble, must, change)])
 
-        lines = verdict.tail(read(log) or b"")
-        end = "".join(f"\n  | {line}" for line in lines) or "\n  (it said nothing)"
-        must = "the guest must do what the test says"
-        error = WorldError([BootFailed(name, trouble, must, f"the serial port's log is {log!r}")])
-        return self.failed(error, end)
+    def _log(self, name: str) -> str:
+        return StateFolder(normal(self.machine.image)).file(name, ".serial.log")
+
+    def _end_of_log(self, name: str, error: DiskimgError) -> str:
+        if not any(isinstance(problem, BootFailed) for problem in error.problems):
+            return ""
+        lines = verdict.tail(read(self._log(name)) or b"")
+        return "".join(f"\n  | {line}" for line in lines) or "\n  (it said nothing)"
 
 
 class BootedAsIs(OnRequest):
@@ -176,6 +197,8 @@ def _digests(paths: list[str]) -> str:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201  # below the task's title
+    # One write, newline and all: with -n several processes share the terminal.
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 

@@ -68,12 +68,11 @@ class Qemu:
         The task runs when it is named (``doit boot``) and never because `doit` alone runs
         everything.  With ``--gdb`` the machine waits for gdb.
         """
-        from doit_diskimg.tasks.boot import Run
-        from doit_diskimg.tasks.on_request import OnRequest
+        from doit_diskimg.tasks.boot import Boot, Run
 
         _refuse(self, self._problems())
         action = Run(self, self._machine(self.snapshot))
-        return {**self._task(action, OnRequest()), "params": [_GDB]}
+        return {**self._task(action, Boot(action.machine.image)), "params": [_GDB]}
 
     def test(
         self,

@@ -96,6 +96,20 @@ def test_ctrl_c_in_a_terminal(tmp_path):
     assert project.doit("os.img").ran == set()  # what was built is remembered
 
 
+def test_another_doit_builds_while_the_guest_runs(tmp_path):
+    project = make(tmp_path)
+    project.doit("os.img")
+    doit = Reader(start(project, "-m", "doit", "boot"))
+    doit.until("hello from here")
+    project.write("boot.bin", boot_code("the next one\n", "halts"))
+    build = Reader(start(project, "-m", "doit", "os.img"))
+    assert build.end() == 0
+    assert "waiting" not in build.text
+    assert len(machines(tmp_path)) == 1
+    assert b"the next one" in project.image_path.read_bytes()
+    doit.end(signal.SIGINT)
+
+
 def test_gdb(tmp_path):
     with socket.socket() as probe:
         if probe.connect_ex(("localhost", 1234)) == 0:
