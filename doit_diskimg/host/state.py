@@ -77,7 +77,8 @@ class StateFolder:
             return doomed
         for path in doomed:
             try:
-                staging.remove(path)
+                # Whatever has the image's name, it is a file, or it is not ours to remove.
+                (os.unlink if path == self.image else staging.remove)(path)
             except OSError as error:
                 raise host_failed(path, error, "remove it") from error
         with suppress(OSError):  # it stays if somebody keeps a folder in it
