@@ -254,7 +254,7 @@ class Work(Protocol):
         """Return bytes of the target, whoever wrote them."""
         ...
 
-    def beside(self, name: str, data: bytes) -> str:
+    def beside(self, name: str, data: Iterable[bytes | memoryview]) -> str:
         """Write another file beside the target, for a program to read, and return its path."""
         ...
 

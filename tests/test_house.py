@@ -25,6 +25,7 @@ RANKS = (
     {"extent", "patterns", "content", "picture", "ondisk"},
     {"segment"},
     {"ports"},
+    {"made"},
     {"spec"} | RIBS,
     {"layout", "symbols"},
     {"plan", "patch"},

@@ -121,12 +121,12 @@ class RealWork:
         except OSError as error:
             raise host_failed(self.final, error, "read what was written") from error
 
-    def beside(self, name: str, data: bytes) -> str:
+    def beside(self, name: str, data: Iterable[bytes | memoryview]) -> str:
         """Write another file beside the target; see `ports.Work`."""
         path = os.path.join(self._folder, name)
         try:
             with open(path, "wb") as file:
-                file.write(data)
+                file.writelines(data)
         except OSError as error:
             raise host_failed(path, error, "write a file") from error
         return path

@@ -7,25 +7,28 @@ from typing import ClassVar
 from uuid import uuid5
 
 from doit_diskimg.content import Source, Tree, Wanted
-from doit_diskimg.errors import BadPath, BadValue, Problem
+from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem
 from doit_diskimg.outputs.partition import unknown
 from doit_diskimg.outputs.target import DescribedDisk, Target
 from doit_diskimg.ports import Work
 from doit_diskimg.recipe import Program
-from doit_diskimg.units import SECTOR
 
 _XORRISO = Program("xorriso", "xorriso", ("-version",))
 
 _CD_SECTOR = 2048
+
+_EFI = "/efi.img"
+# A file of the ISO, and not a partition behind it: El Torito counts its sectors in 16 bits, and of
+# a longer one (32 MiB) UEFI takes what is left of the volume, which ends before the partitions.
 
 @dataclass(frozen=True)
 class Iso(Target):
     """An ISO 9660 image with Rock Ridge names.
 
     * ``files`` is what is in it: paths to sources, as in `Fat`.
-    * ``efi`` names a FAT partition of the disk that UEFI boots from.  It follows the files, is
-      El Torito's UEFI entry, and is an EFI system partition in the image's own GPT, so that the
-      image boots from a stick as well.
+    * ``efi`` names a FAT partition of the disk that UEFI boots from.  It becomes ``efi.img`` in
+      the ISO, is El Torito's UEFI entry, and is an EFI system partition in the ISO's own GPT, so
+      that it boots from a stick as well.
     * ``bios`` is the path, among ``files``, of the boot image that a BIOS loads from the CD, with
       no emulation: its first ``load_size`` bytes to 0x7C00.  ``boot_info_table`` says whether it
       has room for the table of 56 bytes at 8 that GRUB and Limine read.
@@ -41,7 +44,7 @@ class Iso(Target):
     load_size: int = _CD_SECTOR
     boot_info_table: bool = False
     boot_code: str | PathLike[str] | bytes | None = None
-    label: str = "ISOIMAGE"
+    label: str = "BOOT"
 
     KIND: ClassVar[str] = "iso"
     programs: ClassVar[Sequence[Program]] = (_XORRISO,)
@@ -67,6 +70,11 @@ class Iso(Target):
                 "must be 1 to 32 of A-Z, 0-9 and _", 'write for example "MYOS"',
             )
         for path in self.files:
+            if self.efi is not None and _absolute(path).lower() == _EFI:
+                yield DuplicatePath(
+                    f"{where}.files[{path!r}]", "it is the name of UEFI's volume too",
+                    "every file needs a path of its own", "rename it",
+                )
             if ".." in path.split("/") or not path.isprintable():
                 yield BadPath(
                     f"{where}.files[{path!r}]", "it can't be stored",
@@ -85,8 +93,8 @@ class Iso(Target):
         """Let xorriso make the image; see `ports.Output`."""
         grafts = sorted(self._grafts(work, where))
         names = "".join(f"{_escaped(path)}={_escaped(source)}\n" for path, source in grafts)
-        listing = work.beside("files", names.encode("utf-8", "surrogateescape"))
-        arguments = ["-as", "mkisofs", "-quiet", "-o", work.target]
+        listing = work.beside("files", [names.encode("utf-8", "surrogateescape")])
+        arguments = ["-no_rc", "-as", "mkisofs", "-quiet", "-o", work.target]
         # Rock Ridge with root's ids and a neutral umask; Joliet for Windows.
         arguments += ["-V", self.label, "-r", "-J", "-joliet-long"]
         # By itself xorriso takes SOURCE_DATE_EPOCH for the volume, but the files' own for files.
@@ -98,9 +106,11 @@ class Iso(Target):
     def _boot(self, disk: DescribedDisk, work: Work) -> Iterator[str]:
         """Yield the arguments that make it boot."""
         if isinstance(self.boot_code, bytes):
-            yield from ("-G", work.beside("code", self.boot_code))
+            yield from ("-G", work.beside("code", [self.boot_code]))
         elif self.boot_code is not None:
             yield from ("-G", fspath(self.boot_code))
+        if self.boot_code is not None and self.efi is None:
+            yield "--protective-msdos-label"  # a GPT brings one of its own; BIOSes want the 55 AA
         if self.bios is not None:
             yield from ("-b", _absolute(self.bios), "-no-emul-boot")
             yield from ("-boot-load-size", str(self.load_size // 512))
@@ -109,16 +119,16 @@ class Iso(Target):
         if self.efi is not None:
             if self.bios is not None:
                 yield "-eltorito-alt-boot"
-            yield from ("-append_partition", "2", "0xef", _interval(work, self.efi))
-            yield from ("-appended_part_as_gpt", "--gpt_disk_guid")
-            yield str(uuid5(disk.identity, "iso"))
-            yield from ("-e", "--interval:appended_partition_2:all::", "-no-emul-boot")
+            yield from ("-e", _EFI, "-no-emul-boot", "-efi-boot-part", "--efi-boot-image")
+            yield from ("--gpt_disk_guid", str(uuid5(disk.identity, "iso")))
 
     def _grafts(self, work: Work, where: str) -> Iterator[tuple[str, str]]:
         """Yield each file's path in the ISO and on the host."""
+        if self.efi is not None:
+            yield _EFI, work.beside("efi", work.read(work.extent(self.efi)))
         for number, (path, source) in enumerate(sorted(self.files.items())):
             if isinstance(source, bytes):
-                yield _absolute(path), work.beside(f"inline{number}", source)
+                yield _absolute(path), work.beside(f"inline{number}", [source])
             elif isinstance(source, Tree):
                 top = _absolute(path).rstrip("/")
                 for entry in work.entries(source, f"{where}.files[{path!r}]"):
@@ -126,13 +136,6 @@ class Iso(Target):
                         yield f"{top}/{entry.path}", entry.source
             else:
                 yield _absolute(path), fspath(source)
-
-
-def _interval(work: Work, partition: str) -> str:
-    """Return xorriso's name for a stretch of the image, in units of 512 bytes, both inclusive."""
-    place = work.extent(partition)
-    first, last = place.start // SECTOR, place.end // SECTOR - 1
-    return f"--interval:local_fs:{first}d-{last}d::{work.image}"
 
 
 def _absolute(path: str) -> str:

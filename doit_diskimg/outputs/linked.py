@@ -74,7 +74,7 @@ def _runs(pieces: Iterable[Piece]) -> Iterator[Link]:
     for start, length, file, offset, _ in pieces:
         if file == BLOB:
             continue
-        if run and (run.file, run.offset + run.length) == (file, offset) and run.start + run.length == start:
+        if run and run == (start - run.length, run.length, file, offset - run.length):
             run = run._replace(length=run.length + length)
             continue
         if run:

@@ -13,7 +13,7 @@ from doit_diskimg.ports import Work
 _DESCRIPTOR = (512, 20 * 512)
 """Where the file has its text, and how long that is: what qemu-img always writes."""
 
-_CID = re.compile(rb"^CID=([0-9a-f]{8})$", re.MULTILINE)
+_CID = re.compile(rb"^CID=[0-9a-f]{1,8}$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,13 @@ class Vmdk(VirtualDisk):
         """Convert the image; see `ports.Output`."""
         convert(work, self.KIND, {"subformat": self.subformat, **self.options})
         start, length = _DESCRIPTOR
-        found = _CID.search(work.written(start, length))
-        if found is None:
+        text = work.written(start, length).rstrip(b"\0")
+        # 0xfffffffe and 0xffffffff mean that there is none.
+        named = _CID.sub(b"CID=%08x" % (disk.identity.int % 0xFFFFFFFE), text, count=1)
+        if named == text or len(named) > length:
             raise WorldError([ProgramFailed(
                 QEMU_IMG.name, "its VMDK file has no content id at the usual place",
                 "must have one for us to replace", "use another version of it, or Qcow2",
             )])
-        # 0xfffffffe and 0xffffffff mean that there is none.
-        work.write(start + found.start(1), b"%08x" % (disk.identity.int % 0xFFFFFFFE))
+        work.write(start, named.ljust(length, b"\0"))
         return None

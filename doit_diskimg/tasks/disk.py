@@ -127,6 +127,7 @@ class DiskTasks:
 
     @property
     def state(self) -> StateFolder:
+        """The state folder of the image."""
         return StateFolder(normal(self.disk.image))
 
     def _formatted(self, index: int) -> bool:
