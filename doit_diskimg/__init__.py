@@ -11,7 +11,7 @@ The map, in reading order:
     picture     bytes with places                segment     a name, a place, a source
     patterns    which paths of a tree            fields      what one field may hold
     recipe      what outside programs have to do
-    ports       the sockets: Table, Payload
+    ports       the sockets: Table, Payload, Output
 
     spec        what the user says               ── the spine, in the order of the work
     layout      the only file that places anything, with `placing` (where something fits)
@@ -22,6 +22,7 @@ The map, in reading order:
     ondisk/       bytes <-> dataclass: MBR, GPT, FAT
     tables/       Mbr, Gpt                       ── the ribs: one file per kind of thing
     filesystems/  File, Zero, Fat, Ext
+    outputs/      Qcow2, Compressed, Iso, ...: files made of a finished image
 
     host/         the outside world and only here; host/qemu boots what was built
     verify/       the second opinion: reads images with other code than wrote them
@@ -40,6 +41,15 @@ if TYPE_CHECKING:
     from doit_diskimg.filesystems.fat.volume import Fat
     from doit_diskimg.filesystems.prebuilt import File
     from doit_diskimg.filesystems.zero import Zero
+    from doit_diskimg.outputs.bmap import Bmap
+    from doit_diskimg.outputs.compressed import Compressed
+    from doit_diskimg.outputs.iso import Iso
+    from doit_diskimg.outputs.partition_file import PartitionFile
+    from doit_diskimg.outputs.qcow2 import Qcow2
+    from doit_diskimg.outputs.sha256 import Sha256
+    from doit_diskimg.outputs.vdi import Vdi
+    from doit_diskimg.outputs.vhdx import Vhdx
+    from doit_diskimg.outputs.vmdk import Vmdk
     from doit_diskimg.segment import Segment
     from doit_diskimg.spec import Partition
     from doit_diskimg.tables.gpt import Gpt
@@ -63,6 +73,15 @@ __all__ = [
     "Zero",
     "Tree",
     "Qemu",
+    "Qcow2",
+    "Vdi",
+    "Vmdk",
+    "Vhdx",
+    "Compressed",
+    "PartitionFile",
+    "Bmap",
+    "Sha256",
+    "Iso",
     "Xxh3Checker",
     "verify",
     "Finding",
@@ -85,6 +104,15 @@ _HOME = {
     "Zero": "filesystems.zero",
     "Tree": "content",
     "Qemu": "tasks.qemu",
+    "Qcow2": "outputs.qcow2",
+    "Vdi": "outputs.vdi",
+    "Vmdk": "outputs.vmdk",
+    "Vhdx": "outputs.vhdx",
+    "Compressed": "outputs.compressed",
+    "PartitionFile": "outputs.partition_file",
+    "Bmap": "outputs.bmap",
+    "Sha256": "outputs.sha256",
+    "Iso": "outputs.iso",
     "Xxh3Checker": "tasks.checker",
     "Finding": "verify.finding",
     "DiskimgError": "errors",

@@ -66,3 +66,11 @@ def subtract(extents: Iterable[Extent], holes: Iterable[Extent]) -> Iterator[Ext
             index += 1
         if start < extent.end:
             yield Extent(start, extent.end - start)
+
+
+def clipped(extents: Iterable[Extent], bounds: Extent) -> Iterator[Extent]:
+    """Yield the parts of ``extents`` that lie in ``bounds``, in their order."""
+    for extent in extents:
+        start, end = max(extent.start, bounds.start), min(extent.end, bounds.end)
+        if start < end:
+            yield Extent(start, end - start)

@@ -5,14 +5,16 @@ Each rib answers two questions, **how much room?** (before the layout) and **wha
 it), and answers them as a pure function of the description and of what `Files` says.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from doit_diskimg.content import Files, Wanted
+from doit_diskimg.content import Entry, Files, Tree, Wanted
 from doit_diskimg.errors import Problem
 from doit_diskimg.extent import Extent
 from doit_diskimg.picture import Picture
+from doit_diskimg.recipe import Program
 from doit_diskimg.segment import Identity, PlacedPartition, Region
 
 if TYPE_CHECKING:
@@ -165,4 +167,140 @@ class Table(Protocol):
         ``partitions`` are all that the table mentions, in any order; the extended partition, if
         there is one, is among them.
         """
+        ...
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A payload that knows which of its bytes matter; of any other, all do."""
+
+    def needed(self, extent: Extent, picture: Picture) -> Iterable[Extent]:
+        """Yield every stretch of the partition that some reader relies on, zeros included.
+
+        The rest, such as free clusters, may hold anything.  ``picture`` is what `fill` returned.
+        """
+        ...
+
+
+class Work(Protocol):
+    """What an output may ask of the outside world: the finished image, and a file to write.
+
+    Every method raises WorldError in one line.
+    """
+
+    @property
+    def image(self) -> str:
+        """The path of the finished image, which is only read."""
+        ...
+
+    @property
+    def target(self) -> str:
+        """The path of the file to make.
+
+        It has the name that the output will have and a folder of its own, where other files may
+        lie until it is done.
+        """
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes of the disk."""
+        ...
+
+    @property
+    def epoch(self) -> int:
+        """Seconds since 1970 UTC, the time stamp for everything that needs one."""
+        ...
+
+    @property
+    def covered(self) -> Sequence[Extent]:
+        """Every stretch of the disk that may be other than zero, sorted and joined."""
+        ...
+
+    @property
+    def needed(self) -> Sequence[Extent]:
+        """Every stretch that some reader relies on, zeros included; see `Selective`."""
+        ...
+
+    def extent(self, partition: str) -> Extent:
+        """Return the place of the partition of that name."""
+        ...
+
+    def read(self, extent: Extent) -> Iterator[memoryview]:
+        """Yield the image's bytes; each view is valid until the next."""
+        ...
+
+    def read_file(self, path: str) -> Iterator[memoryview]:
+        """Yield the bytes of another file."""
+        ...
+
+    def entries(self, tree: Tree, where: str) -> Sequence[Entry]:
+        """Return what is in a tree of the host."""
+        ...
+
+    def relative(self, path: str) -> str:
+        """Return ``path`` as seen from the folder that the output will be in."""
+        ...
+
+    def create(self, length: int = 0) -> None:
+        """Make the target: ``length`` bytes of zero that take no room."""
+        ...
+
+    def write(self, offset: int, data: bytes | memoryview) -> None:
+        """Write into the target."""
+        ...
+
+    def written(self, offset: int, length: int) -> bytes:
+        """Return bytes of the target, whoever wrote them."""
+        ...
+
+    def beside(self, name: str, data: Iterable[bytes | memoryview]) -> str:
+        """Write another file beside the target, for a program to read, and return its path."""
+        ...
+
+    def run(self, program: Program, *arguments: str) -> str:
+        """Run a program and return what it printed."""
+        ...
+
+    def filter(
+        self, program: Program, arguments: Sequence[str], data: Iterable[bytes | memoryview]
+    ) -> Iterator[bytes]:
+        """Run a program on ``data`` as its standard input, and yield its standard output."""
+        ...
+
+
+@runtime_checkable
+class Output(Protocol):
+    """A file that is made of the finished image."""
+
+    @property
+    def path(self) -> str | PathLike[str]:
+        """The file."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What its task is called, after the name of the disk and a colon."""
+        ...
+
+    @property
+    def programs(self) -> Sequence[Program]:
+        """The programs that `make` runs."""
+        ...
+
+    @property
+    def made_with(self) -> str:
+        """The version of whatever else decides its bytes, such as a library; else empty."""
+        ...
+
+    def problems(self, where: str, disk: "Disk") -> Iterable[Problem]:
+        """Yield what is wrong with the description."""
+        ...
+
+    def sources(self, where: str, disk: "Disk") -> Iterable[Wanted]:
+        """Yield the files that it is made of beside the image; inline bytes may be left out."""
+        ...
+
+    def make(self, disk: "Disk", work: Work, where: str) -> str | None:
+        """Make the target; return what to tell the user, if anything.  Raises WorldError."""
         ...

@@ -24,8 +24,9 @@ from doit_diskimg.fields import (
     name_problems,
     size_problems,
 )
+from doit_diskimg.made import output_problems
 from doit_diskimg.ondisk.guids import as_uuid, derived_guid
-from doit_diskimg.ports import Payload, Table
+from doit_diskimg.ports import Output, Payload, Table
 from doit_diskimg.segment import Identity, Segment
 from doit_diskimg.units import SECTOR, SizeLike, next_power_of_two, parse_size
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 TABLE = "table"
 """The name of the table's own steps (``os.img:table:inject``), which no part may have."""
+
+STEPS = ("create", "seal", "verify", "linked")
+"""The names of the other steps of the whole disk, which no output may have."""
 
 _NAMESPACE = "fc12ab56-eba0-53cb-8443-2345f4181d3f"
 """Namespace of every derived GUID: uuid5(NAMESPACE_DNS, "doit_diskimg"), for ever."""
@@ -119,6 +123,7 @@ class Disk:
     which partitions without a ``start`` begin.  ``guid`` (GPT) and ``signature``
     (MBR) identify the disk; they are derived from ``name`` unless given, so that they are known
     before the build.  ``name`` is that of the tasks, the image's file name unless given.
+    ``outputs`` are files that are made of the finished image: `Qcow2`, `Compressed` and others.
 
     ``busy`` says what happens while a QEMU has the image: ``"swap"`` puts a new file in its place
     and leaves the guest the old one, ``"error"`` refuses to build.  ``guest_writes`` says what
@@ -140,11 +145,12 @@ class Disk:
     guest_writes: str = "restore"
     durable: bool = False
     power_of_two: bool = False
+    outputs: Sequence[Output] = ()
 
     def __post_init__(self) -> None:
         if is_path(self.image):
             object.__setattr__(self, "name", self.name or PurePath(self.image).name)
-        for field in ("partitions", "segments"):
+        for field in ("partitions", "segments", "outputs"):
             if isinstance(getattr(self, field), Sequence):
                 object.__setattr__(self, field, tuple(getattr(self, field)))
 
@@ -244,6 +250,7 @@ class Disk:
             yield from segment.problems(f"segments[{index}]")
         yield from self._duplicates()
         yield from self._rest_problems()
+        yield from output_problems(self, {TABLE, *STEPS})
 
     def _rest_problems(self) -> Iterator[Problem]:
         rest = [index for index, part in enumerate(self.partitions) if part.size == REST]

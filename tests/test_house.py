@@ -25,10 +25,12 @@ RANKS = (
     {"extent", "fields", "placing", "patterns", "content", "picture", "recipe", "ondisk"},
     {"segment"},
     {"ports"},
+    {"made"},
     {"spec"} | RIBS,
     {"layout", "misplaced", "symbols"},
     {"plan", "patch"},
-    {"host", "verify"},
+    {"host"},
+    {"verify"},
     {"esp", "tasks", "cli", "__main__"},
 )
 """The parts of the package, lowest first.

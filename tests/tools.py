@@ -10,6 +10,7 @@ import pytest
 from doit_diskimg.picture import BLOB, Picture
 
 PACKAGES = {
+    "bmaptool": "bmap-tools",
     "debugfs": "e2fsprogs",
     "dumpe2fs": "e2fsprogs",
     "e2fsck": "e2fsprogs",
@@ -31,6 +32,8 @@ PACKAGES = {
     "setpriv": "util-linux",
     "sfdisk": "fdisk",
     "sgdisk": "gdisk",
+    "sha256sum": "coreutils",
+    "xz": "xz-utils",
 }
 """Program -> the Debian package that has it, where the two have different names."""
 

@@ -6,6 +6,7 @@ from os import PathLike, fspath
 
 from doit_diskimg.content import Files, Wanted
 from doit_diskimg.errors import BadValue, ContentTooLarge, DescriptionError, Problem
+from doit_diskimg.extent import Extent
 from doit_diskimg.picture import Canvas, Picture
 from doit_diskimg.ports import Place, Room
 from doit_diskimg.units import exact_size
@@ -61,3 +62,8 @@ class File:
         canvas = Canvas()
         canvas.file(place.extent.start, length, path, files.digest(path, where))
         return canvas.picture()
+
+    def needed(self, extent: Extent, picture: Picture) -> Iterator[Extent]:
+        """Yield the file, zeros and all: what they mean is its file system's business."""
+        for piece in picture.pieces:
+            yield Extent(piece.start, piece.length)

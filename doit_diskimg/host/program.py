@@ -22,10 +22,10 @@ def find(program: Program) -> str | None:
     return None if found is None else os.path.abspath(found)
 
 
-def missing(program: Program, where: str) -> ProgramMissing:
-    """Return the problem for a program that is not installed."""
+def missing(program: Program, where: str, what: str = "the payload") -> ProgramMissing:
+    """Return the problem for a program that is not installed; ``what`` is what it has to make."""
     return ProgramMissing(
-        where, f"the program {program.name} is not installed", "it has to make the payload",
+        where, f"the program {program.name} is not installed", f"it has to make {what}",
         f"install it; in Debian it is in the package {program.package}",
     )
 
@@ -37,20 +37,24 @@ def version(program: Program, path: str, where: str) -> str:
 
 
 def run(
-    path: str, command: Command, folder: str, environment: dict[str, str], where: str
+    path: str,
+    command: Command,
+    folder: str,
+    environment: dict[str, str],
+    where: str,
+    what: str = "the payload",
 ) -> str:
     """Run the program at ``path`` in ``folder`` and return what it prints.
 
-    Raises WorldError if it fails, with its last words.
+    Raises WorldError if it fails, with its last words; ``what`` is what it has to make.
     """
     name = command.program.name
-    known = {"PATH": os.defpath, "HOME": os.path.abspath(folder), "LC_ALL": "C", "TZ": "UTC"}
     try:
         done = subprocess.run(
             [name, *command.arguments],
             executable=path,
             cwd=folder,
-            env={**known, **environment},
+            env=surroundings(folder, environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -59,12 +63,25 @@ def run(
             check=False,
         )
     except OSError as error:
-        raise _failed(where, f"{name} can't be run: {error.strerror}") from error
+        raise _failed(where, f"{name} can't be run: {error.strerror}", what) from error
     words = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     complaints = [line for line in words if not line.startswith(f"{name} ")]
     if done.returncode or (command.silent and complaints):
-        raise _failed(where, _how_it_failed(command, done.returncode, complaints, done.stdout))
+        found = _how_it_failed(command, done.returncode, complaints, done.stdout)
+        raise _failed(where, found, what)
     return done.stdout + done.stderr
+
+
+def surroundings(folder: str, environment: dict[str, str]) -> dict[str, str]:
+    """Return the whole environment of a program: nothing that could change what it writes."""
+    known = {"PATH": os.defpath, "HOME": os.path.abspath(folder), "LC_ALL": "C", "TZ": "UTC"}
+    return {**known, **environment}
+
+
+def failed(command: Command, code: int, said: str, where: str, what: str) -> WorldError:
+    """Return the error for a program that ended with ``code`` and said that."""
+    complaints = [line.strip() for line in said.splitlines() if line.strip()]
+    return _failed(where, _how_it_failed(command, code, complaints, ""), what)
 
 
 def _how_it_failed(command: Command, code: int, complaints: list[str], printed: str) -> str:
@@ -81,7 +98,7 @@ def _how_it_failed(command: Command, code: int, complaints: list[str], printed: 
     return f"{name} ended with {code}: {reason}"
 
 
-def _failed(where: str, found: str) -> WorldError:
+def _failed(where: str, found: str, what: str) -> WorldError:
     return WorldError(
-        [ProgramFailed(where, found, "it has to make the payload", "mend that and run doit again")]
+        [ProgramFailed(where, found, f"it has to make {what}", "mend that and run doit again")]
     )

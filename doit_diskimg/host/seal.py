@@ -26,7 +26,7 @@ def mark(path: str, digest: str) -> dict[str, object]:
     stamp = now_ns() // _GRAIN * _GRAIN - _GRAIN + int(digest[:16], 16) % _SECOND
     try:
         os.utime(path, ns=(stamp, stamp))
-        return _identity(os.stat(path))
+        return identity(os.stat(path))
     except OSError as error:
         raise host_failed(path, error, "set the image's time stamp") from error
 
@@ -44,11 +44,11 @@ def sync(path: str) -> None:
 
 
 def write_seal(
-    state: StateFolder, identity: dict[str, object], generation: str, digest: str
+    state: StateFolder, image: dict[str, object], generation: str, digest: str
 ) -> None:
     """Record that the image of that identity is finished.  Raises WorldError."""
     seal = {"format": FORMAT, "generation": generation, "digest": digest, "boot": boot_id()}
-    write_json(state.file("seal.json"), {**seal, "image": identity})
+    write_json(state.file("seal.json"), {**seal, "image": image})
 
 
 def break_seal(state: StateFolder) -> None:
@@ -87,15 +87,16 @@ def _agreed(state: StateFolder, status: os.stat_result | None = None) -> dict[st
     """Return the seal if the image agrees with it, else nothing."""
     seal = read_json(state.file("seal.json"))
     try:
-        identity = _identity(status or os.stat(state.image))
+        found = identity(status or os.stat(state.image))
     except OSError:
         return {}
-    if (seal.get("format"), seal.get("boot"), seal.get("image")) != (FORMAT, boot_id(), identity):
+    if (seal.get("format"), seal.get("boot"), seal.get("image")) != (FORMAT, boot_id(), found):
         return {}
     return seal
 
 
-def _identity(status: os.stat_result) -> dict[str, object]:
+def identity(status: os.stat_result) -> dict[str, object]:
+    """Return what the file system says of a file, by which it is known again."""
     return {
         "size": status.st_size,
         "mtime_ns": status.st_mtime_ns,

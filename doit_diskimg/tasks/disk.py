@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from os import PathLike, fspath
 from typing import Any
 
 from doit_diskimg import spec
@@ -40,7 +41,21 @@ class Disk(spec.Disk):
         They are named ``<name>:<partition>:<step>`` and form the group ``<name>``.  If anything is
         wrong with the description, doit stops with one line per problem before any task runs.
         """
-        return iter(_Tasks(self, self._checked_epoch()))
+        return iter(DiskTasks(self, self._checked_epoch()))
+
+    def linked(self, path: str | PathLike[str] | None = None) -> _Task:
+        """Return the task ``<name>:linked``, for ``return disk.linked()`` in a task function.
+
+        It writes a VMDK descriptor (``path``, else the image's path and ``.vmdk``) that points into
+        your own files, so that QEMU boots a disk that nobody has written.  QEMU must open it with
+        ``snapshot=on``.  ``tasks()`` must be in the same dodo.py; the image itself is not needed.
+        """
+        from doit_diskimg.tasks.outputs import linked_task
+
+        seconds = self._checked_epoch()
+        return linked_task(
+            DiskTasks(self, seconds), normal(path or f"{fspath(self.image)}.vmdk")
+        )
 
     def _checked_epoch(self) -> int:
         """Return the time stamp of everything in the image.  Raises doit's InvalidTask."""
@@ -79,7 +94,7 @@ class Disk(spec.Disk):
 
 
 @dataclass(frozen=True)
-class _Tasks:
+class DiskTasks:
     """Makes the tasks of one disk, in the order of the work."""
 
     disk: Disk
@@ -105,9 +120,14 @@ class _Tasks:
             yield self._inject(TABLE, "the partition table")
         yield self._seal()
         yield self._verify()
+        if self.disk.outputs:
+            from doit_diskimg.tasks.outputs import output_task
+
+            yield from (output_task(self, index) for index in range(len(self.disk.outputs)))
 
     @property
     def state(self) -> StateFolder:
+        """The state folder of the image."""
         return StateFolder(normal(self.disk.image))
 
     def _formatted(self, index: int) -> bool:
@@ -120,7 +140,7 @@ class _Tasks:
 
         part = self.disk.partitions[index]
         automatic = self.disk.size_of(part) is None
-        return self._task(
+        return self.task(
             f"{part.name}:format",
             f"decide the geometry of the volume in {part.name}",
             Format(self.disk, self.epoch, index),
@@ -152,7 +172,7 @@ class _Tasks:
             for source in part.payload.sources(f"partitions[{index}]")
         ]
         wanted += [Wanted("", segment.source) for segment in disk.segments]
-        return self._task(
+        return self.task(
             TABLE,
             "decide the place of everything, and the partition table",
             MakeTable(disk, self.epoch),
@@ -172,7 +192,7 @@ class _Tasks:
     def _create(self) -> _Task:
         from doit_diskimg.tasks.steps import Create
 
-        task = self._task(
+        task = self.task(
             "create",
             "make the new, empty, sparse image",
             Create(self.disk, self.epoch),
@@ -187,7 +207,7 @@ class _Tasks:
         from doit_diskimg.tasks.steps import Populate
 
         part, state = self.disk.partitions[index], self.state
-        return self._task(
+        return self.task(
             f"{part.name}:populate",
             f"decide every byte of the volume in {part.name}",
             Populate(self.disk, self.epoch, index),
@@ -203,7 +223,7 @@ class _Tasks:
         from doit_diskimg.tasks.steps import Inject
 
         state = self.state
-        return self._task(
+        return self.task(
             f"{name}:inject",
             f"write what differs of {what} into the image",
             Inject(self.disk, self.epoch, name),
@@ -236,7 +256,7 @@ class _Tasks:
 
     def _inject_sources(self, step: Any, spec: object, sources: Iterable[Wanted]) -> _Task:
         state = self.state
-        return self._task(
+        return self.task(
             f"{step.name}:inject",
             f"write what differs of {step.name} into the image",
             step,
@@ -252,8 +272,8 @@ class _Tasks:
         from doit_diskimg.tasks.clean import Clean
         from doit_diskimg.tasks.steps import Seal
 
-        disk, state, parts = self.disk, self.state, self._parts
-        task = self._task(
+        disk, state, parts = self.disk, self.state, self.parts
+        task = self.task(
             "seal",
             "declare the image finished",
             Seal(disk, self.epoch, parts),
@@ -266,7 +286,7 @@ class _Tasks:
         return task
 
     @property
-    def _parts(self) -> list[str]:
+    def parts(self) -> list[str]:
         """The names of everything that is injected."""
         parts = [part.name for part in self.disk.partitions]
         parts += [segment.name for segment in self.disk.segments]
@@ -279,12 +299,12 @@ class _Tasks:
             "basename": self.disk.name,
             "name": "verify",
             "doc": "read the image back and look for defects (when asked for by name)",
-            "actions": [Verify(self.disk, self.epoch, self._parts)],
+            "actions": [Verify(self.disk, self.epoch, self.parts)],
             "task_dep": [f"{self.disk.name}:seal"],
             "uptodate": [VerifiedAsSealed(self.state.file("seal.json"))],
         }
 
-    def _task(
+    def task(
         self,
         name: str,
         doc: str,
@@ -311,7 +331,7 @@ class _Tasks:
         compared = [*deps, *map(normal, paths)]
         order = paths + [path for want in sizes for path in _paths(want)]
         digest = digest_of(repr(canonical([FORMAT, spec])).encode("utf-8", "surrogatepass"))
-        turn = Turn(self.state, self.disk.name, last=name == "seal")
+        turn = Turn(self.state, self.disk.name, last=name in ("seal", "linked"))
         uptodate: list[object] = [turn, Recorded(digest, targets)]
         if record is not None:
             uptodate.append(SourcesAsPlanned(record, compared, trees))

@@ -17,7 +17,16 @@ from doit_diskimg.host.image import create_sparse
 from doit_diskimg.host.machine import new_generation, running_as_root
 from doit_diskimg.host.patching import open_for_patching
 from doit_diskimg.host.paths import normal
-from doit_diskimg.host.state import broken, host_failed, need, read, read_json, write, write_json
+from doit_diskimg.host.state import (
+    StateFolder,
+    broken,
+    host_failed,
+    need,
+    read,
+    read_json,
+    write,
+    write_json,
+)
 from doit_diskimg.layout import Layout, place
 from doit_diskimg.patch import diff
 from doit_diskimg.picture import Picture
@@ -137,7 +146,7 @@ class Create(Step):
 
     def run(self) -> str:
         """Write the image and ``generation``; say why, if somebody else gave the reason."""
-        state, layout = self.state, _layout(self)
+        state, layout = self.state, layout_of(self)
         news = [self._judge_writes(), _ROOT if running_as_root() else ""]
         state.make()
         state.discard()
@@ -185,23 +194,24 @@ class Populate(Step):
         """Write ``P.plan`` and ``P.blob``."""
         part, state = self.disk.partitions[self.index], self.state
         record = state.file(part.name, ".files.json")
-        files = _files(self, part.name)
-        picture = _fill(self, self.index, files)
+        files = files_of(self, part.name)
+        picture = fill(self, self.index, files)
         # The plan last: what it needs is there before it is.
         write(state.file(part.name, ".blob"), picture.blob)
         write(state.file(part.name, ".plan"), encode_plan(picture))
         write_json(record, files.record())
 
 
-def _files(step: Step, name: str) -> RealFiles:
+def files_of(step: Step, name: str) -> RealFiles:
     """Return the files of the host, with what is remembered of them for one part of the disk."""
     state = step.state
     return RealFiles(read_json(state.file(name, ".files.json")), state.file(name, ".payload"))
 
 
-def _fill(step: Step, index: int, files: RealFiles) -> Picture:
+def fill(step: Step, index: int, files: RealFiles) -> Picture:
+    """Return the bytes of a partition's payload.  Raises DescriptionError or WorldError."""
     part = step.disk.partitions[index]
-    layout = _layout(step)
+    layout = layout_of(step)
     place_ = Place(
         extent=layout.extent(part.name),
         sector_size=layout.sector_size,
@@ -212,7 +222,8 @@ def _fill(step: Step, index: int, files: RealFiles) -> Picture:
     return part.payload.fill(place_, files, f"partitions[{index}]")
 
 
-def _layout(step: Step) -> Layout:
+def layout_of(step: Step) -> Layout:
+    """Return the layout that the table's task wrote.  Raises WorldError."""
     path = step.state.file("layout.json")
     try:
         return decode_layout(need(path))
@@ -244,11 +255,7 @@ class Inject(Step):
 
     def picture(self) -> Picture:
         """Return what the part must hold: here, what an earlier task planned."""
-        path = self.state.file(self.name, ".plan")
-        try:
-            return decode_plan(need(path), need(self.state.file(self.name, ".blob")))
-        except (ValueError, KeyError, TypeError) as error:
-            raise broken(path, f"it can't be used: {error}") from error
+        return planned(self.state, self.name)
 
     @staticmethod
     def _injected(receipt: str, generation: str) -> Picture:
@@ -260,6 +267,15 @@ class Inject(Step):
         return picture if injected_into == generation else Picture()
 
 
+def planned(state: StateFolder, name: str) -> Picture:
+    """Return what an earlier task planned for a part.  Raises WorldError."""
+    path = state.file(name, ".plan")
+    try:
+        return decode_plan(need(path), need(state.file(name, ".blob")))
+    except (ValueError, KeyError, TypeError) as error:
+        raise broken(path, f"it can't be used: {error}") from error
+
+
 @dataclass(frozen=True)
 class InjectFile(Inject):
     """Injects a payload that needs no file system: it is planned on the spot."""
@@ -269,8 +285,8 @@ class InjectFile(Inject):
     def picture(self) -> Picture:
         """Return the payload's bytes."""
         record = self.state.file(self.name, ".files.json")
-        files = _files(self, self.name)
-        picture = _fill(self, self.index, files)
+        files = files_of(self, self.name)
+        picture = fill(self, self.index, files)
         write_json(record, files.record())
         return picture
 
@@ -285,13 +301,19 @@ class InjectSegment(Inject):
         """Return the segment's bytes."""
         record = self.state.file(self.name, ".files.json")
         files = RealFiles(read_json(record))
-        segment = self.disk.segments[self.index]
-        extent = _layout(self).extent(self.name)
-        picture = segment.fill(files, f"segments[{self.index}]")
-        if any(not extent.contains(Extent(*piece[:2])) for piece in picture.pieces):
-            raise changed(normal(str(segment.source)))
+        picture = fill_segment(self, self.index, files)
         write_json(record, files.record())
         return picture
+
+
+def fill_segment(step: Step, index: int, files: RealFiles) -> Picture:
+    """Return the bytes of a segment at their place.  Raises WorldError."""
+    segment = step.disk.segments[index]
+    extent = layout_of(step).extent(segment.name)
+    picture = segment.fill(files, f"segments[{index}]")
+    if any(not extent.contains(Extent(*piece[:2])) for piece in picture.pieces):
+        raise changed(normal(str(segment.source)))
+    return picture
 
 
 @dataclass(frozen=True)
@@ -320,19 +342,23 @@ class Seal(Step):
             seal.sync(os.path.dirname(state.image) or os.curdir)
 
     def _digest(self, generation: str) -> str:
-        """Return the digest of the whole image; every part must be of this generation."""
-        plans = []
-        for part in self.parts:
-            path = self.state.file(part, ".injected")
-            try:
-                picture, injected_into = decode_receipt(need(path))
-            except (ValueError, KeyError, TypeError) as error:
-                raise broken(path, f"it can't be used: {error}") from error
-            if injected_into != generation:
-                raise broken(path, "it is of another image")
-            plans.append(picture)
+        """Return the digest of the whole image."""
+        plans = injected(self.state, self.parts, generation).values()
         pieces = [piece[:2] + piece[4:] for plan in plans for piece in plan.pieces]
         blobs = [digest_of(plan.blob) for plan in plans]
-        size = _layout(self).size
+        size = layout_of(self).size
         return digest_of(json.dumps([size, pieces, blobs]).encode("ascii"))
 
+
+def injected(state: StateFolder, parts: Sequence[str], generation: str) -> dict[str, Picture]:
+    """Return what the image holds, by part; every part must be of this generation."""
+    pictures = {}
+    for part in parts:
+        path = state.file(part, ".injected")
+        try:
+            pictures[part], injected_into = decode_receipt(need(path))
+        except (ValueError, KeyError, TypeError) as error:
+            raise broken(path, f"it can't be used: {error}") from error
+        if injected_into != generation:
+            raise broken(path, "it is of another image")
+    return pictures

@@ -108,7 +108,7 @@ def ovmf() -> None:
 
 @pytest.fixture
 def boot(tmp_path: Path) -> Callable[..., None]:
-    """Return a function that boots an image with the firmware ``name``.
+    """Return a function that boots an image with the firmware ``name``, as a disk or as a CD.
 
     It returns as soon as the machine has said ``says`` on its serial port and, unless ``ends`` is
     None, has ended with that status.  If neither happens in time, the test fails and shows the end
@@ -119,9 +119,14 @@ def boot(tmp_path: Path) -> Callable[..., None]:
     def said() -> str:
         return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
 
-    def boot(name: str, image: Path, *, says: str, ends: int | None = None) -> None:
+    def boot(
+        name: str, image: Path | str, *, says: str, ends: int | None = None, cd: bool = False
+    ) -> None:
         log.unlink(missing_ok=True)
-        argv = [tool("qemu-system-x86_64"), *firmware(name), "-drive", f"format=raw,file={image}"]
+        medium = ["-cdrom", str(image)] if cd else ["-drive", f"format=raw,file={image}"]
+        if isinstance(image, str):  # the whole value of -drive
+            medium = ["-drive", image]
+        argv = [tool("qemu-system-x86_64"), *firmware(name), *medium]
         argv += ["-display", "none", "-serial", f"file:{log}", "-net", "none", "-no-reboot"]
         argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]  # status 2n + 1 for a byte n
         deadline = time.monotonic() + TIMEOUT

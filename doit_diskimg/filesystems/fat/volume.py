@@ -3,7 +3,7 @@
 Every `doit` imports this module, so it imports next to nothing; the work is done by its siblings.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from os import PathLike, fsdecode
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from doit_diskimg.units import SizeLike, parse_size
 
 if TYPE_CHECKING:
     from doit_diskimg.errors import Problem
+    from doit_diskimg.extent import Extent
     from doit_diskimg.picture import Picture
     from doit_diskimg.ports import Place, Room
 
@@ -96,6 +97,12 @@ class Fat:
         from doit_diskimg.filesystems.fat import build, populate
 
         return build.draw(populate.volume(self, place, files, where))
+
+    def needed(self, extent: "Extent", picture: "Picture") -> "Iterable[Extent]":
+        """Yield what some reader relies on; see `ports.Selective`."""
+        from doit_diskimg.filesystems.fat.needed import needed
+
+        return needed(extent, picture)
 
 
 def _bytes(size: SizeLike | None) -> object:

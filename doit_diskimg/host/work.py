@@ -1,0 +1,176 @@
+"""`ports.Work` on the real machine: reads a finished image and makes one file of it.
+
+The file is made in a folder of its own beside its final path, under its final name, since some
+formats store their own file name; then it is moved into place.  What a kill leaves in that folder
+is removed by the next run.  So a target is whole or it is the old one.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from doit_diskimg.content import Entry, Tree
+from doit_diskimg.errors import WorldError
+from doit_diskimg.extent import Extent
+from doit_diskimg.host import program as programs
+from doit_diskimg.host.files import CHUNK, buffer, changed
+from doit_diskimg.host.filter import through
+from doit_diskimg.host.image import check_target
+from doit_diskimg.host.paths import normal
+from doit_diskimg.host.state import host_failed
+from doit_diskimg.host.walk import walk
+from doit_diskimg.recipe import Command, Program
+from doit_diskimg.segment import PlacedPartition
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealWork:
+    """Makes ``final`` of the image; use it in a ``with``, and end with `finish`."""
+
+    image: str
+    final: str
+    size: int
+    epoch: int
+    partitions: Sequence[PlacedPartition]
+    covered: Sequence[Extent]
+    needed: Sequence[Extent]
+
+    @property
+    def target(self) -> str:
+        """The file to make; see `ports.Work`."""
+        return os.path.join(self._folder, os.path.basename(self.final))
+
+    @property
+    def _folder(self) -> str:
+        head, tail = os.path.split(self.final)
+        return os.path.join(head, f".{tail}.new")
+
+    def __enter__(self) -> Self:
+        check_target(self.final)
+        try:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            os.makedirs(self._folder)
+        except OSError as error:
+            raise host_failed(self._folder, error, "create a folder") from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def finish(self) -> None:
+        """Put the target where it belongs."""
+        try:
+            os.replace(self.target, self.final)
+        except OSError as error:
+            raise host_failed(self.final, error, "put the new file there") from error
+
+    def extent(self, partition: str) -> Extent:
+        """Return a partition's place; see `ports.Work`."""
+        return next(part.extent for part in self.partitions if part.name == partition)
+
+    def read(self, extent: Extent) -> Iterator[memoryview]:
+        """Yield bytes of the image; see `ports.Work`."""
+        return _blocks(self.image, extent.start, extent.length)
+
+    def read_file(self, path: str) -> Iterator[memoryview]:
+        """Yield a file's bytes; see `ports.Work`."""
+        return _blocks(normal(path), 0, None)
+
+    def entries(self, tree: Tree, where: str) -> Sequence[Entry]:
+        """Return what is in a tree; see `ports.Work`."""
+        return walk(tree, where)
+
+    def relative(self, path: str) -> str:
+        """Return a path as seen from the output's folder; see `ports.Work`."""
+        return os.path.relpath(path, os.path.dirname(self.final) or os.curdir)
+
+    def create(self, length: int = 0) -> None:
+        """Make the target, all zero."""
+        try:
+            with open(self.target, "wb") as file:
+                file.truncate(length)
+        except OSError as error:
+            raise host_failed(self.final, error, f"create a file of {length:,} bytes") from error
+
+    def write(self, offset: int, data: bytes | memoryview) -> None:
+        """Write into the target."""
+        try:
+            with open(self.target, "r+b", buffering=0) as file:
+                view = memoryview(data)
+                while view:
+                    count = os.pwrite(file.fileno(), view, offset)
+                    offset, view = offset + count, view[count:]
+        except OSError as error:
+            what = f"write {len(data):,} bytes at {offset:#x}"
+            raise host_failed(self.final, error, what) from error
+
+    def written(self, offset: int, length: int) -> bytes:
+        """Return bytes of the target."""
+        try:
+            with open(self.target, "rb") as file:
+                file.seek(offset)
+                return file.read(length)
+        except OSError as error:
+            raise host_failed(self.final, error, "read what was written") from error
+
+    def beside(self, name: str, data: Iterable[bytes | memoryview]) -> str:
+        """Write another file beside the target; see `ports.Work`."""
+        path = os.path.join(self._folder, name)
+        try:
+            with open(path, "wb") as file:
+                file.writelines(data)
+        except OSError as error:
+            raise host_failed(path, error, "write a file") from error
+        return path
+
+    def run(self, program: Program, *arguments: str) -> str:
+        """Run a program; see `ports.Work`."""
+        command = Command(program, arguments)
+        path, what = self._find(program), os.path.basename(self.final)
+        return programs.run(path, command, os.curdir, self._environment, self.final, what)
+
+    def filter(
+        self, program: Program, arguments: Sequence[str], data: Iterable[bytes | memoryview]
+    ) -> Iterator[bytes]:
+        """Run a program as a filter; see `ports.Work`."""
+        command = Command(program, tuple(arguments))
+        path, what = self._find(program), os.path.basename(self.final)
+        return through(path, command, data, self._environment, self.final, what)
+
+    def _find(self, program: Program) -> str:
+        path = programs.find(program)
+        if path is None:
+            raise WorldError(
+                [programs.missing(program, self.final, os.path.basename(self.final))]
+            )
+        return path
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {"SOURCE_DATE_EPOCH": str(self.epoch)}
+
+
+def _blocks(path: str, start: int, length: int | None) -> Iterator[memoryview]:
+    """Yield ``length`` bytes of a file from ``start`` on, or all that follow."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            view = buffer()
+            while length is None or length:
+                part = view if length is None else view[: min(length, CHUNK)]
+                count = os.preadv(file.fileno(), [part], start)
+                if count == 0:
+                    break
+                yield view[:count]
+                start, length = start + count, None if length is None else length - count
+    except OSError as error:
+        raise host_failed(path, error, "read it") from error
+    if length:
+        raise changed(path)

@@ -1,0 +1,49 @@
+"""VMware's disk format, in one file."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
+
+from doit_diskimg.errors import Problem, ProgramFailed, WorldError
+from doit_diskimg.outputs.qemu_img import QEMU_IMG, VirtualDisk, choice, convert
+from doit_diskimg.outputs.target import DescribedDisk
+from doit_diskimg.ports import Work
+
+_DESCRIPTOR = (512, 20 * 512)
+"""Where the file has its text, and how long that is: what qemu-img always writes."""
+
+_CID = re.compile(rb"^CID=[0-9a-f]{1,8}$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Vmdk(VirtualDisk):
+    """A VMDK file, ``monolithicSparse`` or, compressed for transport, ``streamOptimized``.
+
+    qemu-img gives it a random content id; ours comes from the disk's GUID, so the same image gives
+    the same bytes.  The subformats that are more than one file are left out.
+    """
+
+    _: KW_ONLY
+    subformat: str = "monolithicSparse"
+
+    KIND: ClassVar[str] = "vmdk"
+
+    def problems(self, where: str, disk: DescribedDisk) -> Iterable[Problem]:
+        """Yield what is wrong with the description."""
+        return choice(where, "subformat", self.subformat, ("monolithicSparse", "streamOptimized"))
+
+    def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
+        """Convert the image; see `ports.Output`."""
+        convert(work, self.KIND, {"subformat": self.subformat, **self.options})
+        start, length = _DESCRIPTOR
+        text = work.written(start, length).rstrip(b"\0")
+        # 0xfffffffe and 0xffffffff mean that there is none.
+        named = _CID.sub(b"CID=%08x" % (disk.identity.int % 0xFFFFFFFE), text, count=1)
+        if named == text or len(named) > length:
+            raise WorldError([ProgramFailed(
+                QEMU_IMG.name, "its VMDK file has no content id at the usual place",
+                "must have one for us to replace", "use another version of it, or Qcow2",
+            )])
+        work.write(start, named.ljust(length, b"\0"))
+        return None

@@ -1,0 +1,155 @@
+"""The task of the linked image: made of plans, before and without any image."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from doit_diskimg.errors import BadPath, WorldError
+from doit_diskimg.host import linked as files_of_ours
+from doit_diskimg.host import seal
+from doit_diskimg.host.files import RealFiles, changed, still_true
+from doit_diskimg.host.image import ImageFile, check_target, create_sparse
+from doit_diskimg.host.machine import boot_id
+from doit_diskimg.host.paths import normal
+from doit_diskimg.host.state import host_failed, read, read_json, write, write_json
+from doit_diskimg.outputs.linked import Linked, can_name, descriptor, link
+from doit_diskimg.patch import diff
+from doit_diskimg.picture import BLOB, Picture, Piece
+from doit_diskimg.plan import decode_receipt, encode_receipt
+from doit_diskimg.spec import TABLE
+from doit_diskimg.tasks.step import Step
+from doit_diskimg.tasks.steps import fill, fill_segment, layout_of, planned
+from doit_diskimg.units import format_size
+
+
+@dataclass(frozen=True)
+class WriteLinked(Step):
+    """Writes the descriptor and patches what is not linked."""
+
+    path: str
+
+    def run(self) -> str:
+        """Write the descriptor; until all is whole, there is none that anybody takes for good."""
+        state, size = self.state, layout_of(self).size
+        record = state.file("linked.sources.json")
+        files = RealFiles(read_json(record), state.file("linked", ".payload"))
+        pictures = [_checked(picture, files) for picture in self._pictures(files)]
+        write_json(record, files.record())
+        result = link(pictures, _tail)
+        rest = os.path.abspath(files_of_ours.rest_path(state))
+        if not can_name(rest):
+            raise WorldError([BadPath(
+                rest, "a VMDK descriptor can't name it",
+                "must have up to 511 bytes and no quotation mark", "build in another folder",
+            )])
+        written = self._patch(result.rest, size)
+        text = descriptor(result.links, rest, size, self.disk.identity.int).encode(
+            "utf-8", "surrogateescape"
+        )
+        check_target(self.path)
+        write(self.path, text)
+        known = files.record()
+        if change := still_true(known, ())[0]:
+            raise changed(f"linked image: {change}")
+        identity = seal.identity(os.stat(files_of_ours.rest_path(state)))
+        files_of_ours.write_state(state, self.path, text, identity, _only(known, result))
+        return f"{_counted(result)}, {format_size(written)} written"
+
+    def _pictures(self, files: RealFiles) -> Iterator[Picture]:
+        """Yield what every part of the disk must hold."""
+        if self.disk.table is not None:
+            yield planned(self.state, TABLE)
+        for index, part in enumerate(self.disk.partitions):
+            if part.payload.populated:
+                yield planned(self.state, part.name)
+            else:
+                yield fill(self, index, files)
+        for index in range(len(self.disk.segments)):
+            yield fill_segment(self, index, files)
+
+    def _patch(self, rest: Picture, size: int) -> int:
+        """Make the file with the rest hold ``rest``; return how many bytes were written."""
+        path, receipt = files_of_ours.rest_path(self.state), files_of_ours.receipt_path(self.state)
+        old = self._held(path, receipt, size)
+        with suppress(FileNotFoundError):  # whatever happens next, it is no longer what was noted
+            os.unlink(files_of_ours.state_path(self.state))
+        if old is not None and not diff(old, rest).extents:
+            return 0
+        with suppress(FileNotFoundError):
+            os.unlink(receipt)
+        image = None if old is None else ImageFile(path)
+        if image is None or not image.is_free():  # a guest keeps the file that it has
+            if image is not None:
+                image.close()
+            self.state.make()
+            create_sparse(path, size)
+            old, image = None, ImageFile(path)
+        with image:
+            image.apply(diff(old or Picture(), rest), rest.blob)
+        identity = seal.mark(path, _name(rest))
+        write(receipt, encode_receipt(rest, _life(identity)))
+        return image.written
+
+    @staticmethod
+    def _held(path: str, receipt: str, size: int) -> Picture | None:
+        """Return what the file holds, None if it is not the one that was written last."""
+        try:
+            identity = seal.identity(os.stat(path))
+            picture, life = decode_receipt(read(receipt) or b"")
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return picture if life == _life(identity) and identity["size"] == size else None
+
+
+def _life(identity: dict[str, object]) -> str:
+    return json.dumps([identity, boot_id()])
+
+
+def _name(rest: Picture) -> str:
+    from doit_diskimg.content import digest_of
+    from doit_diskimg.plan import encode_plan
+
+    return digest_of(encode_plan(rest))
+
+
+def _checked(picture: Picture, files: RealFiles) -> Picture:
+    """Return the picture with absolute paths; its files must still be what was planned."""
+
+    def checked(piece: Piece) -> Piece:
+        if piece.file == BLOB:
+            return piece
+        place = piece.file, piece.offset, piece.length, "linked image"
+        whole = piece.offset == 0 and piece.length == files.size(piece.file, "linked image")
+        found = files.digest(piece.file, "linked image") if whole else files.range_digest(*place)
+        if found != piece.digest:
+            raise changed(piece.file)
+        return piece._replace(file=os.path.abspath(piece.file))
+
+    return Picture(tuple(map(checked, picture.pieces)), picture.blob)
+
+
+def _only(record: dict[str, Any], result: Linked) -> dict[str, Any]:
+    """Return what is recorded of the files that are linked."""
+    names = {normal(entry.file) for entry in result.links}
+    digests = {path: known for path, known in record["digests"].items() if path in names}
+    return {**record, "digests": digests, "sizes": {}, "trees": {}}
+
+
+def _tail(path: str, offset: int, length: int) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            file.seek(offset)
+            data = file.read(length)
+    except OSError as error:
+        raise host_failed(path, error, "read it") from error
+    if len(data) != length:
+        raise changed(path)
+    return data
+
+
+def _counted(result: Linked) -> str:
+    length = format_size(sum(entry.length for entry in result.links))
+    return f"{length} in {len(result.links)} files linked"

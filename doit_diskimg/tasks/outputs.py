@@ -1,0 +1,248 @@
+"""The tasks of a disk's outputs: one each, after the seal."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os.path import abspath
+from typing import TYPE_CHECKING, Any
+
+from doit_diskimg.content import Tree, Wanted
+from doit_diskimg.extent import Extent, merged
+from doit_diskimg.host.paths import normal
+from doit_diskimg.ports import Selective
+from doit_diskimg.recipe import Program
+from doit_diskimg.spec import TABLE
+from doit_diskimg.tasks.step import Step
+from doit_diskimg.tasks.uptodate import Reason, Turn
+
+if TYPE_CHECKING:
+    from doit_diskimg.errors import WorldError
+    from doit_diskimg.host.work import RealWork
+    from doit_diskimg.layout import Layout
+    from doit_diskimg.picture import Picture
+    from doit_diskimg.spec import Disk
+    from doit_diskimg.tasks.disk import DiskTasks
+
+_Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class MakeOutput(Step):
+    """Makes one file of the finished image."""
+
+    index: int
+    parts: Sequence[str]
+
+    def run(self) -> str | None:
+        """Write the file; it takes its name when it is whole and the image has not changed."""
+        from doit_diskimg.host.files import still_true
+        from doit_diskimg.host.seal import sealed_digest
+        from doit_diskimg.host.state import read_json, write_json
+
+        output, where = self.disk.outputs[self.index], f"outputs[{self.index}]"
+        digest = sealed_digest(self.state.image)
+        sources = list(output.sources(where, self.disk))
+        record_file = self.state.file(output.name, ".made.json")
+        record = _record(sources, read_json(record_file)) if sources else {}
+        with self._work(normal(output.path)) as work:
+            text = output.make(self.disk, work, where)
+            if not digest or sealed_digest(self.state.image) != digest:
+                raise _changed(f"{self.state.image!r} changed", normal(output.path))
+            if sources and (change := still_true(record, _trees(sources))[0]):
+                raise _changed(change, normal(output.path))
+            work.finish()
+        if sources:
+            write_json(record_file, record)
+        return text
+
+    def _work(self, final: str) -> "RealWork":
+        from doit_diskimg.host.state import read_json
+        from doit_diskimg.host.work import RealWork
+        from doit_diskimg.tasks.steps import injected, layout_of
+
+        layout = layout_of(self)
+        generation = str(read_json(self.state.file("generation")).get("id", ""))
+        pictures = injected(self.state, self.parts, generation)
+        pieces = (piece for picture in pictures.values() for piece in picture.pieces)
+        covered = list(merged(Extent(piece.start, piece.length) for piece in pieces))
+        return RealWork(
+            image=self.state.image,
+            final=final,
+            size=layout.size,
+            epoch=self.epoch,
+            partitions=layout.partitions,
+            covered=covered,
+            needed=list(merged([*covered, *_needed(self.disk, layout, pictures)])),
+        )
+
+
+def _needed(
+    disk: "Disk", layout: "Layout", pictures: "Mapping[str, Picture]"
+) -> Iterator[Extent]:
+    """Yield what some reader relies on, zeros included; see `ports.Selective`."""
+    yield from (region.extent for region in layout.regions if region.where == TABLE)
+    for partition in disk.partitions:
+        extent = layout.extent(partition.name)
+        if isinstance(partition.payload, Selective):
+            yield from partition.payload.needed(extent, pictures[partition.name])
+        else:
+            yield extent
+
+
+def _record(sources: Sequence[Wanted], known: _Values) -> _Values:
+    """Return the state of every source."""
+    from doit_diskimg.host.files import RealFiles
+
+    files = RealFiles(known)
+    for wanted in sources:
+        if isinstance(wanted.source, Tree):
+            for entry in files.walk(wanted.source, wanted.where):
+                if entry.source is not None:
+                    files.digest(entry.source, wanted.where)
+        elif not isinstance(wanted.source, bytes):
+            files.digest(normal(wanted.source), wanted.where)
+    return files.record()
+
+
+def _trees(sources: Sequence[Wanted]) -> list[Tree]:
+    return [wanted.source for wanted in sources if isinstance(wanted.source, Tree)]
+
+
+def _changed(what: str, path: str) -> "WorldError":
+    from doit_diskimg.errors import SourceChanged, WorldError
+
+    return WorldError([SourceChanged(
+        path, f"{what} while this was made of it", "must stay as it is until the build is done",
+        "run doit again",
+    )])
+
+
+def output_task(tasks: "DiskTasks", index: int) -> _Values:
+    """Return the task of one output."""
+    disk, output = tasks.disk, tasks.disk.outputs[index]
+    sources = list(output.sources(f"outputs[{index}]", disk))
+    task = tasks.task(
+        output.name,
+        f"make {normal(output.path)} of the image",
+        MakeOutput(disk, tasks.epoch, index, tasks.parts),
+        targets=[normal(output.path)],
+        spec=[output, output.made_with, str(disk.identity), tasks.epoch, sources],
+        sizes_of=sources,
+        record=tasks.state.file(output.name, ".made.json") if sources else None,
+    )
+    task["task_dep"] = [*task["task_dep"], f"{disk.name}:seal"]
+    # It only reads the image, and notices if that changes, so it need not have it alone.
+    reasons = [reason for reason in task["uptodate"] if not isinstance(reason, Turn)]
+    reasons += [ContentsAsMade(normal(disk.image)), ProgramsAsMade(output.programs)]
+    return {**task, "uptodate": reasons, "clean": True}
+
+
+def linked_task(tasks: "DiskTasks", path: str) -> _Values:
+    """Return the task of the linked image."""
+    from doit_diskimg.host.linked import receipt_path, rest_path, state_path
+    from doit_diskimg.tasks.linked import WriteLinked
+
+    disk, state = tasks.disk, tasks.state
+    planned = [part.name for part in disk.partitions if part.payload.populated]
+    planned += [TABLE] if disk.table is not None else []
+    sources = [
+        source
+        for index, part in enumerate(disk.partitions)
+        if not part.payload.populated
+        for source in part.payload.sources(f"partitions[{index}]")
+    ]
+    sources += [
+        Wanted(f"segments[{index}].source", segment.source)
+        for index, segment in enumerate(disk.segments)
+    ]
+    task = tasks.task(
+        "linked",
+        f"make {path}, which shows the disk without writing it",
+        WriteLinked(disk, tasks.epoch, path),
+        deps=[
+            state.file("layout.json"),
+            *(state.file(name, suffix) for name in planned for suffix in (".plan", ".blob")),
+        ],
+        targets=[path, rest_path(state), receipt_path(state), state_path(state)],
+        spec=[disk.partitions, disk.segments, str(disk.identity), abspath(path)],
+        contents_of=sources,
+        record=state.file("linked.sources.json"),
+    )
+    task["basename"] = f"{task.pop('basename')}:{task.pop('name')}"
+    return {**task, "clean": True}
+
+
+class ContentsAsMade(Reason):
+    """The image holds what it held when the output was made."""
+
+    KEY = "doit_diskimg:image"
+
+    def __init__(self, image: str) -> None:
+        self._image = image
+
+    def configure_task(self, task: Any) -> None:
+        """Called by doit when the task is made: ask for a word after each success."""
+        task.value_savers.append(self.values)
+
+    def values(self) -> _Values:
+        """Return what doit is to store with the task."""
+        from doit_diskimg.host.seal import sealed_digest
+
+        return {self.KEY: sealed_digest(self._image)}
+
+    def __call__(self, task: Any, values: _Values) -> bool:
+        """Called by doit, after the seal."""
+        digest = self.values()[self.KEY]
+        if not digest or values.get(self.KEY) != digest:
+            return self.says(f"the contents of {self._image!r} changed")
+        return self.says("")
+
+
+class ProgramsAsMade(Reason):
+    """The programs that an output is made with are of the same version.
+
+    One that is gone is missed when it is needed again: what it made is still right.
+    """
+
+    KEY = "doit_diskimg:programs"
+
+    def __init__(self, programs: Sequence[Program]) -> None:
+        self._programs = programs
+
+    def configure_task(self, task: Any) -> None:
+        """Called by doit when the task is made: ask for a word after each success."""
+        if self._programs:
+            task.value_savers.append(self.values)
+
+    def values(self) -> _Values:
+        """Return what doit is to store with the task: of each program its file and its version."""
+        return {self.KEY: {program.name: _installed(program) for program in self._programs}}
+
+    def __call__(self, task: Any, values: _Values) -> bool:
+        """Called by doit.  A program is asked for its version only if its file is another one."""
+        known = values.get(self.KEY, {})
+        for program in self._programs:
+            before = known.get(program.name, [])
+            now = _installed(program, before)
+            if now and now[-1:] != before[-1:]:
+                return self.says(f"{program.name} is of another version")
+        return self.says("")
+
+
+def _installed(program: Program, known: Sequence[object] = ()) -> list[object]:
+    """Return a program's file, that file's signature, and its version; empty if it is missing."""
+    import os
+
+    from doit_diskimg.errors import WorldError
+    from doit_diskimg.host.files import Signature
+    from doit_diskimg.host.program import find, version
+
+    path = find(program)
+    if path is None:
+        return []
+    try:
+        file = [path, [*Signature.of(os.stat(path))]]
+        if [*known[:2]] == file:
+            return [*known]
+        return [*file, version(program, path, program.name)]
+    except (OSError, WorldError) as error:
+        return [path, [], str(error)]  # the task will run into it and say so
