@@ -29,6 +29,7 @@ def test_is_cheap_to_import():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [
         "doit_diskimg.content",
+        "doit_diskimg.errors",
         "doit_diskimg.filesystems",
         "doit_diskimg.filesystems.fat",
         "doit_diskimg.filesystems.fat.volume",
