@@ -1,4 +1,7 @@
-"""The task ``os.img:verify``: reads the finished image back, with other code than wrote it."""
+"""The task ``os.img:verify``: reads the finished image back, with other code than wrote it.
+
+Every `doit` imports this module, so what only the action needs is imported there.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.content import digest_of
 from doit_diskimg.errors import ImageWrong, WorldError
-from doit_diskimg.filesystems.fat import tree
 from doit_diskimg.filesystems.fat.volume import Fat
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.paths import normal
@@ -15,11 +17,11 @@ from doit_diskimg.picture import Picture
 from doit_diskimg.plan import decode_layout, decode_receipt
 from doit_diskimg.tasks.on_request import OnRequest, skipped
 from doit_diskimg.tasks.step import Step
-from doit_diskimg.verify.catalogue import RULES
-from doit_diskimg.verify.finding import Finding
 
 if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
+
+    from doit_diskimg.verify.finding import Finding
 
 
 class VerifiedAsSealed(OnRequest):
@@ -91,7 +93,7 @@ class Verify(Step):
             raise WorldError([_problem(one) for one in errors])
         return "\n".join([*map(str, found), "no errors"])
 
-    def _counts(self, finding: Finding) -> bool:
+    def _counts(self, finding: "Finding") -> bool:
         """A disk without a table, with something that we do not know, was described so."""
         return finding.code != "unknown" or self.disk.table is not None
 
@@ -104,6 +106,8 @@ class Verify(Step):
 
     def _wanted(self, index: int) -> dict[str, str | None]:
         """Return the digest of every file that must be in a volume, None for its directories."""
+        from doit_diskimg.filesystems.fat import tree
+
         part, where = self.disk.partitions[index], f"partitions[{index}]"
         assert isinstance(part.payload, Fat)
         files = RealFiles(read_json(self.state.file(part.name, ".files.json")))
@@ -120,6 +124,8 @@ class Verify(Step):
         return wanted
 
 
-def _problem(finding: Finding) -> ImageWrong:
+def _problem(finding: "Finding") -> ImageWrong:
+    from doit_diskimg.verify.catalogue import RULES
+
     must = "a finished image must be without errors"
     return ImageWrong("verify", str(finding), must, RULES[finding.code].remedy)

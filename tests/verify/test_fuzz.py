@@ -218,7 +218,9 @@ def measured(path, *options):
     )
     seconds = time.monotonic() - began
     assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode, done.stdout, seconds, int(done.stdout.split("MIB ")[1])
+    mib = int(done.stdout.split("MIB ")[1])
+    print(f"{seconds:.1f} s, {mib} MiB")
+    return done.returncode, done.stdout, seconds, mib
 
 
 def sparse(path, gib):
