@@ -195,9 +195,6 @@ EXAMPLES = {
     "StateBroken": Example(_disk(ESP), "somebody tidies the state folder", _plan_is_lost),
     "ProgramMissing": Example(_ext(), "mke2fs is not installed", _nothing_is_installed),
     "ProgramFailed": Example(_ext(), "mke2fs fails", _there_is_no_memory),
-    "ProgramMissing": Example(
-        f'Qemu({_disk()},\n     program="qemu-system-x86_65").test(expect="^login:")'
-    ),
     "BootFailed": Example(
         f'Qemu({_disk()},\n     program="true").test(expect="^login:")',
         "the machine ends without a word, for which the program `true` stands here",

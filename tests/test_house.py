@@ -22,7 +22,7 @@ SPINE = {"spec", "misplaced", "layout", "symbols", "plan", "patch"}
 FOLDERS = RIBS | {"ondisk", "host", "verify", "tasks", "cli"}
 RANKS = (
     {"units", "errors"},
-    {"extent", "fields", "placing", "patterns", "content", "picture", "ondisk"},
+    {"extent", "fields", "placing", "patterns", "content", "recipe", "picture", "ondisk"},
     {"segment"},
     {"ports"},
     {"spec"} | RIBS,
