@@ -451,3 +451,21 @@ def task_fill():
 ''', image="root.ext2")
     project.doit("root.ext2")
     assert contents(project, start=0, length=2 * MIB) == {"hello": b"hello", "lost+found": None}
+
+
+def test_the_rest_of_the_disk(tmp_path):
+    project = Project(tmp_path, '''
+from doit_diskimg import Disk, Esp, Ext, Gpt, Partition
+disk = Disk("build/os.img", size="16MiB", table=Gpt(), partitions=[
+    Partition("root", Ext({"hello": b"hello"}), size="rest"), Esp({}, size="4MiB"),
+])
+def task_image():
+    return disk.tasks()
+''')
+    project.doit()
+    end = 16 * MIB - 33 * 512
+    assert contents(project, length=end - 5 * MIB) == {"hello": b"hello", "lost+found": None}
+    assert project.doit().ran == set()
+    project.write("dodo.py", (tmp_path / "dodo.py").read_text().replace("rest", "auto"))
+    said = project.doit(code=1).said
+    assert "os.img: partitions[0].size: there is none, an ext volume is as large as you" in said

@@ -3,7 +3,7 @@
 import pytest
 from fakes import FakeFiles
 
-from doit_diskimg import DescriptionError, Disk, Ext, Gpt, Partition, Tree
+from doit_diskimg import DescriptionError, Ext, Tree
 from doit_diskimg.extent import Extent
 from doit_diskimg.ports import Payload, Place
 
@@ -91,10 +91,15 @@ def test_what_is_accepted(fields):
 
 
 def test_a_size_has_to_be_given():
-    (problem,) = Ext().problems("p", None)
-    assert str(problem).startswith("p.size: there is none, an ext volume is as large as you say")
-    disk = Disk("os.img", size="16MiB", table=Gpt(), partitions=[Partition("root", Ext())])
-    assert [problem.where for problem in disk.problems()] == ["partitions[0].size"]
+    assert list(Ext().problems("p", None)) == [], "it may have the rest of the disk"
+    with pytest.raises(DescriptionError) as caught:
+        Ext().room(None, FakeFiles(), "p")
+    assert str(caught.value) == (
+        "p.size: there is none, an ext volume is as large as you say: mke2fs knows how much room "
+        "its own tables take, we don't (write for example size=\"64MiB\", or size=\"rest\" on a "
+        "disk with a size)"
+    )
+    assert Ext().room(5 * MIB, FakeFiles(), "p").length == 5 * MIB
 
 
 PLACE = {"sector_size": 512, "epoch": 315532800}

@@ -1,5 +1,6 @@
 """Trees that other tasks fill and empty in the same run, and which of their files are taken."""
 
+import json
 import os
 import re
 import subprocess
@@ -163,6 +164,59 @@ def task_aa_before_the_image():
     project.doit("aa_before_the_image", "os.img")
     assert listing(project) == {"stay", "boot.cfg"}
     assert project.doit("aa_before_the_image", "os.img").ran == {"aa_before_the_image"}
+
+
+OWN_PAYLOAD = '''
+from dataclasses import dataclass
+from doit_diskimg.content import Tree, Wanted
+from doit_diskimg.picture import Canvas
+from doit_diskimg.ports import Room
+
+@dataclass(frozen=True)
+class Joined:
+    """The files of a tree, one behind the other."""
+    tree: Tree
+    populated = True
+
+    def problems(self, where, size):
+        return ()
+
+    def sources(self, where):
+        return [Wanted(where, self.tree)]
+
+    def blank(self):
+        return None
+
+    def _files(self, files, where):
+        for entry in files.walk(self.tree, where):
+            if entry.source:
+                yield entry.source, files.size(entry.source, where)
+
+    def room(self, size, files, where):
+        return Room(length=sum(length for _, length in self._files(files, where)))
+
+    def fill(self, place, files, where):
+        canvas, start = Canvas(), place.extent.start
+        for path, length in self._files(files, where):
+            canvas.file(start, length, path, files.digest(path, where))
+            start += length
+        return canvas.picture()
+'''
+
+
+def test_a_payload_sized_by_a_tree_is_formatted_after_it_is_filled(tmp_path):
+    more = 'Partition("own", Joined(Tree("sysroot", after="sysroot")), type="esp"),'
+    project = make(tmp_path / "project", more=more)
+    project.dodo = "from own import Joined\n" + project.dodo
+    project.write("dodo.py", project.dodo)
+    project.write("own.py", OWN_PAYLOAD)
+    for number, length in enumerate((1_000_000, 2_000_000)):
+        project.write("wanted.json", json.dumps({"big": "x" * length}))
+        out = project.doit("os.img").out
+        assert out.index(".  sysroot") < out.index(".  os.img:own:format")
+        assert project.image_path.read_bytes()[4 << 20 :].count(b"x") == length
+        assert project.sha256() == project.clean_build(tmp_path / f"clean{number}")
+        assert not project.doit("os.img").ran
 
 
 # Patterns ----------------------------------------------------------------------------------------

@@ -66,8 +66,18 @@ def problems(ext: "Ext", where: str, size: int | None) -> Iterator[Problem]:
         )
     sizes = [*_size(ext, where, size)]
     yield from sizes
-    if not sizes and ext.version in VERSIONS:
+    if not sizes and ext.version in VERSIONS and (ext.size is not None or size is not None):
         yield from _too_small(ext, where, size)
+
+
+def missing_size(ext: "Ext", where: str, size: int | None) -> Iterator[Problem]:
+    """Yield a problem if nobody gives a size; the rest of a disk is one when its place is known."""
+    if ext.size is None and size is None:
+        yield BadSize(
+            f"{where}.size", "there is none", "an ext volume is as large as you say: mke2fs knows "
+            "how much room its own tables take, we don't",
+            'write for example size="64MiB", or size="rest" on a disk with a size',
+        )
 
 
 def _one_of(value: object, known: tuple[int, ...], where: str) -> Iterator[Problem]:
@@ -144,12 +154,7 @@ def _size(ext: "Ext", where: str, size: int | None) -> Iterator[Problem]:
         return
     if block_size is not None:
         yield from _one_of(block_size, BLOCK_SIZES, f"{where}.block_size")
-    if own is None and size is None:
-        yield BadSize(
-            f"{where}.size", "there is none", "an ext volume is as large as you say: mke2fs knows "
-            "how much room its own tables take, we don't", 'write for example size="64MiB"',
-        )
-    elif own is not None and size is not None and own > size:
+    if own is not None and size is not None and own > size:
         yield BadSize(
             f"{where}.payload.size", f"{format_size(own)}",
             f"its partition has {format_size(size)}", "leave one of the two out",

@@ -103,7 +103,7 @@ class Ext:
         from doit_diskimg.ports import Room
         from doit_diskimg.units import format_size
 
-        refuse(check.problems(self, where, size))
+        refuse([*check.problems(self, where, size), *check.missing_size(self, where, size)])
         geometry = check.geometry(self, size)
         return Room(
             length=geometry.length,
