@@ -12,6 +12,7 @@ The map, in reading order:
     patterns    which paths of a tree            fields      what one field may hold
     recipe      what outside programs have to do
     ports       the sockets: Table, Payload, Output
+    made        the list of outputs, checked
 
     spec        what the user says               ── the spine, in the order of the work
     layout      the only file that places anything, with `placing` (where something fits)
