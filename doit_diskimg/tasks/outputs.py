@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from doit_diskimg.layout import Layout
     from doit_diskimg.picture import Picture
     from doit_diskimg.spec import Disk
-    from doit_diskimg.tasks.disk import DiskTasks
+    from doit_diskimg.tasks.chain import DiskTasks
 
 _Values = dict[str, Any]
 
@@ -57,7 +57,8 @@ class MakeOutput(Step):
     def _work(self, final: str) -> "RealWork":
         from doit_diskimg.host.state import read_json
         from doit_diskimg.host.work import RealWork
-        from doit_diskimg.tasks.steps import injected, layout_of
+        from doit_diskimg.tasks.injection import injected
+        from doit_diskimg.tasks.steps import layout_of
 
         layout = layout_of(self)
         generation = str(read_json(self.state.file("generation")).get("id", ""))

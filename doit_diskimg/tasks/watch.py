@@ -183,7 +183,7 @@ class _Fork:
 
 def _warm_up() -> None:
     """Import what the rounds would import, each for itself."""
-    from doit_diskimg.tasks import boot, qemu, show, steps  # noqa: F401
+    from doit_diskimg.tasks import boot, injection, qemu, show  # noqa: F401
 
 
 def _say(text: str) -> None:

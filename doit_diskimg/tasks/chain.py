@@ -1,0 +1,309 @@
+"""The tasks of one disk: what each depends on, what it makes, what decides whether it runs."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from os import fspath
+from typing import TYPE_CHECKING, Any
+
+from doit_diskimg.content import Tree, Wanted, digest_of
+from doit_diskimg.host.paths import normal, spellings
+from doit_diskimg.host.state import StateFolder
+from doit_diskimg.plan import FORMAT
+from doit_diskimg.segment import Segment
+from doit_diskimg.spec import TABLE, canonical
+from doit_diskimg.tasks.uptodate import (
+    ImageAsSealed,
+    PlaceAsPlanned,
+    Recorded,
+    SourcesAsPlanned,
+    Turn,
+)
+
+if TYPE_CHECKING:
+    from doit_diskimg.tasks.disk import Disk
+
+_Task = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DiskTasks:
+    """Makes the tasks of one disk, in the order of the work."""
+
+    disk: "Disk"
+    epoch: int
+
+    def __iter__(self) -> Iterator[_Task]:
+        yield {
+            "basename": self.disk.name,
+            "name": None,
+            "doc": f"build the disk image {normal(self.disk.image)}",
+        }
+        yield from map(self._format, filter(self._formatted, range(len(self.disk.partitions))))
+        yield self._table()
+        yield self._create()
+        for index, part in enumerate(self.disk.partitions):
+            if part.payload.populated:
+                yield self._populate(index)
+                yield self._inject(part.name, part.name)
+            else:
+                yield self._inject_file(index)
+        yield from map(self._inject_segment, range(len(self.disk.segments)))
+        if self.disk.table is not None:
+            yield self._inject(TABLE, "the partition table")
+        yield self._seal()
+        yield self._verify()
+        if self.disk.outputs:
+            from doit_diskimg.tasks.outputs import output_task
+
+            yield from (output_task(self, index) for index in range(len(self.disk.outputs)))
+
+    @property
+    def state(self) -> StateFolder:
+        """The state folder of the image."""
+        return StateFolder(normal(self.disk.image))
+
+    def _formatted(self, index: int) -> bool:
+        """Whether a volume has a geometry before the layout; the one with the rest has not."""
+        part = self.disk.partitions[index]
+        return part.payload.populated and self.disk.asked_first(part)
+
+    def _format(self, index: int) -> _Task:
+        from doit_diskimg.tasks.steps import Format
+
+        part = self.disk.partitions[index]
+        automatic = self.disk.size_of(part) is None
+        return self.task(
+            f"{part.name}:format",
+            f"decide the geometry of the volume in {part.name}",
+            Format(self.disk, self.epoch, index),
+            targets=[self.state.file(part.name, ".geometry.json")],
+            spec=[self.disk.size_of(part), part.payload.blank()],
+            # Without a size the lengths of its files decide.
+            sizes_of=part.payload.sources(f"partitions[{index}]") if automatic else (),
+            record=self.state.file(part.name, ".files-geometry.json") if automatic else None,
+        )
+
+    def _table(self) -> _Task:
+        from doit_diskimg.tasks.steps import MakeTable
+
+        disk, state = self.disk, self.state
+        spec_ = [
+            disk.name, disk.size, disk.table, disk.align, disk.guid, disk.signature,
+            disk.power_of_two,
+            [[part.name, part.type, part.start, part.size, part.align, part.guid, part.attributes,
+              part.active, part.logical, part.in_table,
+              part.payload.blank() if disk.takes_rest(part) else None]
+             for part in disk.partitions],
+            [[segment.name, segment.start, segment.keep, _length_or_path(segment)]
+             for segment in disk.segments],
+        ]
+        wanted = [
+            source
+            for index, part in enumerate(disk.partitions)
+            if not part.payload.populated
+            for source in part.payload.sources(f"partitions[{index}]")
+        ]
+        wanted += [Wanted("", segment.source) for segment in disk.segments]
+        return self.task(
+            TABLE,
+            "decide the place of everything, and the partition table",
+            MakeTable(disk, self.epoch),
+            deps=[
+                state.file(part.name, ".geometry.json")
+                for index, part in enumerate(disk.partitions)
+                if self._formatted(index)
+            ],
+            targets=[
+                state.file("layout.json"), state.file(TABLE, ".plan"), state.file(TABLE, ".blob"),
+            ],
+            spec=spec_,
+            sizes_of=wanted,
+            record=state.file(TABLE, ".files.json"),
+        )
+
+    def _create(self) -> _Task:
+        from doit_diskimg.tasks.steps import Create
+
+        task = self.task(
+            "create",
+            "make the new, empty, sparse image",
+            Create(self.disk, self.epoch),
+            targets=[self.state.file("generation")],
+            spec=[],
+        )
+        task["task_dep"] = [f"{self.disk.name}:{TABLE}"]
+        task["uptodate"].append(ImageAsSealed(normal(self.disk.image)))
+        return task
+
+    def _populate(self, index: int) -> _Task:
+        from doit_diskimg.tasks.steps import Populate
+
+        part, state = self.disk.partitions[index], self.state
+        return self.task(
+            f"{part.name}:populate",
+            f"decide every byte of the volume in {part.name}",
+            Populate(self.disk, self.epoch, index),
+            deps=[state.file(part.name, ".geometry.json")] if self._formatted(index) else [],
+            placed=part.name,
+            targets=[state.file(part.name, ".plan"), state.file(part.name, ".blob")],
+            spec=[part.payload, str(self.disk.identity_of(part)), self.epoch],
+            contents_of=part.payload.sources(f"partitions[{index}]"),
+            record=state.file(part.name, ".files.json"),
+        )
+
+    def _inject(self, name: str, what: str) -> _Task:
+        from doit_diskimg.tasks.injection import Inject
+
+        state = self.state
+        return self.task(
+            f"{name}:inject",
+            f"write what differs of {what} into the image",
+            Inject(self.disk, self.epoch, name),
+            deps=[
+                state.file(name, ".plan"), state.file(name, ".blob"), state.file("generation"),
+            ],
+            targets=[state.file(name, ".injected")],
+            spec=[],
+        )
+
+    def _inject_file(self, index: int) -> _Task:
+        from doit_diskimg.tasks.injection import InjectFile
+
+        part = self.disk.partitions[index]
+        return self._inject_sources(
+            InjectFile(self.disk, self.epoch, part.name, index),
+            spec=[part.payload, str(self.disk.identity_of(part)), self.epoch],
+            sources=part.payload.sources(f"partitions[{index}]"),
+        )
+
+    def _inject_segment(self, index: int) -> _Task:
+        from doit_diskimg.tasks.injection import InjectSegment
+
+        segment = self.disk.segments[index]
+        return self._inject_sources(
+            InjectSegment(self.disk, self.epoch, segment.name, index),
+            spec=[segment],
+            sources=[Wanted(f"segments[{index}].source", segment.source)],
+        )
+
+    def _inject_sources(self, step: Any, spec: object, sources: Iterable[Wanted]) -> _Task:
+        state = self.state
+        return self.task(
+            f"{step.name}:inject",
+            f"write what differs of {step.name} into the image",
+            step,
+            deps=[state.file("generation")],
+            placed=step.name,
+            targets=[state.file(step.name, ".injected")],
+            spec=spec,
+            contents_of=sources,
+            record=state.file(step.name, ".files.json"),
+        )
+
+    def _seal(self) -> _Task:
+        from doit_diskimg.tasks.clean import Clean
+        from doit_diskimg.tasks.injection import Seal
+
+        disk, state, parts = self.disk, self.state, self.parts
+        task = self.task(
+            "seal",
+            "declare the image finished",
+            Seal(disk, self.epoch, parts),
+            deps=[state.file("generation"), *(state.file(name, ".injected") for name in parts)],
+            targets=[state.file("seal.json"), normal(disk.image)],
+            spec=parts,
+        )
+        task["uptodate"].append(ImageAsSealed(normal(disk.image)))
+        task["clean"] = [Clean(normal(disk.image))]
+        return task
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of everything that is injected."""
+        parts = [part.name for part in self.disk.partitions]
+        parts += [segment.name for segment in self.disk.segments]
+        return parts if self.disk.table is None else [*parts, TABLE]
+
+    def _verify(self) -> _Task:
+        from doit_diskimg.tasks.verify import VerifiedAsSealed, Verify
+
+        return {
+            "basename": self.disk.name,
+            "name": "verify",
+            "doc": "read the image back and look for defects (when asked for by name)",
+            "actions": [Verify(self.disk, self.epoch, self.parts)],
+            "task_dep": [f"{self.disk.name}:seal"],
+            "uptodate": [VerifiedAsSealed(self.state.file("seal.json"))],
+        }
+
+    def task(
+        self,
+        name: str,
+        doc: str,
+        action: object,
+        *,
+        targets: list[str],
+        spec: object,
+        deps: Iterable[str] = (),
+        contents_of: Iterable[Wanted] = (),
+        sizes_of: Iterable[Wanted] = (),
+        record: str | None = None,
+        placed: str | None = None,
+    ) -> _Task:
+        """Return one task.
+
+        ``deps`` are state files of earlier tasks, ``contents_of`` and ``sizes_of`` sources of the
+        user's, ``record`` the state file in which the task keeps what it asked about them,
+        ``placed`` the part of the disk whose place it needs to know.
+        """
+        contents, sizes = list(contents_of), list(sizes_of)
+        trees = [want.source for want in contents + sizes if isinstance(want.source, Tree)]
+        first = {name: None for tree in trees for name in tree.after}  # a set that keeps order
+        paths = [path for want in contents for path in _paths(want)]
+        compared = [*deps, *map(normal, paths)]
+        order = paths + [path for want in sizes for path in _paths(want)]
+        digest = digest_of(repr(canonical([FORMAT, spec])).encode("utf-8", "surrogatepass"))
+        turn = Turn(self.state, self.disk.name, last=name in ("seal", "linked"))
+        uptodate: list[object] = [turn, Recorded(digest, targets)]
+        if record is not None:
+            uptodate.append(SourcesAsPlanned(record, compared, trees))
+        if placed is not None:
+            uptodate.append(PlaceAsPlanned(self.state.file("layout.json"), placed))
+        return {
+            "basename": self.disk.name,
+            "name": name,
+            "doc": doc,
+            "actions": [action],
+            "file_dep": [*compared, *(text for path in order for text in spellings(path))],
+            "task_dep": [*first, *([f"{self.disk.name}:{TABLE}"] if placed else [])],
+            "targets": targets,
+            "uptodate": uptodate,
+            "watch": [normal(tree.dir) for tree in trees],
+            "verbosity": 2,
+        }
+
+
+def _length_or_path(segment: Segment) -> object:
+    """Return what the layout needs to know of a segment: of bytes, only how many there are."""
+    return len(segment.source) if isinstance(segment.source, bytes) else segment.source
+
+
+def _paths(wanted: Wanted) -> Iterator[str]:
+    """Yield the files of one source as they are now; a tree may gain some until the task runs.
+
+    Of a tree with ``after`` nothing is known yet, and nothing need be: the order is in the
+    description, and what the files are is in the task's own record.
+    """
+
+    from doit_diskimg.errors import WorldError
+    from doit_diskimg.host.walk import walk
+
+    if isinstance(wanted.source, Tree):
+        if wanted.source.after:
+            return
+        try:
+            yield from (entry.source for entry in walk(wanted.source, wanted.where) if entry.source)
+        except WorldError:
+            return  # its task will say so
+    elif not isinstance(wanted.source, bytes):
+        yield fspath(wanted.source)
