@@ -7,7 +7,7 @@ those that write what was decided.
 import json
 from dataclasses import dataclass
 
-from doit_diskimg.content import Tree, digest_of
+from doit_diskimg.content import digest_of
 from doit_diskimg.errors import DescriptionError, ImageWritten, Problem, WorldError
 from doit_diskimg.host import seal
 from doit_diskimg.host.files import RealFiles
@@ -43,15 +43,10 @@ class Format(Step):
     def run(self) -> str | None:
         """Write ``P.geometry.json``; say what the volume is if it is new."""
         part = self.disk.partitions[self.index]
-        files = RealFiles()
-        where = f"partitions[{self.index}]"
-        room = _room(self.disk, part, files, where)
-        if self.disk.size_of(part) is None:
-            # A later run asks about each tree, also if the payload had a size of its own.
-            for wanted in part.payload.sources(where):
-                if isinstance(wanted.source, Tree):
-                    files.walk(wanted.source, wanted.where)
-        write_json(self.state.file(part.name, ".files-geometry.json"), files.record())
+        record = self.state.file(part.name, ".files-geometry.json")
+        files = RealFiles(read_json(record))
+        room = _room(self.disk, part, files, f"partitions[{self.index}]")
+        write_json(record, files.record())
         is_new = write_json(
             self.state.file(part.name, ".geometry.json"),
             {"format": FORMAT, "length": room.length, "type": room.type, "facts": room.facts},
@@ -179,8 +174,8 @@ class Populate(Step):
 
     index: int
 
-    def run(self) -> None:
-        """Write ``P.plan`` and ``P.blob``."""
+    def run(self) -> str:
+        """Write ``P.plan`` and ``P.blob``; say what should be known of them."""
         part, state = self.disk.partitions[self.index], self.state
         record = state.file(part.name, ".files.json")
         files = files_of(self, part.name)
@@ -189,6 +184,7 @@ class Populate(Step):
         write(state.file(part.name, ".blob"), picture.blob)
         write(state.file(part.name, ".plan"), encode_plan(picture))
         write_json(record, files.record())
+        return "\n".join(picture.notes)
 
 
 def files_of(step: Step, name: str) -> RealFiles:

@@ -39,6 +39,21 @@ class FakeFiles:
     empty: Sequence[str] = ()
     """Empty directories."""
     asked: list[tuple[str, str]] = field(default_factory=list)
+    before: Mapping[str, int] = field(default_factory=dict)
+    """Lengths at the last build."""
+    mtimes: Mapping[str, int] = field(default_factory=dict)
+
+    def read(self, path: str, where: str) -> bytes:
+        self.asked.append(("read", path))
+        return self._get(path, where)
+
+    def mtime(self, path: str, where: str) -> int:
+        self.asked.append(("mtime", path))
+        self._get(path, where)
+        return self.mtimes[path]
+
+    def size_before(self, path: str) -> int | None:
+        return self.before.get(path)
 
     def size(self, path: str, where: str) -> int:
         self.asked.append(("size", path))
@@ -88,9 +103,11 @@ class Bench:
         start: int = 0,
         bare: bool = True,
         epoch: int = EPOCH,
+        sector_size: int = 512,
     ) -> Picture:
         place = Place(
-            extent=Extent(start, size), sector_size=512, identity=IDENTITY, epoch=epoch, bare=bare
+            extent=Extent(start, size), sector_size=sector_size, identity=IDENTITY, epoch=epoch,
+            bare=bare,
         )
         return fat.fill(place, files or FakeFiles(), WHERE)
 
