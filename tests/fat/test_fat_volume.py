@@ -205,7 +205,8 @@ FULL = [
         Fat({"kernel.elf": 20 * MIB, "initrd": 9 * MIB, "a": 1 * KIB, "b": 2 * KIB}),
         16 * MIB,
         "the files need 14,850 clusters of 2 KiB, 6,684 too many (the largest: kernel.elf "
-        '20 MiB, initrd 9 MiB, b 2 KiB), the volume has 8,166 (make its size "30MiB" or more, or leave files out)',
+        '20 MiB, initrd 9 MiB, b 2 KiB), the volume has 8,166 (make its size "30MiB" or more, '
+        "or leave files out)",
     ),
     (
         Fat({"kernel.elf": 2 * MIB}, fat=12),

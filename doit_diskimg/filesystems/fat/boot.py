@@ -26,6 +26,7 @@ _CODE = bytes.fromhex("cd18 f4 ebfd")
 # int 18h tells a BIOS that this volume does not boot, so that it tries the next; then hlt for ever.
 
 _OPTIONS = {
+    "BS_OEMName": "oem_name",
     "BPB_SecPerClus": "cluster_size",
     "BPB_RsvdSecCnt": "reserved_sectors",
     "BPB_NumFATs": "number_of_fats",
@@ -94,8 +95,9 @@ def problems(
         theirs, must = data[field.start : field.end], ours[field.start : field.end]
         if theirs != must and not _says_nothing(field, theirs):
             yield _mismatch(field, theirs, must, where)
-    if fat_oem is not None and any(data[3:11]) and data[3:11] != ours[3:11]:
-        yield _mismatch(Field("BS_OEMName", 3, 8, is_text=True), data[3:11], ours[3:11], where)
+    oem = None if fat_oem is None else f"{fat_oem:8}".encode("ascii")
+    if oem is not None and any(data[3:11]) and data[3:11] != oem:
+        yield _mismatch(Field("BS_OEMName", 3, 8, is_text=True), data[3:11], oem, where)
     end = data[SIZE - len(SIGNATURE) :]
     if any(end) and end != SIGNATURE:
         yield BootSectorMismatch(

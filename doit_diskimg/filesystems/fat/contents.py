@@ -137,7 +137,8 @@ def gather(fat: "Fat", files: Files | None, where: str) -> Gathered:
     # What is in a tree is not known before the world is asked.
     known = files is not None or not any(isinstance(source, Tree) for source in _sources(fat))
     first = list[File | Directory]()
-    for index, path in enumerate(fat.first if not isinstance(fat.first, str) else [fat.first]):
+    # What is no list or no mapping is reported with the other fields.
+    for index, path in enumerate(fat.first if isinstance(fat.first, (list, tuple)) else ()):
         node = _find(found.root, path, f"{where}.first[{index}]", wrong, known)
         if node is not None:
             first.append(node)

@@ -1,6 +1,6 @@
 """What can be wrong with each option of a `Fat` alone: its kind and its range."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,8 +37,7 @@ def _is_text(value: object) -> bool:
 
 
 def _is_list_of_text(value: object) -> bool:
-    listed = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
-    return listed and all(isinstance(item, str) for item in value)  # type: ignore[attr-defined]
+    return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
 
 
 _RULES = (
