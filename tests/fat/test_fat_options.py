@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from doit_diskimg import verify
 from doit_diskimg.content import Tree
 from doit_diskimg.errors import DescriptionError
 from doit_diskimg.filesystems.fat import names
@@ -292,6 +293,7 @@ def test_options_by_chance(bench, fake, options, sizes):
         bench.judge(path, expected, pyfat=upper)  # pyfatfs does not know the bits
     else:
         bench.judge(path, expected if options.get("long_names", True) else upper)
+    assert [str(found) for found in verify(path, witnesses=False)] == []
     for at, data in options.get("reserved", {}).items():
         with open(path, "rb") as image:
             image.seek(at * 512)
