@@ -200,7 +200,7 @@ class RealFiles:
     def executable(self, path: str, where: str) -> bool:
         """Return whether the owner of a file may execute it; see `content.Files`."""
         path = normal(path)
-        self._executable[path] = _is_executable(_status(path, where))
+        self._executable[path] = is_executable(_status(path, where))
         return self._executable[path]
 
     def make(self, recipe: "Recipe", where: str) -> "Made":
@@ -230,80 +230,9 @@ class RealFiles:
         }
 
 
-def still_true(record: dict[str, Any], trees: Sequence[Tree]) -> tuple[str, dict[str, Any]]:
-    """Ask the questions of ``record`` again.
-
-    Returns what is different, in words, or the empty text; and the record with the signatures of
-    files that were only touched brought up to date, so that each is hashed once.
-    """
-    try:
-        text = _other_trees(record["trees"], trees) or _other_sizes(record) or _other_modes(record)
-        text = text or _other_times(record["mtimes"]) or _not_as_made(record["made"])
-        fresh = dict(record["digests"])
-        return text or _other_contents(fresh), {**record, "digests": fresh}
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return "nothing is recorded about its files", record
-    except OSError as error:
-        return str(error), record
-
-
-def _other_trees(recorded: dict[str, str], trees: Sequence[Tree]) -> str:
-    from doit_diskimg.host.walk import entries_digest, tree_key, walk
-
-    for tree in trees:
-        # A task that asked for no names does not run again for others.
-        known = recorded.get(tree_key(tree))
-        if known is not None and known != entries_digest(walk(tree, os.fspath(tree.dir))):
-            return f"the list of files below {os.fspath(tree.dir)!r} changed"
-    return ""
-
-
-def _other_sizes(record: dict[str, Any]) -> str:
-    for path, size in record["sizes"].items():
-        if path in record["digests"]:
-            continue
-        status = os.stat(path)
-        if status.st_size != size or not stat.S_ISREG(status.st_mode):
-            return f"the size of {path!r} changed"
-    return ""
-
-
-def _not_as_made(made: dict[str, Any]) -> str:
-    if not made:
-        return ""
-    from doit_diskimg.host.workshop import still_made
-
-    return still_made(made)
-
-
-def _other_modes(record: dict[str, Any]) -> str:
-    for path, executable in record["executable"].items():
-        if _is_executable(os.stat(path)) != executable:
-            return f"{path!r} is executable and was not, or the other way round"
-    return ""
-
-
-def _is_executable(status: os.stat_result) -> bool:
+def is_executable(status: os.stat_result) -> bool:
+    """Return whether the owner may execute a file of that status."""
     return bool(status.st_mode & stat.S_IXUSR)
-
-
-def _other_times(recorded: dict[str, int]) -> str:
-    for path, mtime in recorded.items():
-        if os.stat(path).st_mtime_ns // 1_000_000_000 != mtime:
-            return f"the time stamp of {path!r} changed, and the volume stores it"
-    return ""
-
-
-def _other_contents(digests: dict[str, list[Any]]) -> str:
-    """Compare contents, and note new signatures of old contents in ``digests``."""
-    for path, (*numbers, digest) in digests.items():
-        known = Signature(*numbers)
-        signature, found = digest_file(path, (known, digest))
-        if found != digest:
-            return f"the contents of {path!r} changed"
-        if signature != known and signature.settled(now_ns()):
-            digests[path] = [*signature, digest]
-    return ""
 
 
 def _signatures(record: dict[str, Any]) -> dict[str, tuple[Signature, str]]:

@@ -7,7 +7,7 @@ those that write what was decided.
 import json
 from dataclasses import dataclass
 
-from doit_diskimg.content import digest_of
+from doit_diskimg.content import Tree, digest_of
 from doit_diskimg.errors import DescriptionError, ImageWritten, Problem, WorldError
 from doit_diskimg.host import seal
 from doit_diskimg.host.files import RealFiles
@@ -45,7 +45,13 @@ class Format(Step):
         part = self.disk.partitions[self.index]
         record = self.state.file(part.name, ".files-geometry.json")
         files = RealFiles(read_json(record))
-        room = _room(self.disk, part, files, f"partitions[{self.index}]")
+        where = f"partitions[{self.index}]"
+        room = _room(self.disk, part, files, where)
+        if self.disk.size_of(part) is None:
+            # A later run asks about each tree, also if the payload had a size of its own.
+            for wanted in part.payload.sources(where):
+                if isinstance(wanted.source, Tree):
+                    files.walk(wanted.source, wanted.where)
         write_json(record, files.record())
         is_new = write_json(
             self.state.file(part.name, ".geometry.json"),
