@@ -170,6 +170,9 @@ EXAMPLES = {
     "BadPath": Example(_fat('{"a:b": b""}')),
     "BadPattern": Example(_fat('{"/": Tree("modules", exclude=["!"])}')),
     "BadLabel": Example(_fat("{}", more=', label="TWELVE CHARS"')),
+    "BootSectorMismatch": Example(
+        _fat("{}", more=r', boot_sector=b"\xeb\x3c\x90MYLOADER" + bytes([0, 2, 8])')
+    ),
     "FatTypeImpossible": Example(_fat("{}", "16MiB", ", fat=32")),
     "Overlap": Example(_disk(_root(', start="1MiB"'), ESP[:-1] + ', start="1536KiB")')),
     "OutsideDisk": Example(_disk(ESP, _root(), size="5MiB")),

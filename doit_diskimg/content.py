@@ -116,6 +116,8 @@ class Wanted(NamedTuple):
 
     where: str
     source: Source
+    decides_room: bool = False
+    """Whether its size decides the room also where the partition has a size."""
 
 
 class Files(Protocol):
@@ -145,6 +147,21 @@ class Files(Protocol):
         """Return the payload that outside programs make by that recipe, at most one for a payload.
 
         Raises WorldError too when a program is missing or fails.
+        """
+        ...
+
+    def read(self, path: str, where: str) -> bytes:
+        """Return the contents of a regular file; for those of a sector or two."""
+        ...
+
+    def mtime(self, path: str, where: str) -> int:
+        """Return when a regular file was last changed, in seconds since 1970."""
+        ...
+
+    def size_before(self, path: str) -> int | None:
+        """Return the length that a file had at the last build, if that is known.
+
+        For messages alone: what is built is not a function of it.
         """
         ...
 

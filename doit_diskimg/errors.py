@@ -86,6 +86,14 @@ class BadLabel(Problem):
     """A volume label is longer than 11 bytes or has characters that FAT forbids."""
 
 
+class BootSectorMismatch(Problem):
+    """A boot sector of the user's says something of the volume that is not so.
+
+    Code that was assembled with other numbers loads from wrong places, and a BPB that lies makes
+    every system read the volume wrongly; the numbers of the volume stay, so the code must agree.
+    """
+
+
 class FatTypeImpossible(Problem):
     """The FAT type follows from the number of clusters; this size can't have the type asked for.
 

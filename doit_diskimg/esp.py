@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 _FAT32_FITS = 33 << 20
 """From this size on a FAT32 volume has its 65,525 clusters."""
 
+_MINIMUM = {"any": None, "strict": "100MiB"}
+"""Bytes by firmware; systemd-repart too makes no smaller one.  A size may stand for a word."""
+
+AUTO = "auto"
+
 
 def Esp(  # noqa: N802  # reads like the classes beside it in a description
     files: Mapping[str, Source],
@@ -26,15 +31,29 @@ def Esp(  # noqa: N802  # reads like the classes beside it in a description
     label: str | None = None,
     volume_id: int | str | None = None,
     cluster_size: SizeLike | None = None,
+    free: SizeLike | None = None,
+    firmware: str = "any",
 ) -> Partition:
     """Return ``Partition(name, Fat(files, ...), type="esp", ...)``.
 
     FAT32 wherever it fits, since UEFI asks for it (2.10, section 13.3) and some firmware takes
-    nothing else; a smaller system partition is FAT12 or FAT16.
+    nothing else; a system partition of a smaller size is FAT12 or FAT16.  Without a size it is the
+    smallest of FAT32 that leaves ``free`` free.
+
+    ``firmware="strict"`` is for machines that refuse small ones: it has at least 100 MiB.
     """
-    if fat is None and cluster_size is None and _at_least(size, _FAT32_FITS):
+    automatic = size is None or size == AUTO
+    if fat is None and cluster_size is None and (automatic or _at_least(size, _FAT32_FITS)):
         fat = 32
-    payload = Fat(files, fat=fat, label=label, volume_id=volume_id, cluster_size=cluster_size)
+    payload = Fat(
+        files,
+        fat=fat,
+        label=label,
+        volume_id=volume_id,
+        cluster_size=cluster_size,
+        free=free,
+        minimum=_MINIMUM.get(firmware, firmware),
+    )
     return Partition(name, payload, type="esp", size=size, start=start, guid=guid)
 
 

@@ -6,7 +6,8 @@ tables, directories).  What no piece covers is zero, so a picture of a 64 GiB vo
 what is in it.  Ribs draw pictures with `Canvas`; `plan` stores and `patch` compares them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,6 +44,8 @@ class Picture:
 
     pieces: tuple[Piece, ...] = ()
     blob: bytes = b""
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """What a person should know though it can be built; no part of what the disk will hold."""
 
     @property
     def written(self) -> int:
@@ -111,13 +114,13 @@ class Canvas:
             )
             self._blob += data
 
-    def picture(self) -> Picture:
+    def picture(self, notes: Iterable[str] = ()) -> Picture:
         """Return everything, sorted.  Raises ValueError if two pieces overlap: a rib's own bug."""
         pieces = sorted(self._pieces)
         for left, right in pairwise(pieces):
             if left.end > right.start:
                 raise ValueError(f"pieces overlap: {left} and {right}")
-        return Picture(tuple(pieces), bytes(self._blob))
+        return Picture(tuple(pieces), bytes(self._blob), tuple(notes))
 
     def _blob_piece(self, start: int, data: bytes | bytearray) -> None:
         if data:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from doit_diskimg.content import Entry, Tree, hasher
+from doit_diskimg.content import Entry, Tree, digest_of, hasher
 from doit_diskimg.errors import SourceChanged, SourceKind, SourceMissing, WorldError
 from doit_diskimg.host.machine import now_ns
 from doit_diskimg.host.paths import normal
@@ -128,7 +128,9 @@ class RealFiles:
         self._payload = payload
         self._made: dict[str, Any] = {}
         self._executable: dict[str, bool] = {}
+        self._sizes_before = _numbers(known or {}, "sizes")
         self._sizes: dict[str, int] = {}
+        self._mtimes: dict[str, int] = {}
         self._digests: dict[str, tuple[Signature, str]] = {}
         self._trees: dict[str, tuple[Tree, Sequence[Entry]]] = {}
 
@@ -160,6 +162,32 @@ class RealFiles:
         except OSError as error:
             raise host_failed(f"{where}: {path}", error, "read it") from error
 
+    def read(self, path: str, where: str) -> bytes:
+        """Return a file's contents; see `content.Files`."""
+        path = normal(path)
+        _status(path, where)
+        try:
+            with open(path, "rb") as file:
+                signature = Signature.of(os.fstat(file.fileno()))
+                data = file.read()
+                after = Signature.of(os.fstat(file.fileno()))
+        except OSError as error:
+            raise host_failed(f"{where}: {path}", error, "read it") from error
+        if after != signature:
+            raise changed(path)
+        self._digests[path] = signature, digest_of(data)
+        return data
+
+    def mtime(self, path: str, where: str) -> int:
+        """Return a file's time stamp; see `content.Files`."""
+        path = normal(path)
+        self._mtimes[path] = _status(path, where).st_mtime_ns // 1_000_000_000
+        return self._mtimes[path]
+
+    def size_before(self, path: str) -> int | None:
+        """Return a file's length at the last build; see `content.Files`."""
+        return self._sizes_before.get(normal(path))
+
     def walk(self, tree: Tree, where: str) -> Sequence[Entry]:
         """Return what is in a tree; see `content.Files`."""
         from doit_diskimg.host.walk import tree_key, walk
@@ -172,7 +200,7 @@ class RealFiles:
     def executable(self, path: str, where: str) -> bool:
         """Return whether the owner of a file may execute it; see `content.Files`."""
         path = normal(path)
-        self._executable[path] = _is_executable(_status(path, where))
+        self._executable[path] = is_executable(_status(path, where))
         return self._executable[path]
 
     def make(self, recipe: "Recipe", where: str) -> "Made":
@@ -191,6 +219,7 @@ class RealFiles:
         now = now_ns()
         return {
             "sizes": self._sizes,
+            "mtimes": self._mtimes,
             "digests": {
                 path: [*signature, digest] if signature.settled(now) else [0, 0, 0, 0, digest]
                 for path, (signature, digest) in self._digests.items()
@@ -201,71 +230,9 @@ class RealFiles:
         }
 
 
-def still_true(record: dict[str, Any], trees: Sequence[Tree]) -> tuple[str, dict[str, Any]]:
-    """Ask the questions of ``record`` again.
-
-    Returns what is different, in words, or the empty text; and the record with the signatures of
-    files that were only touched brought up to date, so that each is hashed once.
-    """
-    try:
-        text = _other_trees(record["trees"], trees) or _other_sizes(record) or _other_modes(record)
-        text = text or _not_as_made(record["made"])
-        fresh = dict(record["digests"])
-        return text or _other_contents(fresh), {**record, "digests": fresh}
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return "nothing is recorded about its files", record
-    except OSError as error:
-        return str(error), record
-
-
-def _other_trees(recorded: dict[str, str], trees: Sequence[Tree]) -> str:
-    from doit_diskimg.host.walk import entries_digest, tree_key, walk
-
-    for tree in trees:
-        if recorded.get(tree_key(tree)) != entries_digest(walk(tree, os.fspath(tree.dir))):
-            return f"the list of files below {os.fspath(tree.dir)!r} changed"
-    return ""
-
-
-def _other_sizes(record: dict[str, Any]) -> str:
-    for path, size in record["sizes"].items():
-        if path in record["digests"]:
-            continue
-        status = os.stat(path)
-        if status.st_size != size or not stat.S_ISREG(status.st_mode):
-            return f"the size of {path!r} changed"
-    return ""
-
-
-def _not_as_made(made: dict[str, Any]) -> str:
-    if not made:
-        return ""
-    from doit_diskimg.host.workshop import still_made
-
-    return still_made(made)
-
-
-def _other_modes(record: dict[str, Any]) -> str:
-    for path, executable in record["executable"].items():
-        if _is_executable(os.stat(path)) != executable:
-            return f"{path!r} is executable and was not, or the other way round"
-    return ""
-
-
-def _is_executable(status: os.stat_result) -> bool:
+def is_executable(status: os.stat_result) -> bool:
+    """Return whether the owner may execute a file of that status."""
     return bool(status.st_mode & stat.S_IXUSR)
-
-
-def _other_contents(digests: dict[str, list[Any]]) -> str:
-    """Compare contents, and note new signatures of old contents in ``digests``."""
-    for path, (*numbers, digest) in digests.items():
-        known = Signature(*numbers)
-        signature, found = digest_file(path, (known, digest))
-        if found != digest:
-            return f"the contents of {path!r} changed"
-        if signature != known and signature.settled(now_ns()):
-            digests[path] = [*signature, digest]
-    return ""
 
 
 def _signatures(record: dict[str, Any]) -> dict[str, tuple[Signature, str]]:
@@ -274,6 +241,11 @@ def _signatures(record: dict[str, Any]) -> dict[str, tuple[Signature, str]]:
         return {path: (Signature(*numbers), digest) for path, (*numbers, digest) in digests}
     except (KeyError, TypeError, ValueError, AttributeError):
         return {}  # a file that is not whole is as good as none
+
+
+def _numbers(record: dict[str, Any], question: str) -> dict[str, int]:
+    numbers = record.get(question)
+    return numbers if isinstance(numbers, dict) else {}
 
 
 def _status(path: str, where: str) -> os.stat_result:

@@ -8,8 +8,8 @@ import os
 
 from doit_diskimg.content import digest_of
 from doit_diskimg.errors import SourceChanged, WorldError
-from doit_diskimg.host.files import still_true
 from doit_diskimg.host.machine import boot_id
+from doit_diskimg.host.recorded import still_true
 from doit_diskimg.host.state import StateFolder, read, read_json, write_json
 from doit_diskimg.plan import FORMAT
 

@@ -14,6 +14,9 @@ SIZE = 32
 READ_ONLY, HIDDEN, SYSTEM, VOLUME_ID, DIRECTORY, ARCHIVE = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 """Bits of `ShortEntry.attributes`."""
 
+LOWER_BASE, LOWER_EXTENSION = 0x08, 0x10
+"""Bits of `ShortEntry.case`.  The standard reserves the byte; Windows NT and Linux use it."""
+
 LONG_NAME = READ_ONLY | HIDDEN | SYSTEM | VOLUME_ID
 """The attributes by which a long-name entry is known."""
 
@@ -23,7 +26,7 @@ UNITS = 13
 EARLIEST, LATEST = 315532800, 4354819199
 """1980-01-01 00:00:00 and 2107-12-31 23:59:59 UTC, what a date can say, as seconds since 1970."""
 
-_SHORT = struct.Struct("<11sBxBHHHHHHHI")
+_SHORT = struct.Struct("<11sBBBHHHHHHHI")
 _LONG = struct.Struct("<B10sBBB12sH4s")
 _LAST = 0x40  # LAST_LONG_ENTRY
 
@@ -72,6 +75,7 @@ class ShortEntry:
 
     name: bytes  # DIR_Name
     attributes: int  # DIR_Attr
+    case: int = 0  # DIR_NTRes
     created: Timestamp  # DIR_CrtTimeTenth, DIR_CrtTime, DIR_CrtDate
     accessed: int  # DIR_LstAccDate
     modified: Timestamp  # DIR_WrtTime, DIR_WrtDate
@@ -85,6 +89,7 @@ class ShortEntry:
         return _SHORT.pack(
             self.name,
             self.attributes,
+            self.case,
             self.created.tenths,
             self.created.time,
             self.created.date,
@@ -99,12 +104,12 @@ class ShortEntry:
     @classmethod
     def unpack(cls, data: bytes) -> "ShortEntry":
         """Return what 32 bytes say."""
-        name, attributes, tenths, c_time, c_date, accessed, high, m_time, m_date, low, size = (
-            _SHORT.unpack(data)
-        )
+        name, attributes, case, tenths, c_time, c_date, accessed, high, *rest = _SHORT.unpack(data)
+        m_time, m_date, low, size = rest
         return cls(
             name=name,
             attributes=attributes,
+            case=case,
             created=Timestamp(date=c_date, time=c_time, tenths=tenths),
             accessed=accessed,
             modified=Timestamp(date=m_date, time=m_time, tenths=0),

@@ -71,6 +71,8 @@ class DiskTasks:
         from doit_diskimg.tasks.steps import Format
 
         part = self.disk.partitions[index]
+        sources = part.payload.sources(f"partitions[{index}]")
+        # Without a size the lengths of the files decide; with one, those that say so.
         automatic = self.disk.size_of(part) is None
         return self.task(
             f"{part.name}:format",
@@ -78,9 +80,8 @@ class DiskTasks:
             Format(self.disk, self.epoch, index),
             targets=[self.state.file(part.name, ".geometry.json")],
             spec=[self.disk.size_of(part), part.payload.blank()],
-            # Without a size the lengths of its files decide.
-            sizes_of=part.payload.sources(f"partitions[{index}]") if automatic else (),
-            record=self.state.file(part.name, ".files-geometry.json") if automatic else None,
+            sizes_of=[want for want in sources if automatic or want.decides_room],
+            record=self.state.file(part.name, ".files-geometry.json"),
         )
 
     def _table(self) -> _Task:
@@ -100,8 +101,8 @@ class DiskTasks:
         wanted = [
             source
             for index, part in enumerate(disk.partitions)
-            if not part.payload.populated
             for source in part.payload.sources(f"partitions[{index}]")
+            if not part.payload.populated or (disk.takes_rest(part) and source.decides_room)
         ]
         wanted += [Wanted("", segment.source) for segment in disk.segments]
         return self.task(

@@ -10,10 +10,11 @@ from typing import Any
 from doit_diskimg.errors import BadPath, WorldError
 from doit_diskimg.host import linked as files_of_ours
 from doit_diskimg.host import seal
-from doit_diskimg.host.files import RealFiles, changed, still_true
+from doit_diskimg.host.files import RealFiles, changed
 from doit_diskimg.host.image import ImageFile, check_target, create_sparse
 from doit_diskimg.host.machine import boot_id
 from doit_diskimg.host.paths import normal
+from doit_diskimg.host.recorded import still_true
 from doit_diskimg.host.state import host_failed, read, read_json, write, write_json
 from doit_diskimg.outputs.linked import Linked, can_name, descriptor, link
 from doit_diskimg.patch import diff

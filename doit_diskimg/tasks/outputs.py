@@ -34,7 +34,7 @@ class MakeOutput(Step):
 
     def run(self) -> str | None:
         """Write the file; it takes its name when it is whole and the image has not changed."""
-        from doit_diskimg.host.files import still_true
+        from doit_diskimg.host.recorded import still_true
         from doit_diskimg.host.seal import sealed_digest
         from doit_diskimg.host.state import read_json, write_json
 

@@ -43,7 +43,8 @@ class Format(Step):
     def run(self) -> str | None:
         """Write ``P.geometry.json``; say what the volume is if it is new."""
         part = self.disk.partitions[self.index]
-        files = RealFiles()
+        record = self.state.file(part.name, ".files-geometry.json")
+        files = RealFiles(read_json(record))
         where = f"partitions[{self.index}]"
         room = _room(self.disk, part, files, where)
         if self.disk.size_of(part) is None:
@@ -51,7 +52,7 @@ class Format(Step):
             for wanted in part.payload.sources(where):
                 if isinstance(wanted.source, Tree):
                     files.walk(wanted.source, wanted.where)
-        write_json(self.state.file(part.name, ".files-geometry.json"), files.record())
+        write_json(record, files.record())
         is_new = write_json(
             self.state.file(part.name, ".geometry.json"),
             {"format": FORMAT, "length": room.length, "type": room.type, "facts": room.facts},
@@ -179,8 +180,8 @@ class Populate(Step):
 
     index: int
 
-    def run(self) -> None:
-        """Write ``P.plan`` and ``P.blob``."""
+    def run(self) -> str:
+        """Write ``P.plan`` and ``P.blob``; say what should be known of them."""
         part, state = self.disk.partitions[self.index], self.state
         record = state.file(part.name, ".files.json")
         files = files_of(self, part.name)
@@ -189,6 +190,7 @@ class Populate(Step):
         write(state.file(part.name, ".blob"), picture.blob)
         write(state.file(part.name, ".plan"), encode_plan(picture))
         write_json(record, files.record())
+        return "\n".join(picture.notes)
 
 
 def files_of(step: Step, name: str) -> RealFiles:

@@ -170,7 +170,7 @@ class SourcesAsPlanned(Reason):
         comparing text; from here on doit needs to look at one spelling, or at none where only the
         size of a file counts.
         """
-        from doit_diskimg.host.files import still_true
+        from doit_diskimg.host.recorded import still_true
         from doit_diskimg.host.state import read_json, write_json
 
         task.file_dep &= self._compared

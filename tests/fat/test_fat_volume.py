@@ -71,12 +71,13 @@ def test_room(fake, fat, size, length, kind, facts):
 
 PROBLEMS = [
     (Fat(), MIB, []),
-    (Fat(), None, []),  # it may get the rest of the disk; `room` knows
+    (Fat(), None, []),
+    (Fat(size="auto", free="4MiB", minimum="100MiB"), None, []),
     (
         Fat(size="33 MB"),
         None,
         ["BadSize: p.size: '33 MB' has the unknown unit 'MB', must be bytes, or a number with "
-         'KiB, MiB, GiB or TiB (write for example "33MiB")'],
+         'KiB, MiB, GiB or TiB (write for example "33MiB", or "auto")'],
     ),
     (
         Fat(size=MIB + 1),
@@ -174,19 +175,9 @@ def test_fill_refuses_what_problems_finds(bench, fat, size):
         assert list(map(str, found)) == expected
 
 
-@pytest.mark.parametrize("size", [None, MIB])
-def test_room_refuses_a_size_that_cannot_work(fake, size):
+def test_room_refuses_a_size_that_cannot_work(fake):
     with pytest.raises(DescriptionError):
-        Fat(fat=32).room(size, fake(), "p")
-
-
-def test_room_refuses_no_size_at_all(fake):
-    with pytest.raises(DescriptionError) as caught:
-        Fat().room(None, fake(), "p")
-    assert list(map(str, caught.value.problems)) == [
-        "p.size: neither the partition nor the volume has one, a FAT volume has a size "
-        '(give the partition a size, for example "33MiB")'
-    ]
+        Fat(fat=32).room(MIB, fake(), "p")
 
 
 # What fill finds ---------------------------------------------------------------------------------
@@ -213,27 +204,28 @@ FULL = [
     (
         Fat({"kernel.elf": 20 * MIB, "initrd": 9 * MIB, "a": 1 * KIB, "b": 2 * KIB}),
         16 * MIB,
-        "the files need 14,850 clusters of 2 KiB (the largest: kernel.elf 20 MiB, initrd 9 MiB, "
-        'b 2 KiB), the volume has 8,166 (make its size "30MiB" or more, or leave files out)',
+        "the files need 14,850 clusters of 2 KiB, 6,684 too many (the largest: kernel.elf "
+        '20 MiB, initrd 9 MiB, b 2 KiB), the volume has 8,166 (make its size "30MiB" or more, '
+        "or leave files out)",
     ),
     (
         Fat({"kernel.elf": 2 * MIB}, fat=12),
         1440 * KIB,
-        "the files need 4,096 clusters of 512 B (the largest: kernel.elf 2 MiB), the volume has "
-        '2,847 (make its size "2080KiB" or more, or leave files out)',
+        "the files need 4,096 clusters of 512 B, 1,249 too many (the largest: kernel.elf "
+        '2 MiB), the volume has 2,847 (make its size "2072KiB" or more, or leave files out)',
     ),
     (
         Fat({"disk": 3 * GIB}, fat=16),
         1 * GIB,
-        "the files need 98,304 clusters of 32 KiB (the largest: disk 3 GiB), the volume has "
-        "32,763 (drop fat and cluster_size and make it larger, or leave files out)",
+        "the files need 98,304 clusters of 32 KiB, 65,541 too many (the largest: disk 3 GiB), "
+        "the volume has 32,763 (drop fat and cluster_size and make it larger, or leave files out)",
     ),
     (
         # Across the limit where FAT32 begins, whose tables take more.
         Fat({"disk": 511 * MIB}),
         511 * MIB,
-        "the files need 65,408 clusters of 8 KiB (the largest: disk 511 MiB), the volume has "
-        '65,373 (make its size "513MiB" or more, or leave files out)',
+        "the files need 65,408 clusters of 8 KiB, 35 too many (the largest: disk 511 MiB), "
+        'the volume has 65,373 (make its size "513MiB" or more, or leave files out)',
     ),
 ]
 
@@ -248,6 +240,32 @@ def test_full(bench, fake, fat, size, message):
     if "size" in message.rpartition("(")[2].replace("cluster_size", ""):
         enough = message.split('"')[1]
         bench.fill(Fat(fat.files, fat=fat.fat, size=enough), 4 * GIB, files)
+
+
+def test_full_says_what_grew(bench, fake):
+    """A build remembers lengths; new files and inline bytes have none."""
+    sizes = {"kernel": 15 * MIB, "initrd": 3 * MIB, "same": KIB, "less": KIB, "new": MIB}
+    before = {"kernel": 14 * MIB - 512 * KIB, "initrd": 3 * MIB - 1, "same": KIB, "less": 2 * KIB}
+    fat = Fat({**{name: name for name in sizes}, "inline": b"x"})
+    with pytest.raises(DescriptionError) as caught:
+        bench.fill(fat, 16 * MIB, fake(sizes, before=before))
+    assert (
+        "(the largest: kernel 15 MiB, initrd 3 MiB, new 1 MiB; grown since the last build: "
+        "kernel by 1.5 MiB, initrd by 1 B), the volume"
+    ) in str(caught.value)
+
+
+def test_full_because_of_what_must_stay_free(bench, fake):
+    """Free clusters are counted with the files, for a size that somebody gave too."""
+    files = fake({"a": 8100 * 2 * KIB})
+    bench.fill(Fat({"a": "a"}, free="132KiB"), 16 * MIB, files)
+    with pytest.raises(DescriptionError) as caught:
+        bench.fill(Fat({"a": "a"}, free="134KiB"), 16 * MIB, files)
+    assert str(caught.value) == (
+        "partitions[0].files: the files need 8,100 clusters of 2 KiB and free='134KiB' takes 67, "
+        '1 too many (the largest: a 15.8 MiB), the volume has 8,166 (make its size "17MiB" or '
+        "more, or leave files out)"
+    )
 
 
 def test_full_to_the_last_cluster(bench, fake):
@@ -282,7 +300,7 @@ def test_root_directory_full(bench, fat, size, label, names, most):
     if (fat, label, names) == (16, "LABEL", "F{}"):
         assert str(problem) == (
             "partitions[0].files: the root directory needs 513 entries (long names take several),"
-            " it has room for 512 (move files into a directory; a root of FAT16 is short)"
+            " it has room for 512 (move files into a directory, or write root_entries=528)"
         )
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from doit_diskimg.content import Tree, digest_of
 from doit_diskimg.errors import SourceChanged, WorldError
-from doit_diskimg.host.files import CHUNK, RealFiles, digest_file, still_true
+from doit_diskimg.host.files import CHUNK, RealFiles, digest_file
+from doit_diskimg.host.recorded import still_true
 
 WHERE = "partitions[0]"
 
@@ -179,6 +180,9 @@ def recorded(here, new_run, settle):
     """What a run recorded: the size of one file, the digest of another, the names in a tree."""
     (here / "measured").write_bytes(b"0123456789")
     (here / "read").write_bytes(b"0123456789")
+    (here / "whole").write_bytes(b"whole")
+    (here / "dated").write_bytes(b"dated")
+    os.utime(here / "dated", (1, 1))
     (here / "tree" / "sub").mkdir(parents=True)
     (here / "tree" / "sub" / "a").write_bytes(b"a")
     settle()
@@ -186,6 +190,8 @@ def recorded(here, new_run, settle):
     files.size("measured", WHERE)
     files.size("read", WHERE)
     files.digest("read", WHERE)
+    assert files.mtime("dated", WHERE) == 1
+    assert files.read("whole", WHERE) == b"whole"
     files.walk(Tree("tree"), WHERE)
     new_run()
     return json.loads(json.dumps(files.record()))
@@ -235,6 +241,14 @@ def swap_for_a_pipe(path):
         (lambda: rewrite("measured", b"9876543210"), ""),
         (lambda: rewrite("measured", b"longer than before"), "the size of 'measured' changed"),
         (lambda: os.unlink("measured"), "[Errno 2] No such file or directory: 'measured'"),
+        # a file whose time stamp counts, in seconds
+        (lambda: rewrite("dated", b"other", restore_mtime=True), ""),
+        (lambda: os.utime("dated", ns=(1, 1_999_999_999)), ""),
+        (lambda: os.utime("dated", (1, 2)),
+         "the time stamp of 'dated' changed, and the volume stores it"),
+        # a file that was read at once
+        (lambda: os.utime("whole"), ""),
+        (lambda: rewrite("whole", b"other"), "the contents of 'whole' changed"),
         # a tree
         (lambda: rewrite("tree/sub/a", b"other contents"), ""),
         (lambda: os.utime("tree"), ""),
@@ -249,6 +263,13 @@ def swap_for_a_pipe(path):
 def test_a_later_run_asks_again(recorded, change, text):
     change()
     assert still_true(recorded, [Tree("tree")])[0] == text
+
+
+def test_the_length_at_the_last_build(recorded):
+    rewrite("measured", b"longer than before")
+    files = RealFiles(recorded)
+    assert (files.size_before("measured"), files.size("measured", WHERE)) == (10, 18)
+    assert (files.size_before("other"), RealFiles().size_before("measured")) == (None, None)
 
 
 @pytest.mark.parametrize("path", ["read", "measured"])

@@ -28,14 +28,20 @@ def slot(clusters: int) -> int:
     return -(-clusters // step) * step
 
 
-def assign(directories: Sequence[Need], files: Sequence[Need], clusters: int) -> dict[str, Run]:
+def assign(
+    directories: Sequence[Need],
+    files: Sequence[Need],
+    clusters: int,
+    first: Sequence[Need] = (),
+) -> dict[str, Run]:
     """Return the clusters of everything that takes any, by path; each stretch is contiguous.
 
-    Both sequences are in path order.  Directories come first; then files by the size of their
-    slots, the largest first, equal ones by path.  If the slots do not fit into ``clusters``, all
-    is packed without slack in the same order.  Raises OverflowError if that does not fit either.
+    ``first`` comes first, in its order.  The other sequences are in path order: directories; then
+    files by the size of their slots, the largest first, equal ones by path.  If the slots do not
+    fit into ``clusters``, all is packed without slack in the same order.  Raises OverflowError if
+    that does not fit either.
     """
-    slots = [(slot(need.clusters), need) for need in directories]
+    slots = [(slot(need.clusters), need) for need in (*first, *directories)]
     # The sort is stable: files with equal slots stay in path order.
     slots += sorted(((slot(need.clusters), need) for need in files), key=_largest_first)
     if sum(room for room, _ in slots) > clusters:

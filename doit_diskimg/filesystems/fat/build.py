@@ -3,30 +3,20 @@
 Nothing is chosen here and nothing can fail: sizes, names, clusters and digests are known.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from doit_diskimg.filesystems.fat.boot import Code
+from doit_diskimg.filesystems.fat.contents import ROOT
 from doit_diskimg.filesystems.fat.geometry import Geometry
 from doit_diskimg.filesystems.fat.names import StoredName
+from doit_diskimg.filesystems.fat.reserved import BACKUP_BOOT_SECTOR, FS_INFO_SECTOR, Part
 from doit_diskimg.filesystems.fat.tree import Directory, File
 from doit_diskimg.ondisk import fat_dirent, fat_entries
 from doit_diskimg.ondisk.fat_boot import UNKNOWN, BootSector, FsInfo
 from doit_diskimg.ondisk.fat_dirent import ShortEntry, Timestamp
 from doit_diskimg.ondisk.fat_entries import FIRST_CLUSTER, Run
 from doit_diskimg.picture import Canvas, Picture
-
-ROOT = ""
-"""The path of the root directory."""
-
-_OEM_NAME = b"MSWIN4.1"
-# The standard: "the setting least likely to cause compatibility problems".  Some readers take a
-# volume for FAT only if they know this name, and none is known to mind it.
-
-_BOOT_CODE = bytes.fromhex("cd18 f4 ebfd")
-# int 18h tells a BIOS that this volume does not boot, so that it tries the next; then hlt for ever.
-
-_FS_INFO_SECTOR = 1
-_BACKUP_BOOT_SECTOR = 6  # "no value other than 6 is recommended"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +29,8 @@ class Volume:
     """How each directory, by path, stores each name in it."""
     runs: Mapping[str, Run]
     """Clusters by path; on FAT32 also those of the root."""
+    parts: Sequence[Part]
+    """What lies in the reserved sectors."""
     digests: Mapping[str, str]
     """Digest of each file of the host, by its path on the host."""
     start: int
@@ -47,8 +39,14 @@ class Volume:
     drive_number: int
     label: str
     """The volume label, or nothing."""
+    first_entries: int
+    """How many entries of the root come before the label."""
     volume_id: int
     time: Timestamp
+    times: Mapping[str, Timestamp]
+    """Those of files that have one of their own, by path."""
+    code: Code
+    notes: tuple[str, ...] = ()
 
 
 def draw(volume: Volume) -> Picture:
@@ -62,26 +60,30 @@ def draw(volume: Volume) -> Picture:
             canvas.data(start, _directory_bytes(volume, node))
         else:
             _draw_file(volume, canvas, node)
-    return canvas.picture()
+    return canvas.picture(volume.notes)
 
 
 def _draw_reserved(volume: Volume, canvas: Canvas) -> None:
-    canvas.data(volume.start, _boot_sector(volume).pack())
+    canvas.data(volume.start, boot_sector(volume).pack())
     if volume.geometry.fat == 32:
         sector = volume.geometry.sector_size
-        canvas.data(volume.start + _FS_INFO_SECTOR * sector, _fs_info(volume).pack())
-        copy = volume.start + _BACKUP_BOOT_SECTOR * sector
-        canvas.again(copy, (_FS_INFO_SECTOR + 1) * sector, volume.start)
+        canvas.data(volume.start + FS_INFO_SECTOR * sector, _fs_info(volume).pack())
+        copy = volume.start + BACKUP_BOOT_SECTOR * sector
+        canvas.again(copy, (FS_INFO_SECTOR + 1) * sector, volume.start)
+    for part in volume.parts:
+        start = volume.start + part.sector * volume.geometry.sector_size
+        _draw_source(volume, canvas, start, part.source, part.length)
 
 
-def _boot_sector(volume: Volume) -> BootSector:
+def boot_sector(volume: Volume) -> BootSector:
+    """Return the first sector."""
     geometry = volume.geometry
     fat32 = geometry.fat == 32
     # The 16-bit field counts what it can; FAT32 never uses it.
     small = not fat32 and geometry.total_sectors < 0x10000
     return BootSector(
-        jump=b"\xeb\x58\x90" if fat32 else b"\xeb\x3c\x90",
-        oem_name=_OEM_NAME,
+        jump=volume.code.jump,
+        oem_name=volume.code.oem_name,
         bytes_per_sector=geometry.sector_size,
         sectors_per_cluster=geometry.sectors_per_cluster,
         reserved_sectors=geometry.reserved_sectors,
@@ -96,13 +98,13 @@ def _boot_sector(volume: Volume) -> BootSector:
         total_sectors_32=0 if small else geometry.total_sectors,
         sectors_per_fat_32=geometry.sectors_per_fat if fat32 else 0,
         root_cluster=volume.runs[ROOT].first if fat32 else 0,
-        fs_info_sector=_FS_INFO_SECTOR if fat32 else 0,
-        backup_boot_sector=_BACKUP_BOOT_SECTOR if fat32 else 0,
+        fs_info_sector=FS_INFO_SECTOR if fat32 else 0,
+        backup_boot_sector=BACKUP_BOOT_SECTOR if fat32 else 0,
         drive_number=volume.drive_number,
         volume_id=volume.volume_id,
         volume_label=f"{volume.label or 'NO NAME':11}".encode("ascii"),
         file_system_type=f"FAT{geometry.fat}   ".encode("ascii"),
-        boot_code=_BOOT_CODE,
+        boot_code=volume.code.code,
     )
 
 
@@ -127,13 +129,18 @@ def _draw_tables(volume: Volume, canvas: Canvas) -> None:
 
 
 def _draw_file(volume: Volume, canvas: Canvas, file: File) -> None:
-    if not file.size:
-        return
-    start = volume.start + volume.geometry.cluster_start(volume.runs[file.path].first)
-    if isinstance(file.source, bytes):
-        canvas.content(start, file.source)
-    else:
-        canvas.file(start, file.size, file.source, volume.digests[file.source])
+    if file.size:
+        start = volume.start + volume.geometry.cluster_start(volume.runs[file.path].first)
+        _draw_source(volume, canvas, start, file.source, file.size)
+
+
+def _draw_source(
+    volume: Volume, canvas: Canvas, start: int, source: str | bytes, length: int
+) -> None:
+    if isinstance(source, bytes):
+        canvas.content(start, source)
+    elif length:
+        canvas.file(start, length, source, volume.digests[source])
 
 
 def _directory_start(volume: Volume, directory: Directory) -> int:
@@ -142,46 +149,51 @@ def _directory_start(volume: Volume, directory: Directory) -> int:
 
 
 def _directory_bytes(volume: Volume, directory: Directory) -> bytes:
-    """Return the entries: the label or the dots, then the children in order."""
-    if directory.path == ROOT:
-        entries = [_label(volume)] if volume.label else []
-    else:
-        entries = _dots(volume, directory)
+    """Return the entries: the dots, then the children in order; in the root the label too."""
     stored = volume.stored[directory.path]
+    own = [] if directory.path == ROOT else _dots(volume, directory)
+    entries = []
     for child in directory.children.values():
         name = stored[child.name]
-        if name.long:
-            entries.append(fat_dirent.pack_long_name(name.long, name.short))
-        if isinstance(child, Directory):
-            cluster = volume.runs[child.path].first
-            entries.append(_entry(volume, name.short, fat_dirent.DIRECTORY, cluster))
-        else:
-            cluster = volume.runs[child.path].first if child.size else 0
-            entries.append(_entry(volume, name.short, fat_dirent.ARCHIVE, cluster, child.size))
-    return b"".join(entries)
+        long = fat_dirent.pack_long_name(name.long, name.short) if name.long else b""
+        cluster = volume.runs[child.path].first if child.path in volume.runs else 0
+        size = child.size if isinstance(child, File) else 0
+        time = volume.times.get(child.path, volume.time)
+        entries.append(
+            long + _entry(name.short, child.attributes, time, cluster, size, case=name.case)
+        )
+    if directory.path == ROOT and volume.label:
+        # Before everything, as mkfs.fat has it; but loaders of DOS look for their files there.
+        entries.insert(volume.first_entries, _label(volume))
+    return b"".join(own + entries)
 
 
 def _label(volume: Volume) -> bytes:
-    return _entry(volume, f"{volume.label:11}".encode("ascii"), fat_dirent.VOLUME_ID, 0)
+    name = f"{volume.label:11}".encode("ascii")
+    return _entry(name, fat_dirent.VOLUME_ID, volume.time, 0)
 
 
 def _dots(volume: Volume, directory: Directory) -> list[bytes]:
     """Return ``.`` and ``..``; for ``..`` the root is cluster 0, also on FAT32."""
     parent = directory.path.rpartition("/")[0]
     above = volume.runs[parent].first if parent != ROOT else 0
+    own = volume.runs[directory.path].first
     return [
-        _entry(volume, b".          ", fat_dirent.DIRECTORY, volume.runs[directory.path].first),
-        _entry(volume, b"..         ", fat_dirent.DIRECTORY, above),
+        _entry(b".          ", fat_dirent.DIRECTORY, volume.time, own),
+        _entry(b"..         ", fat_dirent.DIRECTORY, volume.time, above),
     ]
 
 
-def _entry(volume: Volume, name: bytes, attributes: int, cluster: int, size: int = 0) -> bytes:
+def _entry(
+    name: bytes, attributes: int, time: Timestamp, cluster: int, size: int = 0, *, case: int = 0
+) -> bytes:
     return ShortEntry(
         name=name,
         attributes=attributes,
-        created=volume.time,
-        accessed=volume.time.date,
-        modified=volume.time,
+        case=case,
+        created=time,
+        accessed=time.date,
+        modified=time,
         cluster=cluster,
         size=size,
     ).pack()

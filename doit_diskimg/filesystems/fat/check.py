@@ -1,7 +1,7 @@
 """What can be wrong with the fields of a `Fat`, found without looking at a file."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import (
@@ -11,15 +11,21 @@ from doit_diskimg.errors import (
     ContentTooLarge,
     DescriptionError,
     Problem,
+    TooSmall,
     Unaligned,
 )
-from doit_diskimg.filesystems.fat import names
-from doit_diskimg.filesystems.fat.choose import LARGEST_CLUSTER, TYPES, Options, choose
-from doit_diskimg.filesystems.fat.geometry import Geometry
+from doit_diskimg.filesystems.fat import names, numbers, reserved
+from doit_diskimg.filesystems.fat.choose import LARGEST_CLUSTER, TYPES, choose
+from doit_diskimg.filesystems.fat.free import DEFAULT, Free, parse_free
+from doit_diskimg.filesystems.fat.geometry import Geometry, Options
+from doit_diskimg.filesystems.fat.reserved import Part
 from doit_diskimg.units import SECTOR, exact_size, is_power_of_two, parse_size
 
 if TYPE_CHECKING:
     from doit_diskimg.filesystems.fat.volume import Fat
+
+AUTO = "auto"
+"""The size that the contents decide."""
 
 _VOLUME_ID = re.compile(r"([0-9A-Fa-f]{4})-([0-9A-Fa-f]{4})")
 
@@ -36,30 +42,53 @@ def problems(
     shape = [
         *_type_problems(fat.fat, f"{where}.fat"),
         *_cluster_problems(fat.cluster_size, f"{where}.cluster_size", sector_size),
+        *numbers.problems(fat, where, sector_size),
         *_size_problems(fat, where, size, sector_size),
     ]
     yield from shape
-    if not shape and (size is not None or fat.size is not None):
+    if not shape and (known := length(fat, size)) is not None:
+        parts = reserved.gather(fat, None, where).parts
         try:
-            geometry(fat, length(fat, size), where, sector_size=sector_size)
+            found_geometry = geometry(fat, known, where, parts=parts, sector_size=sector_size)
         except DescriptionError as error:
             yield from error.problems
+        else:
+            yield from reserved.problems(parts, found_geometry, where)
 
 
-def length(fat: "Fat", size: int | None) -> int:
-    """Return the volume's bytes in a partition of ``size``.  ValueError if neither is known."""
-    if fat.size is not None:
-        return parse_size(fat.size)
-    if size is None:
-        raise ValueError("neither the volume nor its partition has a size")
-    return size
+def length(fat: "Fat", size: int | None) -> int | None:
+    """Return the volume's bytes in a partition of ``size``; None if its contents decide."""
+    return size if fat.size in (None, AUTO) else parse_size(fat.size)
 
 
-def geometry(fat: "Fat", length: int, where: str, *, sector_size: int = SECTOR) -> Geometry:
+def free(fat: "Fat", *, automatic: bool = False) -> Free:
+    """Return what must stay free; an automatic size leaves something unless told not to."""
+    return parse_free(DEFAULT if automatic and fat.free is None else fat.free)
+
+
+def minimum(fat: "Fat") -> int:
+    """Return the fewest bytes that the volume may have."""
+    return 0 if fat.minimum is None else parse_size(fat.minimum)
+
+
+def options(fat: "Fat", parts: Sequence[Part], sector_size: int) -> Options:
+    """Return what the user asked for; ``parts`` lie in the reserved sectors."""
+    return Options(
+        fat=fat.fat,
+        cluster_size=None if fat.cluster_size is None else parse_size(fat.cluster_size),
+        root_entries=fat.root_entries,
+        reserved_sectors=fat.reserved_sectors,
+        reserved_least=min(reserved.least(parts, sector_size), reserved.MOST),
+        number_of_fats=fat.number_of_fats,
+        media=fat.media,
+    )
+
+
+def geometry(
+    fat: "Fat", length: int, where: str, *, parts: Sequence[Part] = (), sector_size: int = SECTOR
+) -> Geometry:
     """Return the numbers of the volume.  Raises DescriptionError if the length can't work."""
-    cluster_size = None if fat.cluster_size is None else parse_size(fat.cluster_size)
-    options = Options(fat=fat.fat, cluster_size=cluster_size)
-    return choose(length, options, where=where, sector_size=sector_size)
+    return choose(length, options(fat, parts, sector_size), where=where, sector_size=sector_size)
 
 
 def volume_id(value: int | str) -> int:
@@ -115,13 +144,17 @@ def _cluster_problems(value: object, where: str, sector_size: int) -> Iterator[P
 
 def _size_problems(fat: "Fat", where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
     where = f"{where}.size"
-    if fat.size is None:
+    if fat.size == AUTO and size is not None:
+        found, must = "it is automatic in a partition that has a size", "one of them decides"
+        yield BadSize(where, found, must, "leave one of the two out")
+    if fat.size in (None, AUTO):
+        yield from _minimum_problems(fat, where, size)
         return
     try:
         length = parse_size(fat.size)
     except ValueError as error:
         must = "must be bytes, or a number with KiB, MiB, GiB or TiB"
-        yield BadSize(where, str(error), must, 'write for example "33MiB"')
+        yield BadSize(where, str(error), must, f'write for example "33MiB", or "{AUTO}"')
         return
     if length % sector_size:
         must = f"a volume is a multiple of {sector_size}"
@@ -130,3 +163,17 @@ def _size_problems(fat: "Fat", where: str, size: int | None, sector_size: int) -
         found = f"the volume has {exact_size(length)}"
         must = f"its partition has {exact_size(size)}"
         yield ContentTooLarge(where, found, must, "make the volume smaller or the partition larger")
+    yield from _minimum_problems(fat, where, length)
+
+
+def _minimum_problems(fat: "Fat", where: str, length: int | None) -> Iterator[Problem]:
+    try:
+        least = minimum(fat)
+    except ValueError:
+        return  # reported with the other options
+    if length is not None and length < least:
+        yield TooSmall(
+            where, f"the volume has {exact_size(length)}",
+            f"it must have {exact_size(least)}, as its minimum or its firmware says",
+            "make it larger, or ask for less",
+        )

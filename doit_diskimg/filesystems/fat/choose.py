@@ -6,10 +6,15 @@ give it, never by writing it down.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from doit_diskimg.errors import BadSize, BadValue, DescriptionError, FatTypeImpossible, TooSmall
-from doit_diskimg.filesystems.fat.geometry import Geometry, floppy_cluster, lay_out, least_length
+from doit_diskimg.filesystems.fat.geometry import (
+    Geometry,
+    Options,
+    floppy_cluster,
+    lay_out,
+    least_length,
+)
 from doit_diskimg.units import KIB, MIB, SECTOR, ceil_div, format_size
 
 TYPES = (12, 16, 32)
@@ -22,6 +27,9 @@ MOST = {12: 4084, 16: 65524, 32: 0x0FFFFFF4}
 
 LARGEST_CLUSTER = 32 * KIB
 """64 KiB clusters exist, but the standard forbids them and readers overflow on them."""
+
+FAT32_FEWEST_RESERVED = 8
+"""Reserved sectors in which a FAT32 volume has its boot sector, FSInfo and the copies of both."""
 
 MAX_SECTORS = 0xFFFFFFFF  # BPB_TotSec32
 
@@ -41,14 +49,6 @@ _CLUSTERS = {
     32: (4 * KIB, 8 * KIB, 16 * KIB, 32 * KIB, 2 * KIB, 1 * KIB, 512),
 }
 """Cluster sizes by type, the favourite first."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What the user asked for; None is "choose"."""
-
-    fat: int | None = None
-    cluster_size: int | None = None
 
 
 def choose(length: int, options: Options, *, where: str, sector_size: int = SECTOR) -> Geometry:
@@ -84,7 +84,36 @@ def _candidates(length: int, options: Options, sector_size: int) -> Iterator[Geo
     sectors = length // sector_size
     for fat in _types(length, options):
         for size in _cluster_sizes(fat, sectors, options, sector_size):
-            yield lay_out(fat, size // sector_size, sectors, sector_size)
+            yield lay_out(fat, size // sector_size, sectors, sector_size, options)
+
+
+def shapes(options: Options, sector_size: int) -> Iterator[Geometry]:
+    """Yield an empty volume of every type and cluster size that ``options`` allow."""
+    for fat in _types(0, options):
+        for size in _cluster_sizes(fat, 0, options, sector_size):
+            yield lay_out(fat, size // sector_size, 0, sector_size, options)
+
+
+def limits(shape: Geometry) -> Iterator[int]:
+    """Yield the lengths from which on `choose` may prefer another type or cluster size."""
+    yield from (_FAT12_BELOW + shape.sector_size, _FAT32_FROM)
+    for bound in (LEAST[shape.fat], MOST[shape.fat] + 1):
+        for clusters in (bound, bound + _MARGIN, bound - _MARGIN):
+            if 1 <= clusters <= MOST[32]:
+                yield least_length(shape, clusters)
+    if shape.fat == 32:
+        yield least_length(shape, _FAT32_ENOUGH + 1)
+
+
+def undoubted(geometry: Geometry) -> bool:
+    """Whether the count of clusters is so far from the limits that every driver agrees."""
+    low, high = fewest(geometry.fat), MOST[geometry.fat] - _MARGIN
+    return low <= geometry.clusters <= high
+
+
+def fewest(fat: int) -> int:
+    """Return the clusters from which on no driver doubts the type."""
+    return LEAST[fat] if fat == 12 else LEAST[fat] + _MARGIN
 
 
 def _types(length: int, options: Options) -> tuple[int, ...]:
@@ -92,8 +121,16 @@ def _types(length: int, options: Options) -> tuple[int, ...]:
     if options.fat is not None:
         return (options.fat,)
     if options.cluster_size is not None or length <= _FAT12_BELOW:
-        return (12, 16, 32)
-    return (16, 12, 32) if length < _FAT32_FROM else (32, 16, 12)
+        types: tuple[int, ...] = (12, 16, 32)
+    else:
+        types = (16, 12, 32) if length < _FAT32_FROM else (32, 16, 12)
+    return types if _fat32_can(options) else tuple(fat for fat in types if fat != 32)
+
+
+def _fat32_can(options: Options) -> bool:
+    """Whether the other options leave FAT32 its root directory and its reserved sectors."""
+    enough = options.reserved_sectors is None or options.reserved_sectors >= FAT32_FEWEST_RESERVED
+    return enough and options.root_entries is None
 
 
 def _cluster_sizes(fat: int, sectors: int, options: Options, sector_size: int) -> Iterator[int]:
@@ -113,7 +150,7 @@ def _legal(geometry: Geometry) -> bool:
 def _comfortable(geometry: Geometry) -> bool:
     """Whether the count is so far from the limits that drivers which count wrongly agree."""
     fat, clusters = geometry.fat, geometry.clusters
-    least = LEAST[fat] if fat == 12 else LEAST[fat] + _MARGIN
+    least = fewest(fat)
     most = _FAT32_ENOUGH if fat == 32 else MOST[fat] - _MARGIN
     if geometry.cluster_size == LARGEST_CLUSTER:
         most = MOST[fat]  # there is nothing larger to turn to
@@ -130,11 +167,13 @@ def _trimmed(geometry: Geometry) -> Geometry | None:
         return None
     next_type = TYPES[TYPES.index(geometry.fat) + 1]
     sectors, sector_size = geometry.total_sectors, geometry.sector_size
-    longer = lay_out(next_type, geometry.sectors_per_cluster, sectors, sector_size)
+    options = geometry.options
+    longer = lay_out(next_type, geometry.sectors_per_cluster, sectors, sector_size, options)
     if longer.clusters >= LEAST[next_type]:
         return None
     length = least_length(geometry, MOST[geometry.fat])
-    return lay_out(geometry.fat, geometry.sectors_per_cluster, length // sector_size, sector_size)
+    sectors = length // sector_size
+    return lay_out(geometry.fat, geometry.sectors_per_cluster, sectors, sector_size, options)
 
 
 # Refusals ----------------------------------------------------------------------------------------
@@ -154,7 +193,7 @@ def _impossible(
 ) -> FatTypeImpossible | TooSmall | BadValue:
     """Return why none of the candidates would do, with the sizes that would."""
     tried = list(_candidates(length, options, sector_size))
-    tried.sort(key=lambda found: found.sectors_per_cluster)
+    tried.sort(key=lambda found: (found.sectors_per_cluster, found.fat))
     smallest, largest = tried[0], tried[-1]
     if smallest.clusters < 1 and options.fat in (None, 12):
         return _no_cluster(length, smallest, where)
@@ -188,10 +227,12 @@ def _too_many_clusters(length: int, options: Options, largest: Geometry, where: 
     field, change = "size", "make the volume smaller"
     if options.cluster_size is not None:
         field, change = "cluster_size", "make cluster_size larger, or leave it out"
+    elif largest.fat != 32:
+        change = "make it smaller, or drop root_entries and reserved_sectors"
     return BadValue(
         f"{where}.{field}",
         f"{format_size(length)} has {largest.clusters:,} clusters of "
         f"{format_size(largest.cluster_size)}",
-        f"FAT32 has at most {MOST[32]:,}",
+        f"FAT{largest.fat} has at most {MOST[largest.fat]:,}",
         change,
     )

@@ -13,10 +13,31 @@ _DATA_ALIGNMENT = 4 * KIB
 # Where the data area begins: host file systems share (reflink) whole blocks of this size.
 
 
+FAT32_RESERVED = 32
+"""Reserved sectors of FAT32 unless asked otherwise, as Windows and mkfs.fat have it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the user asked for; None is "choose"."""
+
+    fat: int | None = None
+    cluster_size: int | None = None
+    """In bytes."""
+    root_entries: int | None = None
+    reserved_sectors: int | None = None
+    """Exactly so many."""
+    reserved_least: int = 0
+    """At least so many: what lies in them takes them."""
+    number_of_fats: int = 2
+    media: int | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Geometry:
     """The numbers of one volume; `fat` is 12, 16 or 32."""
 
+    options: Options = Options()
     fat: int
     sector_size: int
     sectors_per_cluster: int
@@ -85,9 +106,18 @@ def floppy_cluster(sectors: int, sector_size: int) -> int | None:
     return _FLOPPIES[sectors][0]
 
 
-def lay_out(fat: int, sectors_per_cluster: int, sectors: int, sector_size: int) -> Geometry:
-    """Return the volume with these numbers; its count of clusters may belong to another type."""
-    return _with_tables(_blank(fat, sectors_per_cluster, sectors, sector_size))
+def lay_out(
+    fat: int,
+    sectors_per_cluster: int,
+    sectors: int,
+    sector_size: int,
+    options: Options = Options(),  # frozen
+) -> Geometry:
+    """Return the volume with these numbers; its count of clusters may belong to another type.
+
+    Of ``options`` only those count that are not among the other arguments.
+    """
+    return _with_tables(_blank(fat, sectors_per_cluster, sectors, sector_size, options))
 
 
 def least_length(geometry: Geometry, clusters: int) -> int:
@@ -97,40 +127,46 @@ def least_length(geometry: Geometry, clusters: int) -> int:
     """
     bits, sector = geometry.fat, geometry.sector_size
     table = ceil_div((clusters + 2) * bits, sector * 8)
-    blank = _blank(bits, geometry.sectors_per_cluster, 0, sector)
+    blank = _blank(bits, geometry.sectors_per_cluster, 0, sector, geometry.options)
     root = ceil_div(blank.root_entries * fat_dirent.SIZE, sector)
     start = blank.reserved_sectors + blank.number_of_fats * table + root
     return (align_up(start, _step(blank)) + clusters * blank.sectors_per_cluster) * sector
 
 
-def _blank(fat: int, sectors_per_cluster: int, sectors: int, sector_size: int) -> Geometry:
+def _blank(
+    fat: int, sectors_per_cluster: int, sectors: int, sector_size: int, options: Options
+) -> Geometry:
     """Return the numbers that do not depend on the length of the tables."""
+    reserved = max(FAT32_RESERVED if fat == 32 else 1, options.reserved_least)
     blank = Geometry(
+        options=options,
         fat=fat,
         sector_size=sector_size,
         sectors_per_cluster=sectors_per_cluster,
-        # FAT32 keeps FSInfo, a third boot sector and copies of all three below sector 9.
-        reserved_sectors=32 if fat == 32 else 1,
+        reserved_sectors=options.reserved_sectors or reserved,
+        number_of_fats=options.number_of_fats,
         root_entries=0 if fat == 32 else 512,
         total_sectors=sectors,
     )
-    if fat == 32 or sector_size != SECTOR or sectors not in _FLOPPIES:
-        return blank
-    _, root_entries, media, sectors_per_track = _FLOPPIES[sectors]
-    return replace(
-        blank,
-        root_entries=root_entries,
-        media=media,
-        sectors_per_track=sectors_per_track,
-        heads=2,
-        floppy=True,
-    )
+    if fat != 32 and sector_size == SECTOR and sectors in _FLOPPIES:
+        _, root_entries, media, sectors_per_track = _FLOPPIES[sectors]
+        blank = replace(
+            blank,
+            root_entries=root_entries,
+            media=media,
+            sectors_per_track=sectors_per_track,
+            heads=2,
+            floppy=True,
+        )
+    if options.root_entries is not None and fat != 32:
+        blank = replace(blank, root_entries=options.root_entries)
+    return blank if options.media is None else replace(blank, media=options.media)
 
 
 def _step(geometry: Geometry) -> int:
     """Return the sectors of which the data area's start is a multiple."""
-    if geometry.floppy:
-        return 1  # diskette controllers and boot sectors rely on the true numbers
+    if geometry.floppy or geometry.options.reserved_sectors is not None:
+        return 1  # diskette controllers, boot sectors and users rely on the true numbers
     return max(1, _DATA_ALIGNMENT // geometry.sector_size)
 
 

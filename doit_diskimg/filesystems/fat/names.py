@@ -18,6 +18,10 @@ LONGEST = 255
 _FORBIDDEN = re.compile(r'["*/:<>?\\|\x00-\x1f]')
 _SHORT = re.compile(r"([A-Z0-9!#$%&'()@^_`{}~-]{1,8})(?:\.([A-Z0-9!#$%&'()@^_`{}~-]{1,3}))?")
 _NOT_SHORT = re.compile(r"[^A-Z0-9!#$%&'()@^_`{}~-]")
+_DEVICE = re.compile(
+    r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[1-9¹²³]) *(?:\..*)?",
+    re.IGNORECASE | re.DOTALL,
+)
 _NOT_LABEL = re.compile(r'[^\x20-\x7e]|["*+,./:;<=>?\[\\\]|]')
 
 
@@ -28,6 +32,8 @@ class StoredName(NamedTuple):
     """11 bytes: 8 of the name, 3 of the extension, filled with spaces."""
     long: str
     """The long name, or nothing where the short name says it all."""
+    case: int = 0
+    """The case bits of the 8.3 entry."""
 
     @property
     def entries(self) -> int:
@@ -46,8 +52,8 @@ def fold(name: str) -> str:
     return "".join(upper if len(upper := c.upper()) == 1 else c for c in name)
 
 
-def fault(name: str) -> tuple[str, str] | None:
-    """Return what is wrong with ``name`` and what must be, or None if FAT can store it."""
+def fault(name: str, *, long_names: bool = True) -> tuple[str, str] | None:
+    """Return what is wrong with ``name`` and what must be, or None if the volume can store it."""
     if name in (".", ".."):
         return f"has the part {name!r}", "a path in a volume goes down only"
     if found := _FORBIDDEN.search(name):
@@ -62,7 +68,17 @@ def fault(name: str) -> tuple[str, str] | None:
             return "has U+FFFF", "FAT names are Unicode, and FAT fills long names with U+FFFF"
     if _units(name) > LONGEST:
         return f"has a part of {_units(name)} UTF-16 units", f"FAT names have at most {LONGEST}"
+    if not long_names and not (name.isascii() and _SHORT.fullmatch(name.upper())):
+        return f"has the part {name!r}", "without long names a name is 8.3, of ASCII characters"
     return None
+
+
+def is_device(name: str) -> bool:
+    """Whether DOS and Windows take ``name`` for a device's, whatever its extension and case.
+
+    Microsoft, "Naming Files, Paths, and Namespaces".  No other system minds.
+    """
+    return _DEVICE.fullmatch(name) is not None
 
 
 def label_fault(label: str) -> tuple[str, str, str] | None:
@@ -88,12 +104,17 @@ def label_fault(label: str) -> tuple[str, str, str] | None:
     return None
 
 
-def assign(names: Iterable[str]) -> dict[str, StoredName]:
+def assign(
+    names: Iterable[str], *, long_names: bool = True, case_bits: bool = False
+) -> dict[str, StoredName]:
     """Return how a directory stores each of ``names``, which `fold` to different names.
 
     The result depends on the set of names alone.  Names that are 8.3 but for their case take
     their own short names first; every other gets ``~1`` and so on from a counter for the
     characters before it, so that ten thousand names of one prefix take ten thousand steps.
+
+    Without ``long_names``, every name is 8.3 but for its case, which is lost.  With ``case_bits``,
+    two bits keep it where name and extension are each in one case.
     """
     stored: dict[str, StoredName] = {}
     others = []
@@ -103,13 +124,27 @@ def assign(names: Iterable[str]) -> dict[str, StoredName]:
         match = _SHORT.fullmatch(folded) if name.isascii() else None
         if match is None:
             others.append(folded)
-        else:
-            short = _padded(match[1], match[2] or "")
-            stored[name] = StoredName(short, "" if name == folded else name)
+            continue
+        case = _case(name) if case_bits else None
+        by_long = long_names and name != folded and case is None
+        short = _padded(match[1], match[2] or "")
+        stored[name] = StoredName(short, name if by_long else "", case or 0)
     tails = _Tails({entry.short for entry in stored.values()})
     for folded in others:
         stored[by_fold[folded]] = StoredName(tails.next(*_basis(folded)), by_fold[folded])
     return stored
+
+
+def _case(name: str) -> int | None:
+    """Return the case bits that say how an 8.3 name is written, None if they can't."""
+    bits = 0
+    parts = name.split(".")
+    for part, bit in zip(parts, (fat_dirent.LOWER_BASE, fat_dirent.LOWER_EXTENSION), strict=False):
+        if part != part.upper():
+            if part != part.lower():
+                return None
+            bits |= bit
+    return bits
 
 
 class _Tails:

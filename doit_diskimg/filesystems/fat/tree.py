@@ -4,7 +4,7 @@ Problems are collected, not raised: a user hears of all of them at once.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from doit_diskimg.errors import (
     WorldError,
 )
 from doit_diskimg.filesystems.fat import names
+from doit_diskimg.ondisk.fat_dirent import ARCHIVE, DIRECTORY
 
 LARGEST_FILE = 0xFFFFFFFF  # DIR_FileSize
 
@@ -32,6 +33,7 @@ class File:
     size: int
     where: str
     """The part of the description that put it here."""
+    attributes: int = ARCHIVE
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ class Directory:
     where: str
     children: "dict[str, File | Directory]" = field(default_factory=dict)
     """By folded name, in the order of the entries."""
+    attributes: int = DIRECTORY
 
     def below(self, name: str) -> str:
         """Return the path of a child; `path` may be spelled otherwise than the user did."""
@@ -59,6 +62,22 @@ class Directory:
                 stack.extend(reversed(node.children.values()))
 
 
+    def find(self, path: str) -> "File | Directory | None":
+        """Return what is at ``path``, whatever its case; None if there is nothing."""
+        node: File | Directory | None = self
+        for part in filter(None, path.split("/")):
+            node = node.children.get(names.fold(part)) if isinstance(node, Directory) else None
+        return node
+
+    def bring_first(self, nodes: "Sequence[File | Directory]") -> None:
+        """Move ``nodes`` before the other entries of their directories, in their order."""
+        for node in reversed(nodes):
+            parent = self.find(node.path.rpartition("/")[0])
+            if isinstance(parent, Directory):
+                folded = names.fold(node.name)
+                parent.children = {folded: node, **parent.children}
+
+
 class Gathered(NamedTuple):
     """The tree, and what is wrong with it."""
 
@@ -69,14 +88,16 @@ class Gathered(NamedTuple):
     """The world's: files that are missing, directories that can't be read."""
 
 
-def gather(sources: Mapping[str, Source], files: Files | None, where: str) -> Gathered:
+def gather(
+    sources: Mapping[str, Source], files: Files | None, where: str, *, long_names: bool = True
+) -> Gathered:
     """Return the tree that ``sources`` make.
 
     Where one directory has several spellings, the first in the order of keys and paths stands.
     Without ``files`` the world is not asked: trees are empty and files have no size, which is
     enough to check the description alone.
     """
-    gatherer = _Gatherer(files, where)
+    gatherer = _Gatherer(files, where, long_names)
     if isinstance(sources, Mapping):  # anything else is reported with the other fields
         for key in sorted(sources, key=str):
             gatherer.add(key, sources[key], f"{where}.files[{key!r}]")
@@ -85,11 +106,12 @@ def gather(sources: Mapping[str, Source], files: Files | None, where: str) -> Ga
 
 
 class _Gatherer:
-    def __init__(self, files: Files | None, where: str) -> None:
+    def __init__(self, files: Files | None, where: str, long_names: bool) -> None:
         self.root = Directory("", "", f"{where}.files")
         self.wrong: list[Problem] = []
         self.failed: list[Problem] = []
         self._files = files
+        self._long_names = long_names
         # By path as it was written, so that the thousandth file of a directory finds it at once;
         # None where there can't be one, which was said when it was first asked for.
         self._directories: dict[str, Directory | None] = {"": self.root}
@@ -176,7 +198,7 @@ class _Gatherer:
         return None
 
     def _name_fits(self, path: str, name: str, where: str) -> bool:
-        fault = names.fault(name)
+        fault = names.fault(name, long_names=self._long_names)
         if fault is not None:
             found, must = fault
             self._problem(BadPath, where, f"{path!r} {found}", must, "rename it or leave it out")

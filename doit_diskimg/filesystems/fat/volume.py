@@ -3,13 +3,13 @@
 Every `doit` imports this module, so it imports next to nothing; the work is done by its siblings.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from os import PathLike, fsdecode
 from typing import TYPE_CHECKING
 
 from doit_diskimg.content import Files, Source, Tree, Wanted
-from doit_diskimg.units import SizeLike, parse_size
+from doit_diskimg.units import SECTOR, SizeLike, exact_size, parse_size
 
 if TYPE_CHECKING:
     from doit_diskimg.errors import Problem
@@ -26,18 +26,56 @@ class Fat:
     ``bytes``, or a ``Tree``, which is merged into the directory that its key names (``"/"`` is the
     root).  ``size`` is the volume's, the partition's unless given.
 
-    ``fat`` (12, 16 or 32) and ``cluster_size`` are chosen by size unless given.  ``label`` has up
-    to 11 upper-case characters.  ``volume_id`` is a number or text such as ``"1234-ABCD"``, and
-    comes from the partition's GUID unless given.
+    **Size.**  Without one, or with ``"auto"``, in a partition without one, the volume is the
+    smallest that holds its files and leaves ``free`` free: ``"10%"`` of itself (the default) or a
+    size such as ``"4MiB"``; in steps of up to an eighth, so that a file that grows seldom changes
+    it; at least ``minimum``.  With ``free=0`` it is exactly as long as it must be.  ``free`` and
+    ``minimum`` hold for a given size too.
+
+    **Numbers.**  ``fat`` (12, 16 or 32) and ``cluster_size`` are chosen by size unless given.
+    ``root_entries`` (512), ``number_of_fats`` (2), ``media`` (0xF8), ``drive_number`` (0x80) and
+    ``oem_name`` (``"MSWIN4.1"``) go into the boot sector; diskettes have values of their own.
+    ``hidden_sectors`` are those before the partition unless given.  ``label`` has up to 11
+    upper-case characters.  ``volume_id`` is a number or text such as ``"1234-ABCD"``, and comes
+    from the partition's GUID unless given.
+
+    **Booting.**  ``boot_sector`` is the path of up to 512 bytes, or bytes: the jump, the OEM name
+    and the code are taken from it, the BPB is the volume's, and a number in it that is neither
+    zero nor the volume's is an error.  ``reserved`` maps sectors of the volume to what lies in
+    them, a stage 2 for example; there are as many reserved sectors as it takes, or
+    ``reserved_sectors``.
+
+    **Files.**  ``first`` are paths whose entries and clusters come before all others, as loaders
+    of DOS need them.  ``attributes`` maps paths to letters: ``r`` read-only, ``h`` hidden, ``s``
+    system, ``a`` archive, which files have unless told otherwise.  ``times="source"`` gives files
+    the time stamps of the host's; the default is that of the whole build (SOURCE_DATE_EPOCH, or
+    1980).  ``long_names=False`` makes an 8.3 volume, upper case, in which other names are errors.
+    ``case_bits=True`` stores ``kernel.elf`` without a long name, for readers that know the bits.
     """
 
     files: Mapping[str, Source] = field(default_factory=dict)
     _: KW_ONLY
     fat: int | None = None
     size: SizeLike | None = None
+    free: SizeLike | None = None
+    minimum: SizeLike | None = None
     label: str | None = None
     volume_id: int | str | None = None
     cluster_size: SizeLike | None = None
+    root_entries: int | None = None
+    reserved_sectors: int | None = None
+    reserved: Mapping[int, str | PathLike[str] | bytes] = field(default_factory=dict)
+    number_of_fats: int = 2
+    media: int | None = None
+    hidden_sectors: int | None = None
+    drive_number: int | None = None
+    oem_name: str | None = None
+    boot_sector: str | PathLike[str] | bytes | None = None
+    first: Sequence[str] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    times: str = "epoch"
+    long_names: bool = True
+    case_bits: bool = False
 
     @property
     def populated(self) -> bool:
@@ -52,41 +90,60 @@ class Fat:
                 yield Wanted(f"{where}.files[{key!r}]", fsdecode(source))
             elif isinstance(source, Tree):
                 yield Wanted(f"{where}.files[{key!r}]", source)
+        for sector, source in self.reserved.items():
+            if isinstance(source, (str, PathLike)):
+                decides = self.reserved_sectors is None
+                yield Wanted(f"{where}.reserved[{sector!r}]", fsdecode(source), decides)
+        if isinstance(self.boot_sector, (str, PathLike)):
+            yield Wanted(f"{where}.boot_sector", fsdecode(self.boot_sector))
 
     def blank(self) -> object:
-        """Return what decides the geometry, sizes in bytes."""
+        """Return what decides the geometry, sizes in bytes.
+
+        Without a size of its own that includes which files there are, and how long inline ones.
+        """
         return {
             "fat": self.fat,
             "size": _bytes(self.size),
             "cluster_size": _bytes(self.cluster_size),
+            "reserved": _shape(self.reserved),
+            **{name: getattr(self, name) for name in _NUMBERS},
+            "contents": self._contents() if self.size in (None, "auto") else None,
         }
 
-    def problems(self, where: str, size: int | None) -> "Iterator[Problem]":
+    def _contents(self) -> object:
+        names = self.long_names, self.case_bits, self.label is not None
+        return [_shape(self.files), *names]
+
+    def problems(
+        self, where: str, size: int | None, sector_size: int = SECTOR
+    ) -> "Iterator[Problem]":
         """Yield what is wrong with the description; see `ports.Payload`."""
-        from doit_diskimg.filesystems.fat import check, tree
+        from doit_diskimg.filesystems.fat import check, contents
 
-        yield from check.problems(self, where, size)
-        yield from tree.gather(self.files, None, where).wrong
+        found = list(check.problems(self, where, size, sector_size=sector_size))
+        yield from found
+        for problem in contents.gather(self, None, where).wrong:
+            if problem not in found:
+                yield problem
 
-    def room(self, size: int | None, files: Files, where: str) -> "Room":
+    def room(
+        self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
+    ) -> "Room":
         """Return the volume's length and type.  Raises DescriptionError if the size can't work."""
-        from doit_diskimg.errors import BadSize, refuse
-        from doit_diskimg.filesystems.fat import check
+        from doit_diskimg.filesystems.fat import check, populate
         from doit_diskimg.ports import Room
         from doit_diskimg.units import format_size
 
-        refuse(check.problems(self, where, size))
-        if size is None and self.size is None:
-            found, must = "neither the partition nor the volume has one", "a FAT volume has a size"
-            change = 'give the partition a size, for example "33MiB"'
-            refuse([BadSize(f"{where}.size", found, must, change)])
-        length = check.length(self, size)
-        geometry = check.geometry(self, length, where)
+        geometry = populate.geometry(self, size, files, where, sector_size)
+        given = check.length(self, size)
+        length = geometry.total_sectors * sector_size if given is None else given
         return Room(
             length=length,
             type=f"fat{geometry.fat}",
             facts=(
                 ("file system", f"FAT{geometry.fat}"),
+                *([("size", exact_size(length))] if given is None else []),
                 ("cluster", format_size(geometry.cluster_size)),
                 ("clusters", f"{geometry.clusters:,}"),
             ),
@@ -94,15 +151,28 @@ class Fat:
 
     def fill(self, place: "Place", files: Files, where: str) -> "Picture":
         """Return the bytes of the volume.  Raises DescriptionError or WorldError."""
-        from doit_diskimg.filesystems.fat import build, populate
+        from doit_diskimg.filesystems.fat import populate
 
-        return build.draw(populate.volume(self, place, files, where))
+        return populate.draw(self, place, files, where)
 
     def needed(self, extent: "Extent", picture: "Picture") -> "Iterable[Extent]":
         """Yield what some reader relies on; see `ports.Selective`."""
         from doit_diskimg.filesystems.fat.needed import needed
 
         return needed(extent, picture)
+
+
+_NUMBERS = ("root_entries", "reserved_sectors", "number_of_fats", "free", "minimum")
+
+
+def _shape(sources: object) -> object:
+    """Return the names of ``sources``, and of inline bytes only how many there are."""
+    if not isinstance(sources, Mapping):
+        return None
+    return [
+        [str(key), len(source) if isinstance(source, bytes) else source]
+        for key, source in sorted(sources.items(), key=lambda item: str(item[0]))
+    ]
 
 
 def _bytes(size: SizeLike | None) -> object:

@@ -1,0 +1,84 @@
+"""Asks the questions of an earlier run again.
+
+`RealFiles.record` holds what a planner asked about the user's files, with the answers.  A task
+whose questions have the same answers has nothing to do.
+"""
+
+import os
+import stat
+from collections.abc import Sequence
+from typing import Any
+
+from doit_diskimg.content import Tree
+from doit_diskimg.host.files import Signature, digest_file, is_executable
+from doit_diskimg.host.machine import now_ns
+
+
+def still_true(record: dict[str, Any], trees: Sequence[Tree]) -> tuple[str, dict[str, Any]]:
+    """Ask the questions of ``record`` again.
+
+    Returns what is different, in words, or the empty text; and the record with the signatures of
+    files that were only touched brought up to date, so that each is hashed once.
+    """
+    try:
+        text = _other_trees(record["trees"], trees) or _other_sizes(record) or _other_modes(record)
+        text = text or _other_times(record["mtimes"]) or _not_as_made(record["made"])
+        fresh = dict(record["digests"])
+        return text or _other_contents(fresh), {**record, "digests": fresh}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return "nothing is recorded about its files", record
+    except OSError as error:
+        return str(error), record
+
+
+def _other_trees(recorded: dict[str, str], trees: Sequence[Tree]) -> str:
+    from doit_diskimg.host.walk import entries_digest, tree_key, walk
+
+    for tree in trees:
+        if recorded.get(tree_key(tree)) != entries_digest(walk(tree, os.fspath(tree.dir))):
+            return f"the list of files below {os.fspath(tree.dir)!r} changed"
+    return ""
+
+
+def _other_sizes(record: dict[str, Any]) -> str:
+    for path, size in record["sizes"].items():
+        if path in record["digests"]:
+            continue
+        status = os.stat(path)
+        if status.st_size != size or not stat.S_ISREG(status.st_mode):
+            return f"the size of {path!r} changed"
+    return ""
+
+
+def _not_as_made(made: dict[str, Any]) -> str:
+    if not made:
+        return ""
+    from doit_diskimg.host.workshop import still_made
+
+    return still_made(made)
+
+
+def _other_modes(record: dict[str, Any]) -> str:
+    for path, executable in record["executable"].items():
+        if is_executable(os.stat(path)) != executable:
+            return f"{path!r} is executable and was not, or the other way round"
+    return ""
+
+
+def _other_times(recorded: dict[str, int]) -> str:
+    for path, mtime in recorded.items():
+        if os.stat(path).st_mtime_ns // 1_000_000_000 != mtime:
+            return f"the time stamp of {path!r} changed, and the volume stores it"
+    return ""
+
+
+def _other_contents(digests: dict[str, list[Any]]) -> str:
+    """Compare contents, and note new signatures of old contents in ``digests``."""
+    for path, (*numbers, digest) in digests.items():
+        known = Signature(*numbers)
+        signature, found = digest_file(path, (known, digest))
+        if found != digest:
+            return f"the contents of {path!r} changed"
+        if signature != known and signature.settled(now_ns()):
+            digests[path] = [*signature, digest]
+    return ""
