@@ -391,7 +391,8 @@ CHANGED = {
     "segments": [STAGE2], "align": 512, "guid": ONES, "signature": 1, "name": "other",
     "payload": FakePayload(513), "type": 1, "start": 1, "attributes": 1, "active": True,
     "source": b"CODE", "busy": "error", "guest_writes": "error", "durable": True,
-    "outputs": ["another"], "power_of_two": True, "logical": True, "in_table": False, "keep": [(0, 1)],
+    "outputs": ["another"], "power_of_two": True, "logical": True, "in_table": False,
+    "keep": [(0, 1)],
 }  # fmt: skip
 
 
