@@ -35,3 +35,9 @@ def task_docs():
 def task_package():
     """The wheel and the source archive, into dist/."""
     return {"actions": [[PYTHON, "-m", "build", "--outdir", "dist"]]}
+
+
+def task_bench():
+    """What builds cost beside other tools; writes docs/reference/benchmarks.md (20 minutes)."""
+    page = "docs/reference/benchmarks.md"
+    return {"actions": [[PYTHON, "-m", "benchmarks", "--write", page]]}
