@@ -94,7 +94,8 @@ def doit(project, fault="none:0"):
 
     It is a process of its own all the same, and can be killed.
     """
-    said = project.folder / "said.txt"
+    said, report = project.folder / "said.txt", project.folder / "report.txt"
+    report.unlink(missing_ok=True)
     pid = os.fork()
     if pid == 0:
         os.chdir(project.folder)
@@ -104,11 +105,13 @@ def doit(project, fault="none:0"):
         os.dup2(handle, 2)
         sys.stdout, sys.stderr = os.fdopen(1, "w", 1), os.fdopen(2, "w", 1)
         sys.dont_write_bytecode = True
-        code = DoitMain().run([])
+        # doit took hold of the standard output of pytest when it was imported.
+        code = DoitMain().run(["run", "-o", "report.txt"])
         sys.stdout.flush()
         os._exit(code)
     _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status), said.read_text()
+    text = report.read_text() if report.exists() else ""
+    return os.waitstatus_to_exitcode(status), said.read_text() + text
 
 
 class Trial:
