@@ -7,6 +7,7 @@ image afterwards, however soon and however coarse the file system's clock, leave
 """
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 
 from doit_diskimg.host.machine import boot_id, now_ns
@@ -44,11 +45,20 @@ def sync(path: str) -> None:
 
 
 def write_seal(
-    state: StateFolder, image: dict[str, object], generation: str, digest: str
+    state: StateFolder,
+    image: dict[str, object],
+    generation: str,
+    digest: str,
+    receipts: Sequence[str] = (),
 ) -> None:
-    """Record that the image of that identity is finished.  Raises WorldError."""
+    """Record that the image of that identity is finished.  Raises WorldError.
+
+    ``receipts`` are the state files that say what it holds.  Unless each of them is as it is now,
+    the image is not patched: nobody would know which old bytes have to go.
+    """
     seal = {"format": FORMAT, "generation": generation, "digest": digest, "boot": boot_id()}
-    write_json(state.file("seal.json"), {**seal, "image": image})
+    stamps = {os.path.basename(path): _stamp(path) for path in receipts}
+    write_json(state.file("seal.json"), {**seal, "image": image, "receipts": stamps})
 
 
 def break_seal(state: StateFolder) -> None:
@@ -74,8 +84,17 @@ def written_by_others(state: StateFolder) -> bool:
 
 
 def sealed_generation(state: StateFolder) -> str:
-    """Return the generation of the finished image, empty if the file is not the one sealed."""
-    return str(_agreed(state).get("generation", ""))
+    """Return the generation of the finished image, empty if the file is not the one sealed.
+
+    Empty too if a receipt is gone or is another one: the image is right and can't be patched.
+    """
+    seal = _agreed(state)
+    stamps = seal.get("receipts")
+    if not isinstance(stamps, dict):
+        return ""
+    if any(_stamp(os.path.join(state.path, name)) != stamp for name, stamp in stamps.items()):
+        return ""
+    return str(seal.get("generation", ""))
 
 
 def sealed_digest(image: str, status: os.stat_result | None = None) -> str:
@@ -103,3 +122,12 @@ def identity(status: os.stat_result) -> dict[str, object]:
         "inode": status.st_ino,
         "device": status.st_dev,
     }
+
+
+def _stamp(path: str) -> list[int]:
+    """Return what tells a state file from one that was written later; nothing if there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return []
+    return [status.st_size, status.st_mtime_ns, status.st_ino]

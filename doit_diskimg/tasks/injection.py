@@ -136,7 +136,8 @@ class Seal(Step):
         identity = seal.mark(current, digest)
         if self.disk.durable:
             seal.sync(current)
-        seal.write_seal(state, identity, generation, digest)
+        receipts = [state.file(part, ".injected") for part in self.parts]
+        seal.write_seal(state, identity, generation, digest, receipts)
         if current != state.image:
             try:
                 os.replace(current, state.image)

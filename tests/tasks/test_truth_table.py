@@ -83,6 +83,14 @@ def touch(path):
     return lambda project: os.utime(project.folder / path, (1_700_000_000, 1_700_000_000))
 
 
+def both(first, second):
+    def edit(project):
+        first(project)
+        second(project)
+
+    return edit
+
+
 def same_stamp(path, data):
     """Other contents of the same length under the old time stamp: only ctime tells."""
 
@@ -149,7 +157,12 @@ TABLE = {
     "disk size": (spec(size="33MiB"), RELAYOUT),
     "image edited by hand": (poke, REBUILD),
     "image deleted": (remove("build/os.img"), REBUILD),
-    "a receipt deleted": (remove("build/.os.img/esp.injected"), "esp:inject seal"),
+    "a receipt deleted": (remove("build/.os.img/esp.injected"), REBUILD),
+    "a receipt damaged": (write("build/.os.img/esp.injected", b"{}"), REBUILD),
+    "a receipt deleted and its file shrunk": (
+        both(remove("build/.os.img/boot.injected"), write("boot.bin", b"\xfa" * 9)),
+        f"table {REBUILD}",
+    ),
     "the seal deleted": (remove("build/.os.img/seal.json"), REBUILD),
     "a plan deleted": (remove("build/.os.img/esp.plan"), "esp:populate"),
     "a plan damaged": (write("build/.os.img/esp.plan", b"{}"), "esp:populate"),
