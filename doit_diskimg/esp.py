@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING
 from doit_diskimg.content import Source
 from doit_diskimg.filesystems.fat.volume import Fat
 from doit_diskimg.spec import Partition
-from doit_diskimg.units import SizeLike, parse_size
+from doit_diskimg.units import SizeLike
 
 if TYPE_CHECKING:
     from uuid import UUID
-
-_FAT32_FITS = 33 << 20
-"""From this size on a FAT32 volume has its 65,525 clusters."""
 
 _MINIMUM = {"any": None, "strict": "100MiB"}
 """Bytes by firmware; systemd-repart too makes no smaller one.  A size may stand for a word."""
@@ -37,17 +34,19 @@ def Esp(  # noqa: N802  # reads like the classes beside it in a description
     """Return ``Partition(name, Fat(files, ...), type="esp", ...)``.
 
     FAT32 wherever it fits, since UEFI asks for it (2.10, section 13.3) and some firmware takes
-    nothing else; a system partition of a smaller size is FAT12 or FAT16.  Without a size it is the
-    smallest of FAT32 that leaves ``free`` free.
+    nothing else; a system partition too small for its 65,525 clusters (below 33 MiB, with sectors
+    of 4096 bytes below 260 MiB) is FAT12 or FAT16.  Without a size it is the smallest of FAT32 that
+    leaves ``free`` free.
 
     ``firmware="strict"`` is for machines that refuse small ones: it has at least 100 MiB.
     """
-    automatic = size is None or size == AUTO
-    if fat is None and cluster_size is None and (automatic or _at_least(size, _FAT32_FITS)):
+    automatic = size in (None, AUTO)
+    if fat is None and cluster_size is None and automatic:
         fat = 32
     payload = Fat(
         files,
         fat=fat,
+        prefer=32 if fat is None else None,
         label=label,
         volume_id=volume_id,
         cluster_size=cluster_size,
@@ -55,10 +54,3 @@ def Esp(  # noqa: N802  # reads like the classes beside it in a description
         minimum=_MINIMUM.get(firmware, firmware),
     )
     return Partition(name, payload, type="esp", size=size, start=start, guid=guid)
-
-
-def _at_least(size: SizeLike | None, bound: int) -> bool:
-    try:
-        return size is not None and parse_size(size) >= bound
-    except ValueError:
-        return False  # reported with the partition

@@ -59,11 +59,11 @@ class Payload(Protocol):
         """True for a file system, which is formatted and populated by tasks of its own."""
         ...
 
-    def problems(self, where: str, size: int | None) -> Iterable[Problem]:
+    def problems(self, where: str, size: int | None, sector_size: int) -> Iterable[Problem]:
         """Yield what is wrong with the description itself.
 
         ``size`` is the partition's; None if the payload will be asked for one, or if the layout
-        has still to find how much the others leave.
+        has still to find how much the others leave.  ``sector_size`` is the disk's, in bytes.
         """
         ...
 
@@ -75,7 +75,7 @@ class Payload(Protocol):
         """Return the part of the description that decides the room, as plain data."""
         ...
 
-    def room(self, size: int | None, files: Files, where: str) -> Room:
+    def room(self, size: int | None, files: Files, where: str, sector_size: int) -> Room:
         """Answer how much room is needed.
 
         Without a ``size``: the least that holds the contents.  With one: what becomes of a

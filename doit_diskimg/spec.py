@@ -88,7 +88,7 @@ class Partition:
             return
         length = as_size(size)
         if size is None or length is not None:  # else reported above
-            yield from self.payload.problems(where, length)
+            yield from self.payload.problems(where, length, sector_size)
 
     def _start_problems(self, where: str) -> Iterator[Problem]:
         start, align = as_size(self.start), as_size(self.align)

@@ -67,7 +67,7 @@ class FakePayload:
     complaints: Sequence[Problem] = ()
     populated: bool = False
 
-    def problems(self, where: str, size: int | None) -> Iterator[Problem]:
+    def problems(self, where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
         yield from self.complaints
 
     def sources(self, where: str) -> Sequence[Wanted]:
@@ -76,7 +76,7 @@ class FakePayload:
     def blank(self) -> object:
         return self.length
 
-    def room(self, size: int | None, files: object, where: str) -> Room:
+    def room(self, size: int | None, files: object, where: str, sector_size: int) -> Room:
         return Room(length=self.length)
 
     def fill(self, place: Place, files: object, where: str) -> Picture:

@@ -9,7 +9,7 @@ from doit_diskimg.errors import BadValue, ContentTooLarge, DescriptionError, Pro
 from doit_diskimg.extent import Extent
 from doit_diskimg.picture import Canvas, Picture
 from doit_diskimg.ports import Place, Room
-from doit_diskimg.units import exact_size
+from doit_diskimg.units import SECTOR, exact_size
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,9 @@ class File:
 
     populated = False
 
-    def problems(self, where: str, size: int | None) -> Iterator[Problem]:
+    def problems(
+        self, where: str, size: int | None, sector_size: int = SECTOR
+    ) -> Iterator[Problem]:
         """Yield what is wrong with the description; see `ports.Payload`."""
         if not isinstance(self.path, (str, PathLike)) or not fspath(self.path):
             yield BadValue(
@@ -40,7 +42,9 @@ class File:
         """Nothing but the file's length decides the room."""
         return None
 
-    def room(self, size: int | None, files: Files, where: str) -> Room:
+    def room(
+        self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
+    ) -> Room:
         """Return the length of the file.  Raises WorldError if there is none."""
         length = files.size(fspath(self.path), f"{where}.payload")
         return Room(length=length, facts=(("content", exact_size(length)),))

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from doit_diskimg.units import SECTOR
+
 if TYPE_CHECKING:
     from doit_diskimg.content import Files, Wanted
     from doit_diskimg.errors import Problem
@@ -21,7 +23,9 @@ class Zero:
 
     populated = False
 
-    def problems(self, where: str, size: int | None) -> "Iterable[Problem]":
+    def problems(
+        self, where: str, size: int | None, sector_size: int = SECTOR
+    ) -> "Iterable[Problem]":
         """Yield nothing: there is nothing to describe."""
         return ()
 
@@ -33,7 +37,9 @@ class Zero:
         """Nothing decides the room but the partition's size."""
         return None
 
-    def room(self, size: int | None, files: "Files", where: str) -> "Room":
+    def room(
+        self, size: int | None, files: "Files", where: str, sector_size: int = SECTOR
+    ) -> "Room":
         """Return no room at all: without a size of its own the partition is refused."""
         from doit_diskimg.ports import Room
 

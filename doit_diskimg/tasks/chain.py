@@ -10,7 +10,7 @@ from doit_diskimg.host.paths import normal, spellings
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.plan import FORMAT
 from doit_diskimg.segment import Segment
-from doit_diskimg.spec import TABLE, canonical
+from doit_diskimg.spec import TABLE, Partition, canonical
 from doit_diskimg.tasks.uptodate import (
     ImageAsSealed,
     PlaceAsPlanned,
@@ -79,7 +79,7 @@ class DiskTasks:
             f"decide the geometry of the volume in {part.name}",
             Format(self.disk, self.epoch, index),
             targets=[self.state.file(part.name, ".geometry.json")],
-            spec=[self.disk.size_of(part), part.payload.blank()],
+            spec=[self.disk.size_of(part), self.disk.sector_size, part.payload.blank()],
             sizes_of=[want for want in sources if automatic or want.decides_room],
             record=self.state.file(part.name, ".files-geometry.json"),
         )
@@ -147,10 +147,17 @@ class DiskTasks:
             deps=[state.file(part.name, ".geometry.json")] if self._formatted(index) else [],
             placed=part.name,
             targets=[state.file(part.name, ".plan"), state.file(part.name, ".blob")],
-            spec=[part.payload, str(self.disk.identity_of(part)), self.epoch],
+            spec=self._payload_spec(part),
             contents_of=part.payload.sources(f"partitions[{index}]"),
             record=state.file(part.name, ".files.json"),
         )
+
+    def _payload_spec(self, part: Partition) -> list[object]:
+        """Return all but files and place that decides the bytes of a partition; see `ports.Place`.
+        """
+        disk = self.disk
+        bare = disk.table is None
+        return [part.payload, str(disk.identity_of(part)), self.epoch, disk.sector_size, bare]
 
     def _inject(self, name: str, what: str) -> _Task:
         from doit_diskimg.tasks.injection import Inject
@@ -173,7 +180,7 @@ class DiskTasks:
         part = self.disk.partitions[index]
         return self._inject_sources(
             InjectFile(self.disk, self.epoch, part.name, index),
-            spec=[part.payload, str(self.disk.identity_of(part)), self.epoch],
+            spec=self._payload_spec(part),
             sources=part.payload.sources(f"partitions[{index}]"),
         )
 

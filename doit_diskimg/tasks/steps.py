@@ -62,7 +62,8 @@ class Format(Step):
 
 def _room(disk: Disk, part: Partition, files: RealFiles, where: str) -> Room:
     size = disk.size_of(part)
-    return part.payload.room(None if size is None else parse_size(size), files, where)
+    length = None if size is None else parse_size(size)
+    return part.payload.room(length, files, where, disk.sector_size)
 
 
 def _facts(room: Room) -> str:
@@ -80,7 +81,8 @@ class MakeTable(Step):
 
         def settle(index: int, length: int) -> Room:
             part = self.disk.partitions[index]
-            room = part.payload.room(length, files, f"partitions[{index}]")
+            where = f"partitions[{index}]"
+            room = part.payload.room(length, files, where, self.disk.sector_size)
             settled.extend(f"{part.name}: {_facts(room)}" for _ in room.facts[:1])
             return room
 

@@ -130,9 +130,11 @@ class Bench:
                 file.write(part)
         return path
 
-    def make(self, fat: Fat, size: int, files: FakeFiles | None = None) -> Path:
+    def make(
+        self, fat: Fat, size: int, files: FakeFiles | None = None, *, sector_size: int = 512
+    ) -> Path:
         """Plan and write a bare volume."""
-        return self.image(self.fill(fat, size, files), size, files)
+        return self.image(self.fill(fat, size, files, sector_size=sector_size), size, files)
 
     def fsck(self, path: Path) -> str:
         """Return fsck.fat's summary, "9 files, 31/8166 clusters"; it may say nothing else."""

@@ -39,6 +39,41 @@ def described(fat, names):
     return Fat(**{**vars(fat), "files": {name: name for name in names}})
 
 
+LARGE_SECTORS = [
+    (Fat(), {}, 1 * MIB, "fat12"),
+    (Fat(fat=16), {}, 18 * MIB, "fat16"),
+    (Esp({}).payload, {}, 288 * MIB, "fat32"),
+    # 2 sectors of tables and 4 of the root behind the first; 1 cluster.
+    (Fat(free=0), {"a": 1}, (1 + 2 + 4 + 1) * 4096, "fat12"),
+    (Fat(free=0, cluster_size="8KiB"), {"a": 8193}, (1 + 2 + 4 + 4) * 4096, "fat12"),
+]
+
+
+@pytest.mark.parametrize(("fat", "sizes", "length", "kind"), LARGE_SECTORS)
+def test_size_in_sectors_of_4096(bench, fake, fat, sizes, length, kind):
+    files = fake(sizes)
+    fat = described(fat, sizes)
+    room = fat.room(None, files, "p", 4096)
+    assert (room.length, room.type) == (length, kind)
+    bench.fsck(bench.make(fat, length, files, sector_size=4096))
+
+
+@pytest.mark.parametrize(
+    ("size", "sector_size", "kind"),
+    [
+        (16 * MIB, 512, "fat16"), (33 * MIB, 512, "fat32"), (64 * MIB, 512, "fat32"),
+        (GIB, 512, "fat32"), (33 * MIB, 4096, "fat16"), (200 * MIB, 4096, "fat16"),
+        (260 * MIB, 4096, "fat32"),
+    ],
+)
+def test_a_system_partition_is_fat32_where_it_fits(fake, size, sector_size, kind):
+    payload = Esp({}, size=size).payload
+    assert not list(payload.problems("p", size, sector_size))
+    assert payload.room(size, fake({}), "p", sector_size).type == kind
+    rest = Esp({}, size="rest").payload
+    assert rest.room(size, fake({}), "p", sector_size).type == kind
+
+
 @pytest.mark.parametrize(("fat", "sizes", "length", "kind"), SIZES)
 def test_size(bench, fake, fat, sizes, length, kind):
     files = fake(sizes)
@@ -127,6 +162,7 @@ def test_what_decides_an_automatic_size_is_in_its_key():
         Fat({"a": b"x"}, minimum=1), Fat({"a": b"x"}, label="L"), Fat({"a": b"x"}, size=MIB),
         Fat({"a": b"x"}, case_bits=True), Fat({"a": b"x"}, number_of_fats=1),
         Fat({"a": b"x"}, reserved={1: b""}), Fat({"a": b"x"}, root_entries=16),
+        Fat({"a": b"x"}, prefer=32),
     ]
     keys = [repr(base), *(repr(fat.blank()) for fat in others)]
     assert len(set(keys)) == len(keys)

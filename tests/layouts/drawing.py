@@ -44,7 +44,8 @@ def lay_out(disk: Disk, contents: Mapping[str, bytes]) -> Layout:
     files = Files(contents)
 
     def room(index: int, length: int | None) -> Room:
-        return disk.partitions[index].payload.room(length, files, f"partitions[{index}]")
+        payload = disk.partitions[index].payload
+        return payload.room(length, files, f"partitions[{index}]", disk.sector_size)
 
     rooms = []
     for index, part in enumerate(disk.partitions):

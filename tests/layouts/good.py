@@ -6,6 +6,7 @@ Numbers in the right column are sectors, written by hand from the description on
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from doit_diskimg.esp import Esp
 from doit_diskimg.filesystems.fat.volume import Fat
 from doit_diskimg.filesystems.prebuilt import File
 from doit_diskimg.filesystems.zero import Zero
@@ -360,6 +361,20 @@ SECTORS_OF_4096 = [  # counted in such sectors, read by parted
         part("a", "rest"), align=4096, table=Gpt(sector_size=4096, entry_count=32,
                                                  first_usable_lba=3),
     ), ["1 3 16379"], 16384),
+    # 3 MiB in clusters of a sector is FAT12; 65,541 of them with two tables of 65 and 32 reserved
+    Good("volumes sized by themselves in sectors of 4096", gpt(
+        fat("a"), part("b", "4MiB"), size="auto", table=Gpt(sector_size=4096),
+    ), ["1 256 256", "2 512 1024"], 1792),
+    Good("exactly as long as it must be, of 4096", gpt(
+        Partition("a", Fat({"HELLO.TXT": b"hello"}, fat=32, free=0), type="esp"),
+        size="auto", table=Gpt(sector_size=4096),
+    ), ["1 256 65703"], 66048),
+    Good("ESP sized by itself in sectors of 4096", gpt(
+        Esp({"HELLO.TXT": b"hello"}), size="auto", table=Gpt(sector_size=4096),
+    ), ["1 256 73728"], 74240),
+    Good("ESP too small for FAT32 in sectors of 4096", gpt(
+        Esp({"HELLO.TXT": b"hello"}, size="64MiB"), size="96MiB", table=Gpt(sector_size=4096),
+    ), ["1 256 16384"], 24576),
 ]
 
 BARE = [  # no table: judged by fsck.fat alone

@@ -22,13 +22,13 @@ spec = json.loads(Path("spec.json").read_text())
 class Own:
     """A file system of somebody's: a tree and a file, one sector each at least."""
     populated = True
-    def problems(self, where, size):
+    def problems(self, where, size, sector_size):
         return []
     def sources(self, where):
         return [Wanted(where, "kernel.elf"), Wanted(where, Tree("tree"))]
     def blank(self):
         return "own"
-    def room(self, size, files, where):
+    def room(self, size, files, where, sector_size):
         if size is not None:
             return Room(length=size, type=0xE0)
         paths = [entry.source for entry in files.walk(Tree("tree"), where) if entry.source]
@@ -235,3 +235,24 @@ def test_a_byte_that_is_kept_is_not_written(project, tmp_path):
     trace = tmp_path / "trace"
     assert "0 extents, 0 B written" in project.doit_under_strace(trace).out
     check(project, tmp_path)
+
+
+SECTORS = """dict(size="%s", table=Gpt(sector_size=%d), partitions=[
+    Partition("a", Fat(kernel), size=%r)])"""
+
+
+def test_an_automatic_volume_is_counted_in_the_sectors_of_the_disk(project, tmp_path):
+    build(project, SECTORS % ("auto", 4096, "auto"), ("kernel.elf", b"K" * 3_000_000))
+    assert judges.parted(project.image_path, 4096) == ["1 256 1024"]
+    assert judges.fsck(project.image_path, 1 << 20, 4 << 20, tmp_path / "fat") == ""
+    assert not project.doit().ran
+    assert project.sha256() == project.clean_build(tmp_path / "clean")
+
+
+def test_another_sector_size_makes_another_volume_in_the_same_place(project, tmp_path):
+    larger = json.dumps(SECTORS % ("64MiB", 4096, "33MiB"))
+    _, ran = build(project, SECTORS % ("64MiB", 512, "33MiB"), ("spec.json", larger))
+    assert ran >= {"a:format", "table", "a:populate", "a:inject"}
+    assert judges.parted(project.image_path, 4096) == ["1 256 8448"]
+    assert judges.fsck(project.image_path, 1 << 20, 33 << 20, tmp_path / "fat") == ""
+    assert project.sha256() == project.clean_build(tmp_path / "clean")

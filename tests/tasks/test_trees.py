@@ -178,7 +178,7 @@ class Joined:
     tree: Tree
     populated = True
 
-    def problems(self, where, size):
+    def problems(self, where, size, sector_size):
         return ()
 
     def sources(self, where):
@@ -192,7 +192,7 @@ class Joined:
             if entry.source:
                 yield entry.source, files.size(entry.source, where)
 
-    def room(self, size, files, where):
+    def room(self, size, files, where, sector_size):
         return Room(length=sum(length for _, length in self._files(files, where)))
 
     def fill(self, place, files, where):

@@ -9,7 +9,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
 from doit_diskimg.content import Files, Source, Tree, Wanted
-from doit_diskimg.units import SizeLike, parse_size
+from doit_diskimg.units import SECTOR, SizeLike, parse_size
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -88,7 +88,9 @@ class Ext:
         """Return what decides the room, sizes in bytes."""
         return [_bytes(self.size), _bytes(self.block_size), self.version]
 
-    def problems(self, where: str, size: int | None) -> "Iterator[Problem]":
+    def problems(
+        self, where: str, size: int | None, sector_size: int = SECTOR
+    ) -> "Iterator[Problem]":
         """Yield what is wrong with the description; see `ports.Payload`."""
         from doit_diskimg.filesystems.ext import check, tree
 
@@ -96,7 +98,9 @@ class Ext:
         if isinstance(self.files, (Mapping, Tree)):
             yield from tree.gather(self, None, where).problems
 
-    def room(self, size: int | None, files: Files, where: str) -> "Room":
+    def room(
+        self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
+    ) -> "Room":
         """Return the volume's length.  Raises DescriptionError if the size can't work."""
         from doit_diskimg.errors import refuse
         from doit_diskimg.filesystems.ext import check

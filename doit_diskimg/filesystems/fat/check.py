@@ -41,6 +41,7 @@ def problems(
     yield from _volume_id_problems(fat.volume_id, f"{where}.volume_id")
     shape = [
         *_type_problems(fat.fat, f"{where}.fat"),
+        *_type_problems(fat.prefer, f"{where}.prefer"),
         *_cluster_problems(fat.cluster_size, f"{where}.cluster_size", sector_size),
         *numbers.problems(fat, where, sector_size),
         *_size_problems(fat, where, size, sector_size),
@@ -75,6 +76,7 @@ def options(fat: "Fat", parts: Sequence[Part], sector_size: int) -> Options:
     """Return what the user asked for; ``parts`` lie in the reserved sectors."""
     return Options(
         fat=fat.fat,
+        prefer=fat.prefer,
         cluster_size=None if fat.cluster_size is None else parse_size(fat.cluster_size),
         root_entries=fat.root_entries,
         reserved_sectors=fat.reserved_sectors,

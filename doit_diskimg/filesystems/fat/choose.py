@@ -124,6 +124,8 @@ def _types(length: int, options: Options) -> tuple[int, ...]:
         types: tuple[int, ...] = (12, 16, 32)
     else:
         types = (16, 12, 32) if length < _FAT32_FROM else (32, 16, 12)
+    if options.prefer is not None:
+        types = (options.prefer, *(fat for fat in types if fat != options.prefer))
     return types if _fat32_can(options) else tuple(fat for fat in types if fat != 32)
 
 

@@ -22,6 +22,8 @@ class Options:
     """What the user asked for; None is "choose"."""
 
     fat: int | None = None
+    prefer: int | None = None
+    """The type to take where the length allows it."""
     cluster_size: int | None = None
     """In bytes."""
     root_entries: int | None = None

@@ -32,7 +32,8 @@ class Fat:
     it; at least ``minimum``.  With ``free=0`` it is exactly as long as it must be.  ``free`` and
     ``minimum`` hold for a given size too.
 
-    **Numbers.**  ``fat`` (12, 16 or 32) and ``cluster_size`` are chosen by size unless given.
+    **Numbers.**  ``fat`` (12, 16 or 32) and ``cluster_size`` are chosen by size unless given;
+    ``prefer`` is the type to take where the size allows it.
     ``root_entries`` (512), ``number_of_fats`` (2), ``media`` (0xF8), ``drive_number`` (0x80) and
     ``oem_name`` (``"MSWIN4.1"``) go into the boot sector; diskettes have values of their own.
     ``hidden_sectors`` are those before the partition unless given.  ``label`` has up to 11
@@ -56,6 +57,7 @@ class Fat:
     files: Mapping[str, Source] = field(default_factory=dict)
     _: KW_ONLY
     fat: int | None = None
+    prefer: int | None = None
     size: SizeLike | None = None
     free: SizeLike | None = None
     minimum: SizeLike | None = None
@@ -104,6 +106,7 @@ class Fat:
         """
         return {
             "fat": self.fat,
+            "prefer": self.prefer,
             "size": _bytes(self.size),
             "cluster_size": _bytes(self.cluster_size),
             "reserved": _shape(self.reserved),
