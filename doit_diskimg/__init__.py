@@ -23,6 +23,7 @@ The map, in reading order:
     ondisk/       bytes <-> dataclass: MBR, GPT, FAT
     tables/       Mbr, Gpt                       ── the ribs: one file per kind of thing
     filesystems/  File, Zero, Fat, Ext
+    bootloaders/  GRUB
     outputs/      Qcow2, Compressed, Iso, ...: files made of a finished image
 
     host/         the outside world and only here; host/qemu boots what was built
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from doit_diskimg.tables.mbr import Mbr
     from doit_diskimg.tasks.checker import Xxh3Checker
     from doit_diskimg.tasks.disk import Disk
+    from doit_diskimg.tasks.grub import GrubEfi
     from doit_diskimg.tasks.qemu import Qemu
     from doit_diskimg.verify.finding import Finding
     from doit_diskimg.verify.image import verify
@@ -73,6 +75,7 @@ __all__ = [
     "File",
     "Zero",
     "Tree",
+    "GrubEfi",
     "Qemu",
     "Qcow2",
     "Vdi",
@@ -104,6 +107,7 @@ _HOME = {
     "File": "filesystems.prebuilt",
     "Zero": "filesystems.zero",
     "Tree": "content",
+    "GrubEfi": "tasks.grub",
     "Qemu": "tasks.qemu",
     "Qcow2": "outputs.qcow2",
     "Vdi": "outputs.vdi",

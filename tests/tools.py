@@ -11,6 +11,7 @@ from doit_diskimg.picture import BLOB, Picture
 
 PACKAGES = {
     "bmaptool": "bmap-tools",
+    "busybox": "busybox-static",
     "debugfs": "e2fsprogs",
     "dumpe2fs": "e2fsprogs",
     "e2fsck": "e2fsprogs",
