@@ -7,6 +7,7 @@ names below are all there is to import; they load on first use, because dodo.py 
 The map, in reading order:
 
     units       sizes, sectors, alignment        errors      every problem, every exception
+    frozen      dataclasses that cost nothing
     extent      half-open bytes of the disk      content     where bytes come from, their digests
     picture     bytes with places                segment     a name, a place, a source
     patterns    which paths of a tree            fields      what one field may hold

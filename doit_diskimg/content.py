@@ -8,11 +8,11 @@ This module also owns the choice of the digest.  Its name is stored wherever a d
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from doit_diskimg.errors import BadPattern, BadValue, Problem
+from doit_diskimg.frozen import dataclass
 
 if TYPE_CHECKING:
     import xxhash

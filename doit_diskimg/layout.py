@@ -15,12 +15,12 @@ A layout is a function of the description and of lengths; contents play no part.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from doit_diskimg.errors import Problem, UnknownType, refuse
 from doit_diskimg.extent import Extent
 from doit_diskimg.fields import as_size
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.misplaced import (
     intruders,
     outside,

@@ -7,9 +7,9 @@ the sectors of the FAT that differ and not the FAT.
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from doit_diskimg.extent import Extent, subtract
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.picture import Picture, Piece
 from doit_diskimg.units import SECTOR, align_down
 

@@ -7,11 +7,12 @@ what is in it.  Ribs draw pictures with `Canvas`; `plan` stores and `patch` comp
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from doit_diskimg.content import digest_of
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import SECTOR, align_down
 
 if TYPE_CHECKING:

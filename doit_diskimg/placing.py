@@ -4,9 +4,9 @@ It knows extents and alignment, and nothing of disks, tables or descriptions.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from doit_diskimg.extent import Extent
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import align_down, align_up
 
 

@@ -6,13 +6,13 @@ it), and answers them as a pure function of the description and of what `Files` 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from doit_diskimg.content import Entry, Files, Tree, Wanted
 from doit_diskimg.errors import Problem
 from doit_diskimg.extent import Extent
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.picture import Picture
 from doit_diskimg.recipe import Program
 from doit_diskimg.segment import Identity, PlacedPartition, Region

@@ -5,7 +5,7 @@ what the layout makes of the description: the same parts with their places fixed
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +13,7 @@ from doit_diskimg.content import Files
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.extent import Extent, subtract
 from doit_diskimg.fields import keep_problems, name_problems, size_problems
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.picture import Canvas, Picture
 from doit_diskimg.units import SizeLike, parse_size
 

@@ -6,7 +6,7 @@ description, such as ``partitions[1].size``.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, fields, is_dataclass
+from dataclasses import KW_ONLY, fields, is_dataclass
 from enum import Enum
 from functools import cached_property
 from os import PathLike, fspath
@@ -24,6 +24,7 @@ from doit_diskimg.fields import (
     name_problems,
     size_problems,
 )
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.made import output_problems
 from doit_diskimg.ondisk.guids import as_uuid, derived_guid
 from doit_diskimg.ports import Output, Payload, Table

@@ -21,6 +21,7 @@ RIBS = {"tables", "filesystems", "bootloaders", "outputs"}
 SPINE = {"spec", "misplaced", "layout", "symbols", "plan", "patch"}
 FOLDERS = RIBS | {"ondisk", "host", "verify", "tasks", "cli"}
 RANKS = (
+    {"frozen"},
     {"units", "errors"},
     {"extent", "fields", "placing", "patterns", "content", "picture", "recipe", "ondisk"},
     {"segment"},
@@ -154,6 +155,16 @@ def below_the_host_there_is_no_world(module: str, tree: ast.Module) -> Iterator[
                 yield f"{node.lineno}: {ast.unparse(node)} is of the outside world"
 
 
+def frozen_dataclasses_are_the_cheap_ones(module: str, tree: ast.Module) -> Iterator[str]:
+    names = {target for target, *_ in imports(tree)}
+    if "dataclasses.dataclass" not in names:
+        return
+    for node in ast.walk(tree):
+        text = ast.unparse(node) if isinstance(node, ast.Call) else ""
+        if text.startswith("dataclass(") and "frozen=True" in text:
+            yield f"{node.lineno}: a frozen dataclass comes from {NAME}.frozen"
+
+
 def nothing_is_long(module: str, tree: ast.Module) -> Iterator[str]:
     length = max((node.end_lineno or 0 for node in tree.body), default=0)
     if length > MODULE_LINES:
@@ -179,6 +190,7 @@ RULES: list[Rule] = [
     only_the_skin_knows_doit,
     only_the_judge_knows_pyfatfs,
     below_the_host_there_is_no_world,
+    frozen_dataclasses_are_the_cheap_ones,
     nothing_is_long,
     what_is_public_is_documented,
 ]
@@ -290,6 +302,14 @@ STUB = "class P(Protocol):\n    'Doc.'\n    def f(self): ..."
          ["1: random.random is of the outside world"]),
         (below_the_host_there_is_no_world, "spec", "def f():\n    import secrets, socket",
          ["2: secrets is of the outside world", "2: socket is of the outside world"]),
+
+        (frozen_dataclasses_are_the_cheap_ones, "plan",
+         f"from {NAME}.frozen import dataclass\n@dataclass(frozen=True)\nclass C: pass", []),
+        (frozen_dataclasses_are_the_cheap_ones, "plan",
+         "from dataclasses import dataclass\n@dataclass(slots=True)\nclass C: pass", []),
+        (frozen_dataclasses_are_the_cheap_ones, "plan",
+         "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass C: pass",
+         [f"2: a frozen dataclass comes from {NAME}.frozen"]),
 
         (nothing_is_long, "units", "x = 1\n" * 350, []),
         (nothing_is_long, "units", "x = 1\n" * 351, ["1: 351 lines, 350 at most"]),

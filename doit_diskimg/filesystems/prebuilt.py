@@ -1,12 +1,12 @@
 """A file that goes into its partition as it is: a file system that another program made."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from os import PathLike, fspath
 
 from doit_diskimg.content import Files, Wanted
 from doit_diskimg.errors import BadValue, ContentTooLarge, DescriptionError, Problem
 from doit_diskimg.extent import Extent
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.picture import Canvas, Picture
 from doit_diskimg.ports import Place, Room
 from doit_diskimg.units import SECTOR, exact_size

@@ -1,9 +1,9 @@
 """`Zero`: room that is reserved for whoever runs from the disk, and written by nobody before."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import SECTOR
 
 if TYPE_CHECKING:

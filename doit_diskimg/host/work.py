@@ -8,13 +8,13 @@ is removed by the next run.  So a target is whole or it is the old one.
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from doit_diskimg.content import Entry, Tree
 from doit_diskimg.errors import WorldError
 from doit_diskimg.extent import Extent
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import program as programs
 from doit_diskimg.host.files import CHUNK, buffer, changed
 from doit_diskimg.host.filter import through

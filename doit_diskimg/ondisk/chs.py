@@ -11,8 +11,9 @@ UEFI 2.10, section 5.2.1, table 5.2 (StartingCHS, EndingCHS); the bits are those
     byte 2   bits 0-7 of the cylinder, 0 to 1023
 """
 
-from dataclasses import dataclass
 from struct import Struct
+
+from doit_diskimg.frozen import dataclass
 
 _CHS = Struct(
     "<"

@@ -6,8 +6,9 @@ Both structures are 512 bytes, also where a sector is longer: the rest of the se
 """
 
 import struct
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from doit_diskimg.frozen import dataclass
 
 SIZE = 512
 """Bytes in each of the two structures."""

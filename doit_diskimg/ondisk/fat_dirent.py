@@ -5,8 +5,9 @@ Microsoft, "FAT32 File System Specification", version 1.03, sections "FAT Direct
 """
 
 import struct
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from doit_diskimg.frozen import dataclass
 
 SIZE = 32
 """Bytes in every entry."""

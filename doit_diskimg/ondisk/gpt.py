@@ -6,10 +6,11 @@ the business of `guids`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from struct import Struct
 from zlib import crc32
 
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.ondisk.guids import ZERO_GUID, guid_bytes, guid_text
 
 SIGNATURE = b"EFI PART"

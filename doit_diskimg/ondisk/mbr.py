@@ -4,9 +4,10 @@ UEFI 2.10, section 5.2.1, tables 5.1 and 5.2; the protective MBR of a GPT (secti
 same form.  The 440 bytes before it are boot code and belong to somebody else.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from struct import Struct
 
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.ondisk.chs import NOWHERE, Chs
 
 START = 440

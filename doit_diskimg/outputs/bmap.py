@@ -7,11 +7,11 @@ medium that had something else there.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import ClassVar
 
 from doit_diskimg.extent import Extent, merged
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.outputs.target import DescribedDisk, Target
 from doit_diskimg.ports import Work
 from doit_diskimg.units import align_down, align_up, ceil_div

@@ -2,13 +2,14 @@
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from os import fspath
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.extent import Extent
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.outputs.target import DescribedDisk, Target
 from doit_diskimg.ports import Work
 from doit_diskimg.recipe import Program

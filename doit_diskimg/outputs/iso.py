@@ -1,13 +1,14 @@
 """A CD that boots, and that boots as a disk too: ISO 9660 with El Torito, by xorriso."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, field
 from os import PathLike, fspath
 from typing import ClassVar
 from uuid import uuid5
 
 from doit_diskimg.content import Source, Tree, Wanted
 from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.outputs.partition import unknown
 from doit_diskimg.outputs.target import DescribedDisk, Target
 from doit_diskimg.ports import Work

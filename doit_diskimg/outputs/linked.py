@@ -15,9 +15,9 @@ rest; and after an empty line it takes the first extent twice, so there is none.
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.picture import BLOB, Picture, Piece
 from doit_diskimg.units import SECTOR, align_down
 

@@ -1,10 +1,11 @@
 """One partition as a file: to flash it, mount it or look into it."""
 
 from collections.abc import Iterable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 
 from doit_diskimg.errors import Problem
 from doit_diskimg.extent import clipped
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.outputs.partition import unknown
 from doit_diskimg.outputs.target import DescribedDisk, Target
 from doit_diskimg.ports import Work

@@ -1,10 +1,11 @@
 """QEMU's own disk format."""
 
 from collections.abc import Iterable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import ClassVar
 
 from doit_diskimg.errors import Problem
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.outputs.qemu_img import VirtualDisk, choice, convert
 from doit_diskimg.outputs.target import DescribedDisk
 from doit_diskimg.ports import Work

@@ -1,10 +1,11 @@
 """`qemu-img convert`, which makes every virtual disk: its arguments, and what it does not like."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from doit_diskimg.errors import BadValue, Problem
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.outputs.target import DescribedDisk, Target
 from doit_diskimg.ports import Work
 from doit_diskimg.recipe import Program

@@ -1,7 +1,7 @@
 """Checksums for whoever downloads: a file that `sha256sum --check` reads."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from hashlib import sha256
 from os import PathLike, fspath
 from posixpath import normpath
@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from doit_diskimg.content import Wanted
 from doit_diskimg.errors import BadValue, Problem
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.outputs.target import DescribedDisk, Target
 from doit_diskimg.ports import Work
 

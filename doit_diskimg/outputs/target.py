@@ -1,12 +1,13 @@
 """What all outputs have in common: a file and the name of its task."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from doit_diskimg.content import Wanted
 from doit_diskimg.errors import Problem
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.recipe import Program
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
 """VirtualBox's disk format."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 from uuid import uuid5
 
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.outputs.qemu_img import VirtualDisk
 from doit_diskimg.outputs.target import DescribedDisk
 from doit_diskimg.ports import Work

@@ -1,11 +1,12 @@
 """Hyper-V's disk format."""
 
 from collections.abc import Iterable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import ClassVar
 from uuid import uuid5
 
 from doit_diskimg.errors import Problem, ProgramFailed, WorldError
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.ondisk import vhdx
 from doit_diskimg.outputs.qemu_img import QEMU_IMG, VirtualDisk, choice, convert
 from doit_diskimg.outputs.target import DescribedDisk

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import ClassVar
 
 from doit_diskimg.errors import Problem, ProgramFailed, WorldError
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.outputs.qemu_img import QEMU_IMG, VirtualDisk, choice, convert
 from doit_diskimg.outputs.target import DescribedDisk
 from doit_diskimg.ports import Work

@@ -9,11 +9,11 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from zlib import crc32
 
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.extent import Extent
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.ondisk import gpt as ondisk
 from doit_diskimg.ondisk import mbr
 from doit_diskimg.ondisk.guids import parse_guid, type_guid

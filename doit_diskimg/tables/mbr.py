@@ -5,11 +5,11 @@ have 512 bytes: what firmware makes of an MBR on larger ones differs from machin
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.extent import Extent
 from doit_diskimg.fields import as_size, size_problems
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.ondisk import mbr as ondisk
 from doit_diskimg.ondisk.guids import MBR_TYPES, type_byte, type_guid
 from doit_diskimg.picture import Canvas, Picture

@@ -4,11 +4,11 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.content import digest_of
 from doit_diskimg.errors import BootFailed, DiskimgError, ProgramMissing, WorldError
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.files import digest_file
 from doit_diskimg.host.lock import release
 from doit_diskimg.host.paths import normal

@@ -1,11 +1,11 @@
 """The tasks of one disk: what each depends on, what it makes, what decides whether it runs."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from os import fspath
 from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.content import Tree, Wanted, digest_of
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal, spellings
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.plan import FORMAT

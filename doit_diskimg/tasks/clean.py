@@ -1,8 +1,8 @@
 """`doit clean`: removes the image and its state, and nothing else."""
 
-from dataclasses import dataclass
 
 from doit_diskimg.errors import WorldError
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.state import StateFolder
 
 

@@ -6,10 +6,10 @@ The steps before them decide; here the image is patched, and declared finished.
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from doit_diskimg.content import digest_of
 from doit_diskimg.extent import Extent
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import seal
 from doit_diskimg.host.files import RealFiles, changed
 from doit_diskimg.host.patching import open_for_patching

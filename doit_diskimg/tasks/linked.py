@@ -4,10 +4,10 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from doit_diskimg.errors import BadPath, WorldError
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import linked as files_of_ours
 from doit_diskimg.host import seal
 from doit_diskimg.host.files import RealFiles, changed

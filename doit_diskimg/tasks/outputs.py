@@ -1,12 +1,12 @@
 """The tasks of a disk's outputs: one each, after the seal."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from os.path import abspath
 from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.content import Tree, Wanted
 from doit_diskimg.extent import Extent, merged
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal
 from doit_diskimg.ports import Selective
 from doit_diskimg.recipe import Program

@@ -1,10 +1,10 @@
 """What every action of ours is: a picklable object that never shows a traceback to a user."""
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import DiskimgError
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.state import StateFolder
 
 if TYPE_CHECKING:

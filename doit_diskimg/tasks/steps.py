@@ -5,10 +5,10 @@ those that write what was decided.
 """
 
 import json
-from dataclasses import dataclass
 
 from doit_diskimg.content import Tree, digest_of
 from doit_diskimg.errors import DescriptionError, ImageWritten, Problem, WorldError
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import seal
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.image import create_sparse

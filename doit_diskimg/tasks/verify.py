@@ -4,12 +4,12 @@ Every `doit` imports this module, so what only the action needs is imported ther
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.content import digest_of
 from doit_diskimg.errors import ImageWrong, WorldError
 from doit_diskimg.filesystems.fat.volume import Fat
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import broken, need, read, read_json

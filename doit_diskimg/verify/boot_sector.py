@@ -5,8 +5,8 @@ Determination"; the same in ECMA-107 for FAT12 and FAT16.
 """
 
 import struct
-from dataclasses import dataclass
 
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.verify.finding import Findings
 from doit_diskimg.verify.source import Window
 

@@ -5,8 +5,8 @@ Nothing here follows a cluster; `volume` does.
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.verify import names
 from doit_diskimg.verify.finding import Findings
 from doit_diskimg.verify.names import Piece

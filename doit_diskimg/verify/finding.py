@@ -6,8 +6,8 @@ and counts the rest: what is reported is bounded, whatever the image holds.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.verify.catalogue import ERROR, RULES
 
 KEPT = 20

@@ -5,10 +5,10 @@ on its own and then against the other.
 """
 
 import struct
-from dataclasses import dataclass
 from uuid import UUID
 from zlib import crc32
 
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.verify.finding import Findings
 from doit_diskimg.verify.partitions import Part, check_overlaps
 from doit_diskimg.verify.source import Source

@@ -4,9 +4,10 @@ A disk has a GPT (a header or its backup, for sectors of 512 or 4096 bytes), an 
 FAT volume.  A boot sector of FAT with a table behind it is both, if its FAT is there.
 """
 
-from dataclasses import dataclass, field
+import dataclasses
 from os import PathLike
 
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.verify import boot_sector, gpt, mbr, volume
 from doit_diskimg.verify.finding import Finding, Findings
 from doit_diskimg.verify.partitions import Part
@@ -40,7 +41,7 @@ class Checked:
     volume: Volume | None
 
 
-@dataclass
+@dataclasses.dataclass
 class Report:
     """Everything that was found, and the volumes that could be read."""
 
@@ -49,7 +50,7 @@ class Report:
     table: str = ""
     """``"gpt"``, ``"mbr"`` or empty."""
     sector_size: int = 512
-    volumes: list[Checked] = field(default_factory=list)
+    volumes: list[Checked] = dataclasses.field(default_factory=list)
 
     def findings(self) -> list[Finding]:
         """Return all findings, the disk's first."""

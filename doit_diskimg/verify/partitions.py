@@ -1,8 +1,8 @@
 """Partitions as a table records them, and what every table must keep."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.verify.finding import Findings
 
 

@@ -5,8 +5,8 @@ Directories are read in the order of their entries, with a stack of our own.
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.verify import directory
 from doit_diskimg.verify.allocation import Chain, Table
 from doit_diskimg.verify.boot_sector import Geometry

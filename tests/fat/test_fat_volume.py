@@ -33,6 +33,7 @@ def test_is_cheap_to_import():
         "doit_diskimg.filesystems",
         "doit_diskimg.filesystems.fat",
         "doit_diskimg.filesystems.fat.volume",
+        "doit_diskimg.frozen",
         "doit_diskimg.units",
     ]
 

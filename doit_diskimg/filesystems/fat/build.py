@@ -4,7 +4,6 @@ Nothing is chosen here and nothing can fail: sizes, names, clusters and digests 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from doit_diskimg.filesystems.fat.boot import Code
 from doit_diskimg.filesystems.fat.contents import ROOT
@@ -12,6 +11,7 @@ from doit_diskimg.filesystems.fat.geometry import Geometry
 from doit_diskimg.filesystems.fat.names import StoredName
 from doit_diskimg.filesystems.fat.reserved import BACKUP_BOOT_SECTOR, FS_INFO_SECTOR, Part
 from doit_diskimg.filesystems.fat.tree import Directory, File
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.ondisk import fat_dirent, fat_entries
 from doit_diskimg.ondisk.fat_boot import UNKNOWN, BootSector, FsInfo
 from doit_diskimg.ondisk.fat_dirent import ShortEntry, Timestamp

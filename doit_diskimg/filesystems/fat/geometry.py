@@ -4,8 +4,9 @@ Pure arithmetic in sectors: given a type, a size and a cluster size, `lay_out` f
 does not ask whether the type is right; that is decided in `choose`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.ondisk import fat_dirent
 from doit_diskimg.units import KIB, SECTOR, align_up, ceil_div
 
@@ -113,7 +114,7 @@ def lay_out(
     sectors_per_cluster: int,
     sectors: int,
     sector_size: int,
-    options: Options = Options(),  # frozen
+    options: Options = Options(),  # noqa: B008  # frozen
 ) -> Geometry:
     """Return the volume with these numbers; its count of clusters may belong to another type.
 

@@ -4,11 +4,12 @@ Every `doit` imports this module, so it imports next to nothing; the work is don
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, field
 from os import PathLike, fsdecode
 from typing import TYPE_CHECKING
 
 from doit_diskimg.content import Files, Source, Tree, Wanted
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import SECTOR, SizeLike, exact_size, parse_size
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ meaning are those of QEMU's manual (System Emulation, Invocation).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import NamedTuple
 
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import MIB
 
 DEBUG_EXIT_PORT = 0xF4

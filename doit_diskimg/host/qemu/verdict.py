@@ -2,7 +2,8 @@
 
 import codecs
 import re
-from dataclasses import dataclass
+
+from doit_diskimg.frozen import dataclass
 
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[ -/]+[0-~]|[0-Z\\-~])")
 """Terminal control sequences (ECMA-48, 5.4; ECMA-35, 13.2): firmware clears the screen first."""
