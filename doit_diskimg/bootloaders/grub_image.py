@@ -5,11 +5,12 @@ makes.  `host.grub` runs it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from os import PathLike, fspath
 
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.fields import is_path
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.recipe import Program
 
 VERSION = ("--version",)

@@ -1,13 +1,14 @@
 """`GrubEfi`: an image of GRUB's as a description with its task."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.bootloaders.grub_image import GrubImage
 from doit_diskimg.content import digest_of
 from doit_diskimg.errors import DiskimgError, Problem
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal, spellings
 from doit_diskimg.spec import canonical
 from doit_diskimg.tasks.outputs import ProgramsAsMade
