@@ -158,7 +158,7 @@ class _Work:
         chain = self.extended(extents, ebrs)
         end = max([*ends, chain.extent.end if chain else 0, disk.sector_size])
         if disk.table is None:
-            return disk.rounded(end)
+            return disk.rounded(align_up(end, disk.sector_size))
         size = disk.table.size_for(end)
         # What the table can't reach is reported where it lies, on a disk without a table's tail.
         return disk.rounded(align_up(end if size is None else size, parse_size(disk.align)))
@@ -166,6 +166,8 @@ class _Work:
     def places(self, size: int, *, growing: bool = True) -> tuple[list[Extent], dict[int, int]]:
         """Return where each partition lies on a disk of ``size``, and where EBRs are by index."""
         disk = self._disk
+        if not disk.partitions:
+            return [], {}
         if disk.table is None:
             grows = growing and disk.takes_rest(disk.partitions[0])
             return [Extent(0, size if grows else self._wanted[0])], {}

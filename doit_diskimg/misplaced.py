@@ -11,7 +11,7 @@ from doit_diskimg.extent import Extent
 from doit_diskimg.ports import Room
 from doit_diskimg.segment import PlacedPartition, Region
 from doit_diskimg.spec import TABLE, Disk
-from doit_diskimg.units import MIB, align_up, exact_size, format_size
+from doit_diskimg.units import MIB, align_up, counted, exact_size, format_size
 
 
 def without_bytes(disk: Disk, extents: Sequence[Extent]) -> Iterator[Problem]:
@@ -140,7 +140,7 @@ def _overlap(left: Region, right: Region, sector_size: int) -> Problem:
     return Overlap(
         f"{right.where} {right.name!r}",
         f"{right.extent} overlaps {left.name!r} ({left.where}) at {left.extent} by "
-        f"{shared} bytes",
+        f"{counted(shared, 'byte')}",
         "no byte may belong to two parts",
         remedy,
     )

@@ -29,7 +29,7 @@ from doit_diskimg.made import output_problems
 from doit_diskimg.ondisk.guids import as_uuid, derived_guid
 from doit_diskimg.ports import Output, Payload, Table
 from doit_diskimg.segment import Identity, Segment
-from doit_diskimg.units import SECTOR, SizeLike, next_power_of_two, parse_size
+from doit_diskimg.units import SECTOR, SizeLike, counted, next_power_of_two, parse_size
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -119,11 +119,12 @@ class Disk:
     ``image`` is the path of the file.  ``size`` is in bytes, text such as ``"64MiB"`` or
     ``"1.44M floppy"``, or ``"auto"``: the least that holds everything, in whole multiples of
     ``align``.  ``power_of_two`` rounds either up to a power of two, as QEMU's SD cards need it.
-    ``table`` is ``Gpt()``, ``Mbr()`` or None for a bare volume (one partition that is the whole
-    disk).  ``segments`` are bytes outside the partitions.  ``align`` is the multiple of bytes at
-    which partitions without a ``start`` begin.  ``guid`` (GPT) and ``signature``
-    (MBR) identify the disk; they are derived from ``name`` unless given, so that they are known
-    before the build.  ``name`` is that of the tasks, the image's file name unless given.
+    ``table`` is ``Gpt()``, ``Mbr()`` or None: for a bare volume (one partition that is the whole
+    disk), or for segments alone (a boot sector and what it loads).  ``segments`` are bytes outside
+    the partitions.  ``align`` is the multiple of bytes at which partitions without a ``start``
+    begin.  ``guid`` (GPT) and ``signature`` (MBR) identify the disk; they are derived from ``name``
+    unless given, so that they are known before the build.  ``name`` is that of the tasks, the
+    image's file name unless given.
     ``outputs`` are files that are made of the finished image: `Qcow2`, `Compressed` and others.
 
     ``busy`` says what happens while a QEMU has the image: ``"swap"`` puts a new file in its place
@@ -278,13 +279,14 @@ class Disk:
             yield from self.table.problems(self)
 
     def _bare_problems(self) -> Iterator[Problem]:
-        if len(self.partitions) != 1 or self.segments:
+        volume = len(self.partitions) == 1 and not self.segments
+        if not volume and (self.partitions or not self.segments):
             yield BadValue(
                 "table",
-                f"there is none, but {len(self.partitions)} partitions and "
-                f"{len(self.segments)} segments",
-                "a disk without a table is one volume",
-                "describe one partition and no segment, or write table=Mbr()",
+                f"there is none, but {counted(len(self.partitions), 'partition')} and "
+                f"{counted(len(self.segments), 'segment')}",
+                "a disk without a table is one volume, or segments and nothing else",
+                "describe one partition and no segment, or only segments, or write table=Mbr()",
             )
         for index, partition in enumerate(self.partitions):
             for field in ("type", "start", "align", "guid", "attributes", "active", "logical"):

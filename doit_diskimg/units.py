@@ -80,6 +80,11 @@ def exact_size(length: int) -> str:
     return text if length % factor == 0 else f"{length:,} bytes ({text})"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return how many there are, for people: ``1 byte``, ``2 bytes``."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def is_power_of_two(number: int) -> bool:
     """Return whether ``number`` is 1, 2, 4, 8 and so on."""
     return number > 0 and number & (number - 1) == 0

@@ -47,8 +47,23 @@ ENDS = {
 }
 
 
+def assemble(listing: str, origin: int) -> bytes:
+    """Return the bytes of a listing, as examples/hello/boot.py reads it."""
+    code: bytes = _boot.assemble(listing, origin)
+    return code
+
+
+def says_and_ends(
+    says: str, then: str = "writes 0x10", *, origin: int = _boot.ORIGIN, filler: int = 0
+) -> bytes:
+    """Return code for ``origin`` that says ``says`` and then does one of `ENDS`.
+
+    ``filler`` zeros lie between the code and the text.
+    """
+    listing = _SAY + ENDS[then] + _HALT + "nothing:\n" + "00 " * (6 + filler) + "\nmessage:\n"
+    return assemble(listing, origin) + says.encode("ascii") + b"\0"
+
+
 def boot_code(says: str, then: str) -> bytes:
     """Return up to 440 bytes that say ``says`` and then do one of `ENDS`."""
-    listing = _SAY + ENDS[then] + _HALT + "nothing:\n" + "00 " * 6 + "\nmessage:\n"
-    code: bytes = _boot.assemble(listing, _boot.ORIGIN)
-    return (code + says.encode("ascii") + b"\0").ljust(_boot.ROOM, b"\0")
+    return says_and_ends(says, then).ljust(_boot.ROOM, b"\0")

@@ -54,7 +54,8 @@ def problems(hybrid: Hybrid, disk: DescribedDisk) -> Iterator[Problem]:
         if name not in listed or names.count(name) > 1:
             yield BadValue(
                 "table.hybrid", f"{name!r} is no partition in the table, or is there twice",
-                "must be the name of a partition, once", f"the names are {', '.join(listed)}",
+                "must be the name of a partition, once",
+                f"the names are {', '.join(listed) or 'none: no partition is in the table'}",
             )
         elif not _has_type(hybrid, name, listed[name].type):
             yield UnknownType(

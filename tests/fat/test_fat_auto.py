@@ -1,7 +1,7 @@
 """Automatic sizes: the smallest that do, as other programs count, and steady while files grow."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from doit_diskimg.content import Tree
@@ -188,8 +188,8 @@ LENGTHS = st.one_of(
 )
 
 
-def _cluster(volume, files):
-    return dict(volume.room(None, files, "p").facts)["cluster"]
+def _cluster(volume, files, sector_size):
+    return dict(volume.room(None, files, "p", sector_size).facts)["cluster"]
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
@@ -199,6 +199,7 @@ def _cluster(volume, files):
                        name.upper() not in sizes}
     ),
     fat=st.sampled_from([None, None, 12, 16, 32]),
+    sector_size=st.sampled_from([512, 512, 4096]),
     options=st.fixed_dictionaries({}, optional={
         "cluster_size": st.sampled_from([512, 4 * KIB, 32 * KIB]),
         "number_of_fats": st.just(1),
@@ -206,31 +207,34 @@ def _cluster(volume, files):
         "label": st.just("LABEL"),
     }),
 )
-def test_the_volume_fits_and_one_cluster_less_does_not(bench, fake, sizes, fat, options):
+def test_the_volume_fits_and_one_cluster_less_does_not(
+    bench, fake, sizes, fat, sector_size, options
+):
     """Judged by fsck.fat, which counts the clusters; and by filling the shorter volume."""
+    assume(options.get("cluster_size", sector_size) >= sector_size)
     files = fake(sizes)
     volume = Fat({name: name for name in sizes}, fat=fat, free=0, **options)
     try:
-        room = volume.room(None, files, "p")
+        room = volume.room(None, files, "p", sector_size)
     except DescriptionError as error:
         assert fat in (12, 16) or "root directory" in str(error)  # noqa: PT017  # the rest must work
         return
-    path = bench.make(volume, room.length, files)
+    path = bench.make(volume, room.length, files, sector_size=sector_size)
     used, _, clusters = bench.fsck(path).partition(", ")[2].split()[0].partition("/")
     least = {"fat12": 1, "fat16": 4085 + 16, "fat32": 65525 + 16}[room.type]
     cluster_size = {"512 B": 512, "1 KiB": 1024}.get(dict(room.facts)["cluster"])
     cluster_size = cluster_size or int(dict(room.facts)["cluster"].split()[0]) * KIB
     shorter = Fat(**{**vars(volume), "size": room.length - cluster_size})
     # One cluster less may also be a volume of smaller clusters, of which more are needed.
-    assert used == clusters or int(clusters) == least or _cluster(shorter, files) != _cluster(
-        volume, files
-    )
+    assert used == clusters or int(clusters) == least or _cluster(
+        shorter, files, sector_size
+    ) != _cluster(volume, files, sector_size)
     try:
-        bench.fill(shorter, room.length, files)
+        bench.fill(shorter, room.length, files, sector_size=sector_size)
     except DescriptionError:
         return
     # It holds the files, but so near a limit that some driver takes it for another type.
-    facts = shorter.room(None, files, "p")
+    facts = shorter.room(None, files, "p", sector_size)
     fewer = int(dict(facts.facts)["clusters"].replace(",", ""))
     low, high = {"fat12": (1, 4068), "fat16": (4101, 65508), "fat32": (65541, 1 << 28)}[facts.type]
     assert not low <= fewer <= high

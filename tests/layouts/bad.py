@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from layouts.good import bare, fat, gpt, mbr, part, root
+from layouts.good import bare, fat, flat, gpt, mbr, part, root
 
 from doit_diskimg.filesystems.prebuilt import File
 from doit_diskimg.segment import Segment
@@ -634,7 +634,7 @@ BAD = [
         gpt(part("a", "1MiB", type=None, in_table=False), table=Gpt(hybrid=["a"])),
         [
             "table.hybrid: 'a' is no partition in the table, or is there twice, must be the "
-            "name of a partition, once (the names are )",
+            "name of a partition, once (the names are none: no partition is in the table)",
         ],
     ),
     Bad(
@@ -650,7 +650,26 @@ BAD = [
         Disk("os.img", size="2MiB", table=None, partitions=[fat("a", "1MiB"), fat("b", "1MiB")]),
         [
             "table: there is none, but 2 partitions and 0 segments, a disk without a table is "
-            "one volume (describe one partition and no segment, or write table=Mbr())",
+            "one volume, or segments and nothing else (describe one partition and no segment, or "
+            "only segments, or write table=Mbr())",
+        ],
+    ),
+    Bad(
+        "a kernel over its boot sector, without a table",
+        flat(Segment("boot", b"b" * 512, 0), Segment("kernel", b"k" * 600, 511), size="1MiB"),
+        [
+            "segments[1] 'kernel': 0x1ff..0x457 overlaps 'boot' (segments[0]) at 0x0..0x200 by 1 "
+            "byte, no byte may belong to two parts (give 'kernel' a start of 512 or more, or "
+            "shorten 'boot')",
+        ],
+    ),
+    Bad(
+        "a kernel that outgrew its diskette",
+        flat(Segment("kernel", b"k" * 600, 368_200), size="360K floppy"),
+        [
+            "segments[0] 'kernel': 0x59e48..0x5a0a0 runs past the end of the disk at 0x5a000, "
+            'every part must lie inside (raise the disk\'s size from 360 KiB to "1MiB" or make '
+            "the parts smaller)",
         ],
     ),
     Bad(

@@ -62,6 +62,10 @@ def bare(partition: Partition, size: Any, **fields: Any) -> Disk:
     return Disk("os.img", size=size, table=None, partitions=[partition], **fields)
 
 
+def flat(*segments: Segment, size: Any) -> Disk:
+    return Disk("os.img", size=size, table=None, segments=segments)
+
+
 M64 = 131072
 """Sectors of 64 MiB."""
 
@@ -378,6 +382,16 @@ SECTORS_OF_4096 = [  # counted in such sectors, read by parted
 ]
 
 BARE = [  # no table: judged by fsck.fat alone
+    # L0: a boot sector and a kernel behind it, as tutorials begin
+    Good("L0 flat diskette", flat(
+        Segment("boot", b"b" * 512, 0), Segment("kernel", "stage2.bin", 512), size="1.44M floppy",
+    ), [], 2880),
+    Good("L0 flat, in whole sectors", flat(
+        Segment("boot", b"b" * 512, 0), Segment("kernel", "stage2.bin", 512), size="auto",
+    ), [], 1 + 10),
+    Good("L0 without anything behind the boot sector", flat(
+        Segment("boot", b"b" * 512, 0), size="auto",
+    ), [], 1),
     *[
         Good(f"L1 diskette of {name}", bare(fat("floppy"), f"{name} floppy"), [], sectors)
         for name, sectors in

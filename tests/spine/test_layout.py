@@ -171,7 +171,7 @@ def test_whatever_has_a_place_overlaps_nothing_and_keeps_its_order(lengths, segm
           "by 10 bytes, no byte may belong to two parts "
           "(give 't' a start of 2097152 or more, or shorten 's')",
           "segments[2] 'u': 0x1fffff..0x200001 overlaps 's' (segments[0]) at 0x100000..0x200000 "
-          "by 1 bytes, no byte may belong to two parts "
+          "by 1 byte, no byte may belong to two parts "
           "(give 'u' a start of 2097152 or more, or shorten 's')"]),
         # outside
         ([part("a", 8 * M)], {},

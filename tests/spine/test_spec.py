@@ -61,6 +61,10 @@ NAME_MUST = (
 )
 OWN_NAME = "every partition and segment needs a name of its own (rename one)"
 NO_PLACE = "a disk without a table has no place to store it"
+ALONE = (
+    "a disk without a table is one volume, or segments and nothing else (describe one partition "
+    "and no segment, or only segments, or write table=Mbr())"
+)
 
 
 def part(**changes):
@@ -151,14 +155,11 @@ def segment(**changes):
          "(leave it out for 'restore')"),
         # no table
         (bare(),
-         "table: there is none, but 0 partitions and 0 segments, a disk without a table is one "
-         "volume (describe one partition and no segment, or write table=Mbr())"),
+         f"table: there is none, but 0 partitions and 0 segments, {ALONE}"),
         (bare(ESP, ROOT),
-         "table: there is none, but 2 partitions and 0 segments, a disk without a table is one "
-         "volume (describe one partition and no segment, or write table=Mbr())"),
+         f"table: there is none, but 2 partitions and 0 segments, {ALONE}"),
         (bare(ESP, segments=[STAGE2]),
-         "table: there is none, but 1 partitions and 1 segments, a disk without a table is one "
-         "volume (describe one partition and no segment, or write table=Mbr())"),
+         f"table: there is none, but 1 partition and 1 segment, {ALONE}"),
         (bare(replace(ESP, type="esp")),
          f"partitions[0].type: 'esp' is given, {NO_PLACE} (leave type out, or write table=Mbr())"),
         (bare(replace(ESP, start=512)),
