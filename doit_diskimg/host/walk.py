@@ -108,6 +108,8 @@ class _Walker:
         real = os.path.realpath(child.path)
         if not (real + os.sep).startswith(self._real_top + os.sep):
             self._refuse(child.path, f"is a symbolic link to {real!r}, outside the tree")
+        elif os.path.islink(real):  # what it leads to could not be found out
+            self._refuse(child.path, "is a symbolic link that leads back to itself")
         elif not os.path.exists(real):
             self._refuse(child.path, f"is a symbolic link to {real!r}, which does not exist")
         elif any((parent + os.sep).startswith(real + os.sep) for parent in self._parents):
