@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.content import digest_of
@@ -57,12 +58,14 @@ class _Boot:
 class Run(_Boot):
     """Boots before the user's eyes."""
 
+    linked: bool = False
+
     def __call__(self, task: Any, gdb: bool) -> "TaskFailed | None":
         """Called by doit."""
         if skipped(task):
             return None
         try:
-            argv = command.command(self.machine, self.host())
+            argv = command.command(self._disk(), self.host())
             argv += command.attended(display=find.has_display(), gdb=gdb)
             if gdb:
                 symbols = f" {self.qemu.symbols}" if self.qemu.symbols else ""
@@ -72,6 +75,14 @@ class Run(_Boot):
             return self.failed(error)
         except OSError as error:
             return self.failed(host_failed(self.qemu.program, error, "start QEMU"))
+
+    def _disk(self) -> Machine:
+        """Return the machine with the disk that it boots.  Raises WorldError."""
+        if not self.linked:
+            return self.machine
+        from doit_diskimg.host.linked import ready
+
+        return replace(self.machine, image=ready(self.machine.image), format="vmdk")
 
     def _ended(self, status: int | None) -> "TaskFailed | None":
         good = self.qemu.debug_exit

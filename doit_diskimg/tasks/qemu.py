@@ -62,8 +62,11 @@ class Qemu:
     arguments: Sequence[str] = ()
     program: str = "qemu-system-x86_64"
 
-    def run(self) -> _Task:
+    def run(self, *, image: Literal["built", "linked"] = "built") -> _Task:
         """Return a task that builds the image if it is stale and boots it.
+
+        With ``image="linked"`` it boots the linked image instead (`Disk.linked`, whose task must be
+        there too), and nothing is copied; no guest ever writes to that one.
 
         The guest's first serial port is the terminal, its screen a window if there can be one.
         The task runs when it is named (``doit boot``) and never because `doit` alone runs
@@ -71,9 +74,10 @@ class Qemu:
         """
         from doit_diskimg.tasks.boot import Boot, Run
 
-        _refuse(self, self._problems())
-        action = Run(self, self._machine(self.snapshot))
-        return {**self._task(action, Boot(action.machine.image)), "params": [_GDB]}
+        _refuse(self, [*self._problems(), *_image_problems(image, self.snapshot)])
+        action = Run(self, self._machine(self.snapshot), linked=image == "linked")
+        task = {**self._task(action, Boot(action.machine.image)), "params": [_GDB]}
+        return {**task, "task_dep": [f"{self.disk.name}:linked"]} if action.linked else task
 
     def test(
         self,
@@ -148,6 +152,15 @@ def _firmware_problems(firmware: object) -> Iterator[Problem]:
     if not pair and firmware not in ("bios", "uefi"):
         yield BadValue("firmware", f"{firmware!r} is unknown", "must be 'bios', 'uefi' or a pair "
                        "of paths", "write for example ('OVMF_CODE.fd', 'OVMF_VARS.fd')")
+
+
+def _image_problems(image: object, snapshot: bool) -> Iterator[Problem]:
+    if image not in ("built", "linked"):
+        yield BadValue("run.image", f"{image!r} is unknown", "must be 'built' or 'linked'",
+                       "choose one")
+    elif image == "linked" and not snapshot:
+        yield BadValue("run.image", "the linked image is your own files, and snapshot is False",
+                       "no guest may write to them", "leave snapshot out, or image")
 
 
 def _memory_problems(memory: SizeLike) -> Iterator[Problem]:

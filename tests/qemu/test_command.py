@@ -35,6 +35,11 @@ DISK = "format=raw,snapshot=on,file=os.img"
              "-drive", "format=raw,if=virtio,snapshot=on,file=a,,b.img", "-net", "none"],
         ),
         (
+            Machine("os.vmdk", format="vmdk"), TCG,
+            [TCG.program, "-accel", "tcg", "-drive", "format=vmdk,snapshot=on,file=os.vmdk",
+             "-net", "none"],
+        ),
+        (
             Machine("os.img", machine="pc", cpu="max", memory=256 << 20, debug_exit=True), TCG,
             [TCG.program, "-accel", "tcg", "-machine", "pc", "-cpu", "max", "-m", "256M",
              "-drive", DISK, "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-net", "none"],

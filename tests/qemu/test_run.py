@@ -49,7 +49,9 @@ def test_an_image_that_the_guest_wrote_to_is_built_anew(tmp_path):
     assert "'build/os.img' is not as the last build left it" in project.doit(
         "info", "os.img:create", code=1
     ).out
-    assert "os.img:create" in project.doit().ran
+    again = project.doit()
+    assert "build/os.img was written to since it was built: it is built anew" in again.out
+    assert "os.img:create" in again.ran
     assert project.sha256() == as_built
 
 
@@ -147,3 +149,35 @@ def test_the_image_is_built_from_what_is_there_now(tmp_path):
     run = project.doit("boot")
     assert "another one" in run.out
     assert "os.img:create" not in run.ran
+
+
+LINKED = """
+def task_linked():
+    return disk.linked()
+
+def task_fast():
+    return qemu.run(image="linked")
+"""
+
+
+def test_a_linked_image_is_booted_and_no_other_built(tmp_path):
+    project = make(tmp_path, then="writes 0x10", qemu="debug_exit=0x10", more=LINKED)
+    run = project.doit("fast")
+    assert "hello from here" in run.out
+    assert "os.img:linked" in run.ran
+    assert not project.image_path.exists()
+    project.write("boot.bin", boot_code("another one\n", "writes 0x10"))
+    assert "another one" in project.doit("fast").out
+
+
+@pytest.mark.parametrize(
+    ("qemu", "image", "message"),
+    [
+        ("", "vmdk", "run.image: 'vmdk' is unknown, must be 'built' or 'linked' (choose one)"),
+        ("snapshot=False", "linked", "qemu: run.image: the linked image is your own files, and "
+         "snapshot is False, no guest may write to them (leave snapshot out, or image)"),
+    ],
+)
+def test_a_linked_image_is_never_written_to(tmp_path, qemu, image, message):
+    more = LINKED.replace('"linked"', repr(image))
+    assert message in make(tmp_path, qemu=qemu, more=more).doit(code=3).said

@@ -26,13 +26,14 @@ class Flash(NamedTuple):
 class Machine:
     """A PC and the disk in it.
 
-    ``image`` is the path of the disk.  Empty texts, and None, stand for QEMU's own choice;
-    ``memory`` is in bytes.  ``debug_exit`` adds the device isa-debug-exit.  ``snapshot`` keeps
-    what the guest writes out of the image.
+    ``image`` is the path of the disk, ``format`` QEMU's name for its kind of file.  Empty texts,
+    and None, stand for QEMU's own choice; ``memory`` is in bytes.  ``debug_exit`` adds the device
+    isa-debug-exit.  ``snapshot`` keeps what the guest writes out of the image.
     """
 
     image: str
     _: KW_ONLY
+    format: str = "raw"
     machine: str = ""
     cpu: str = ""
     memory: int | None = None
@@ -67,7 +68,8 @@ def command(machine: Machine, host: Host) -> list[str]:
         argv += _drive("if=pflash,unit=0,readonly=on", host.flash.code)
         argv += _drive("if=pflash,unit=1,snapshot=on", host.flash.variables)
     interface = f"if={machine.interface}" if machine.interface else ""
-    argv += _drive(_joined(interface, "snapshot=on" if machine.snapshot else ""), machine.image)
+    options = _joined(interface, "snapshot=on" if machine.snapshot else "")
+    argv += _drive(options, machine.image, machine.format)
     if machine.debug_exit:
         argv += ["-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4"]
     if not _has_network(machine.arguments):
@@ -109,8 +111,8 @@ def words(arguments: Sequence[str]) -> Iterator[str]:
             yield part.rpartition("=")[2].replace("\0", ",")
 
 
-def _drive(options: str, path: str) -> list[str]:
-    return ["-drive", _joined("format=raw", options, f"file={path.replace(',', ',,')}")]
+def _drive(options: str, path: str, format: str = "raw") -> list[str]:
+    return ["-drive", _joined(f"format={format}", options, f"file={path.replace(',', ',,')}")]
 
 
 def _joined(*options: str) -> str:
