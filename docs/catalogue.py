@@ -68,6 +68,10 @@ def _fat(files: str, size: str = "4MiB", more: str = "") -> str:
     return _disk(f'Partition("esp", Fat({files}{more}), type="esp", size="{size}")')
 
 
+def _boot(code: str, more: str = "") -> str:
+    return _disk(ESP, table="Gpt()", more=f",\n    boot=BootCode({code}){more}")
+
+
 def _ext() -> str:
     return _disk('Partition("root", Ext(Tree("modules")), size="8MiB")')
 
@@ -173,6 +177,22 @@ EXAMPLES = {
     "BootSectorMismatch": Example(
         _fat("{}", more=r', boot_sector=b"\xeb\x3c\x90MYLOADER" + bytes([0, 2, 8])')
     ),
+    "OverTable": Example(_boot("bytes(400) + bytes(range(50))")),
+    "UnknownSymbol": Example(
+        _boot('"kernel.elf", patches=[Patch(0x5c, "<Q", lba("stage_2"))]',
+              ',\n    segments=[Segment("stage2", b"...", "64KiB")]')
+    ),
+    "SymbolCycle": Example(
+        _disk(ESP, more=",\n    segments=[\n" + "".join(
+            f'        Segment("{name}", BootCode(bytes(8), patches=[\n'
+            f'            Patch(0, "<I", crc32("{other}"))]), "{start}KiB"),\n'
+            for name, other, start in (("a", "b", 64), ("b", "a", 65))
+        ) + "    ]")
+    ),
+    "FieldTooSmall": Example(
+        _boot('bytes(99), patches=[\n        Patch(0x40, "B", file_sectors("esp", "kernel.elf"))]')
+    ),
+    "PatchMisplaced": Example(_boot('bytes(99), patches=[Patch(98, "<H", lba("esp"))]')),
     "FatTypeImpossible": Example(_fat("{}", "16MiB", ", fat=32")),
     "Overlap": Example(_disk(_root(', start="1MiB"'), ESP[:-1] + ', start="1536KiB")')),
     "OutsideDisk": Example(_disk(ESP, _root(), size="5MiB")),

@@ -10,10 +10,12 @@ The map, in reading order:
     frozen      dataclasses that cost nothing
     extent      half-open bytes of the disk      content     where bytes come from, their digests
     picture     bytes with places                segment     a name, a place, a source
+    symbols     numbers of the layout by name    bootcode    a binary with such numbers in `field`s
     patterns    which paths of a tree            fields      what one field may hold
     recipe      what outside programs have to do
-    ports       the sockets: Table, Payload, Output
-    made        the list of outputs, checked
+    ports       the sockets: Table, Payload, Bootloader, Output; `abilities` of payloads
+    made        the list of outputs, checked     asked       the symbols of a disk, checked
+    bare        a disk without a table, checked  canonical   a description as plain data
 
     spec        what the user says               ── the spine, in the order of the work
     layout      the only file that places anything, with `placing` (where something fits)
@@ -37,9 +39,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from doit_diskimg.bootcode import BootCode
     from doit_diskimg.content import Tree
     from doit_diskimg.errors import DescriptionError, DiskimgError, Problem, WorldError
     from doit_diskimg.esp import Esp
+    from doit_diskimg.field import Patch
     from doit_diskimg.filesystems.ext.volume import Ext
     from doit_diskimg.filesystems.fat.volume import Fat
     from doit_diskimg.filesystems.prebuilt import File
@@ -55,6 +59,20 @@ if TYPE_CHECKING:
     from doit_diskimg.outputs.vmdk import Vmdk
     from doit_diskimg.segment import Segment
     from doit_diskimg.spec import Partition
+    from doit_diskimg.symbols import (
+        Symbol,
+        crc32,
+        disk_guid,
+        disk_signature,
+        file_lba,
+        file_length,
+        file_sectors,
+        lba,
+        length,
+        partition_guid,
+        sectors,
+        start,
+    )
     from doit_diskimg.tables.gpt import Gpt
     from doit_diskimg.tables.mbr import Mbr
     from doit_diskimg.tasks.checker import Xxh3Checker
@@ -69,6 +87,20 @@ __all__ = [
     "Partition",
     "Esp",
     "Segment",
+    "BootCode",
+    "Patch",
+    "Symbol",
+    "lba",
+    "sectors",
+    "start",
+    "length",
+    "file_lba",
+    "file_sectors",
+    "file_length",
+    "crc32",
+    "partition_guid",
+    "disk_guid",
+    "disk_signature",
     "Gpt",
     "Mbr",
     "Fat",
@@ -101,6 +133,20 @@ _HOME = {
     "Partition": "spec",
     "Esp": "esp",
     "Segment": "segment",
+    "BootCode": "bootcode",
+    "Patch": "field",
+    "Symbol": "symbols",
+    "lba": "symbols",
+    "sectors": "symbols",
+    "start": "symbols",
+    "length": "symbols",
+    "file_lba": "symbols",
+    "file_sectors": "symbols",
+    "file_length": "symbols",
+    "crc32": "symbols",
+    "partition_guid": "symbols",
+    "disk_guid": "symbols",
+    "disk_signature": "symbols",
     "Gpt": "tables.gpt",
     "Mbr": "tables.mbr",
     "Fat": "filesystems.fat.volume",

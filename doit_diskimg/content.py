@@ -139,6 +139,14 @@ class Files(Protocol):
         """Return the digest of ``length`` bytes of a regular file, from ``offset`` on."""
         ...
 
+    def read_range(self, path: str, offset: int, length: int, where: str) -> bytes:
+        """Return ``length`` bytes of a regular file, from ``offset`` on; a sector or two."""
+        ...
+
+    def crc32(self, path: str, offset: int, length: int, before: int, where: str) -> int:
+        """Return the CRC-32 of some bytes with that of ``before``, then a range of a file."""
+        ...
+
     def executable(self, path: str, where: str) -> bool:
         """Return whether the owner of a regular file may execute it."""
         ...

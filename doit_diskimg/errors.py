@@ -94,6 +94,26 @@ class BootSectorMismatch(Problem):
     """
 
 
+class OverTable(Problem):
+    """Boot code in sector 0 has bytes where the partition table is: one of them would be lost."""
+
+
+class UnknownSymbol(Problem):
+    """A symbol is about a part, a file or a number that the disk does not have."""
+
+
+class SymbolCycle(Problem):
+    """The bytes of two parts decide each other: neither can be made first."""
+
+
+class FieldTooSmall(Problem):
+    """A number does not fit the field that is to hold it; cut short, it would be another one."""
+
+
+class PatchMisplaced(Problem):
+    """A patched field lies outside its binary, or over bytes that belong to somebody else."""
+
+
 class FatTypeImpossible(Problem):
     """The FAT type follows from the number of clusters; this size can't have the type asked for.
 

@@ -132,8 +132,8 @@ class _Work:
         self._disk = disk
         self._chain: Chain | None = disk.table.chain(disk) if disk.table is not None else None
         self._segments = [
-            Region(name=segment.name, where=f"segments[{index}]", extent=extent)
-            for index, segment in enumerate(disk.segments)
+            Region(name=segment.name, where=where, extent=extent)
+            for where, segment in disk.outside
             for extent in segment.extents(lengths[segment.name])
         ]
         self._wanted = [

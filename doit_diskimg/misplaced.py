@@ -9,7 +9,7 @@ from itertools import pairwise
 from doit_diskimg.errors import ContentTooLarge, OutsideDisk, Overlap, Problem, TooSmall
 from doit_diskimg.extent import Extent
 from doit_diskimg.ports import Room
-from doit_diskimg.segment import PlacedPartition, Region
+from doit_diskimg.segment import BOOT, PlacedPartition, Region
 from doit_diskimg.spec import TABLE, Disk
 from doit_diskimg.units import MIB, align_up, counted, exact_size, format_size
 
@@ -100,7 +100,7 @@ def _beyond(
 
 
 def _is_segment(region: Region) -> bool:
-    return region.where.startswith("segments")
+    return region.where.startswith(("segments", BOOT))
 
 
 def _no_room_for_table(size: int, table: Sequence[Region]) -> Problem:

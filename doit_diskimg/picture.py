@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from dataclasses import field
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32
 
-from doit_diskimg.content import digest_of
+from doit_diskimg.content import Files, digest_of
+from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import SECTOR, align_down
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 BLOB = ""
 """The `Piece.file` of bytes that lie in the picture's own blob."""
+
+
+_ZEROS = memoryview(bytes(1 << 16))
 
 
 class Piece(NamedTuple):
@@ -48,10 +53,31 @@ class Picture:
     notes: tuple[str, ...] = field(default=(), compare=False)
     """What a person should know though it can be built; no part of what the disk will hold."""
 
+    def crc32(self, extent: Extent, files: Files, where: str) -> int:
+        """Return the CRC-32 of the bytes in ``extent``, of which no piece is only in part."""
+        value, position = 0, extent.start
+        for piece in self.pieces:
+            if not extent.contains(Extent(piece.start, piece.length)):
+                continue
+            value = _crc32_of_zeros(piece.start - position, value)
+            if piece.file == BLOB:
+                value = crc32(self.blob[piece.offset : piece.offset + piece.length], value)
+            else:
+                value = files.crc32(piece.file, piece.offset, piece.length, value, where)
+            position = piece.end
+        return _crc32_of_zeros(extent.end - position, value)
+
     @property
     def written(self) -> int:
         """How many bytes of the disk the pieces cover."""
         return sum(piece.length for piece in self.pieces)
+
+
+def _crc32_of_zeros(length: int, value: int) -> int:
+    while length > 0:
+        value = crc32(_ZEROS[:length], value)
+        length -= len(_ZEROS)
+    return value
 
 
 class Canvas:

@@ -15,7 +15,8 @@ from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.picture import Picture
 from doit_diskimg.recipe import Program
-from doit_diskimg.segment import Identity, PlacedPartition, Region
+from doit_diskimg.segment import Identity, PlacedPartition, Region, Segment
+from doit_diskimg.symbols import Numbers
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -36,6 +37,10 @@ class Place:
     """Seconds since 1970 UTC, the time stamp for everything that needs one."""
     bare: bool = False
     """True for a volume that is the whole disk: nothing is hidden before it."""
+    name: str = ""
+    """The partition's name."""
+    numbers: Numbers | None = None
+    """Answers the symbols in the payload; None if the caller knows that there are none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,14 +176,22 @@ class Table(Protocol):
 
 
 @runtime_checkable
-class Selective(Protocol):
-    """A payload that knows which of its bytes matter; of any other, all do."""
+class Bootloader(Protocol):
+    """Boot code outside the partitions, ``Disk(boot=...)``.
 
-    def needed(self, extent: Extent, picture: Picture) -> Iterable[Extent]:
-        """Yield every stretch of the partition that some reader relies on, zeros included.
+    It becomes segments like any others: they are placed, injected and verified as the user's own,
+    and where their numbers are not known yet, their sources are `BootCode` with symbols.
+    """
 
-        The rest, such as free clusters, may hold anything.  ``picture`` is what `fill` returned.
+    def problems(self, where: str, disk: "Disk") -> Iterable[Problem]:
+        """Yield what is wrong with the description, or with this disk for such a bootloader.
+
+        What is wrong with its segments themselves is found there.
         """
+        ...
+
+    def segments(self, disk: "Disk") -> Sequence[Segment]:
+        """Return its segments; it is asked only if it has no problems."""
         ...
 
 
@@ -219,7 +232,7 @@ class Work(Protocol):
 
     @property
     def needed(self) -> Sequence[Extent]:
-        """Every stretch that some reader relies on, zeros included; see `Selective`."""
+        """Every stretch that some reader relies on, zeros included; see `abilities.Selective`."""
         ...
 
     def extent(self, partition: str) -> Extent:

@@ -9,16 +9,22 @@ from dataclasses import KW_ONLY
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, NamedTuple
 
-from doit_diskimg.content import Files
+from doit_diskimg.bootcode import BootCode, draw
+from doit_diskimg.content import Files, Wanted
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.extent import Extent, subtract
-from doit_diskimg.fields import keep_problems, name_problems, size_problems
+from doit_diskimg.fields import as_size, keep_problems, name_problems, size_problems
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.picture import Canvas, Picture
+from doit_diskimg.symbols import Numbers, Symbol
 from doit_diskimg.units import SizeLike, parse_size
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+
+BOOT = "boot"
+"""The place in the description of a bootloader that is one segment."""
 
 
 class Identity(NamedTuple):
@@ -65,16 +71,17 @@ class PlacedPartition:
 class Segment:
     """Bytes outside the partitions: boot code, a stage 2 in the post-MBR gap, a firmware blob.
 
-    ``source`` is a path of the host or bytes as they are; ``start`` is the place on the disk in
-    bytes (``512`` or ``"8KiB"``).  The segment is as long as its source and may not overlap
-    anything; boot code in sector 0 has bytes 0 to 439, since the partition table follows it.
+    ``source`` is a path of the host, bytes as they are, or `BootCode`, which has patches; ``start``
+    is the place on the disk in bytes (``512`` or ``"8KiB"``).  The segment is as long as its source
+    and may not overlap anything; boot code in sector 0 has bytes 0 to 439, since the partition
+    table follows it.
 
     ``keep`` are ranges of the source, half-open and in bytes, that are not the segment's own: boot
     code that spans the partition table leaves it alone with ``keep=[(440, 512)]``.
     """
 
     name: str
-    source: str | PathLike[str] | bytes
+    source: str | PathLike[str] | bytes | BootCode
     start: SizeLike
     _: KW_ONLY
     keep: Sequence[tuple[SizeLike, SizeLike]] = ()
@@ -84,17 +91,43 @@ class Segment:
         yield from name_problems(self.name, f"{where}.name")
         yield from size_problems(self.start, f"{where}.start", 1, needed=True)
         yield from keep_problems(self.keep, f"{where}.keep")
-        if not isinstance(self.source, (str, PathLike, bytes)):
+        if isinstance(self.source, BootCode):
+            yield from self.source.source_problems(source_of(where), self._kept())
+        elif not isinstance(self.source, (str, PathLike, bytes)):
             yield BadValue(
-                f"{where}.source", f"{self.source!r} is no source",
-                "must be the path of a file, or bytes", 'write for example "build/stage2.bin"',
+                source_of(where), f"{self.source!r} is no source",
+                "must be the path of a file, bytes, or BootCode(...)",
+                'write for example "build/stage2.bin"',
             )
+
+    def _kept(self) -> list[Extent]:
+        """Return the ranges that are not its own, those that are none left out."""
+        pairs = self.keep if isinstance(self.keep, (list, tuple)) else ()
+        bounds = [[*map(as_size, pair)] for pair in pairs if isinstance(pair, (list, tuple))]
+        return [
+            Extent(low, high - low) for low, high in (pair for pair in bounds if len(pair) == 2)
+            if low is not None and high is not None
+        ]
+
+    def sources(self, where: str) -> Iterator[Wanted]:
+        """Yield the files that it is made of; inline bytes are left out."""
+        if isinstance(self.source, BootCode):
+            yield from self.source.wanted(source_of(where))
+        elif not isinstance(self.source, bytes):
+            yield Wanted(source_of(where), self.source)
+
+    def asks(self, where: str) -> Iterator[tuple[str, Symbol]]:
+        """Yield the symbols in it, each with its place in the description."""
+        if isinstance(self.source, BootCode):
+            yield from self.source.asks(source_of(where))
 
     def length(self, files: Files, where: str) -> int:
         """Return the bytes of its source.  Raises WorldError if there is none."""
+        if isinstance(self.source, BootCode):
+            return self.source.size(files, source_of(where))
         if isinstance(self.source, bytes):
             return len(self.source)
-        return files.size(fspath(self.source), f"{where}.source")
+        return files.size(fspath(self.source), source_of(where))
 
     def extents(self, length: int) -> list[Extent]:
         """Return what it takes of the disk if its source has ``length`` bytes: often one extent.
@@ -107,24 +140,21 @@ class Segment:
         holes = [Extent(start + low, high - low) for low, high in kept]
         return list(subtract([whole], holes)) or [Extent(start, 0)]
 
-    def fill(self, files: Files, where: str) -> Picture:
-        """Return its bytes at their places."""
-        canvas, start = Canvas(), parse_size(self.start)
-        for extent in self.extents(self.length(files, where)):
-            offset = extent.start - start
-            if isinstance(self.source, bytes):
-                canvas.content(extent.start, self.source[offset : offset + extent.length])
-            else:
-                self._file(canvas, extent, offset, files, f"{where}.source")
+    def fill(self, files: Files, where: str, numbers: Numbers | None = None) -> Picture:
+        """Return its bytes at their places.
+
+        Raises DescriptionError or WorldError; ``numbers`` are needed if there are symbols in it.
+        """
+        source = self.source
+        code = source if isinstance(source, BootCode) else BootCode(source)
+        canvas, where = Canvas(), source_of(where) if code is source else where
+        place = Extent(parse_size(self.start), code.size(files, where))
+        own = self.extents(place.length)
+        draw(canvas, place.start, code.stretches(place, own, files, numbers, where))
         return canvas.picture()
 
-    def _file(self, canvas: Canvas, extent: Extent, offset: int, files: Files, where: str) -> None:
-        assert not isinstance(self.source, bytes)
-        path = fspath(self.source)
-        if not extent.length:
-            return
-        if extent.length == files.size(path, where):
-            digest = files.digest(path, where)
-        else:
-            digest = files.range_digest(path, offset, extent.length, where)
-        canvas.file(extent.start, extent.length, path, digest, offset)
+
+def source_of(where: str) -> str:
+    """Return what a segment's source is called: `BootCode` is both where it is ``Disk(boot=...)``.
+    """
+    return where if where == BOOT else f"{where}.source"

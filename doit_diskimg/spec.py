@@ -5,15 +5,15 @@ that is wrong is found in one go (`Disk.problems`), each problem with the path t
 description, such as ``partitions[1].size``.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, fields, is_dataclass
-from enum import Enum
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import KW_ONLY
 from functools import cached_property
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from doit_diskimg.content import digest_of
+from doit_diskimg import asked
+from doit_diskimg.bare import bare_problems
 from doit_diskimg.errors import BadSize, BadValue, DuplicateName, Problem, Unaligned
 from doit_diskimg.fields import (
     AUTO,
@@ -27,9 +27,9 @@ from doit_diskimg.fields import (
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.made import output_problems
 from doit_diskimg.ondisk.guids import as_uuid, derived_guid
-from doit_diskimg.ports import Output, Payload, Table
-from doit_diskimg.segment import Identity, Segment
-from doit_diskimg.units import SECTOR, SizeLike, counted, next_power_of_two, parse_size
+from doit_diskimg.ports import Bootloader, Output, Payload, Table
+from doit_diskimg.segment import BOOT, Identity, Segment
+from doit_diskimg.units import SECTOR, SizeLike, next_power_of_two, parse_size
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -112,6 +112,13 @@ class Partition:
                 )
 
 
+class Outside(NamedTuple):
+    """A segment and the place in the description that it comes from."""
+
+    where: str
+    segment: Segment
+
+
 @dataclass(frozen=True)
 class Disk:
     """A whole disk and the file that holds it.
@@ -120,11 +127,12 @@ class Disk:
     ``"1.44M floppy"``, or ``"auto"``: the least that holds everything, in whole multiples of
     ``align``.  ``power_of_two`` rounds either up to a power of two, as QEMU's SD cards need it.
     ``table`` is ``Gpt()``, ``Mbr()`` or None: for a bare volume (one partition that is the whole
-    disk), or for segments alone (a boot sector and what it loads).  ``segments`` are bytes outside
-    the partitions.  ``align`` is the multiple of bytes at which partitions without a ``start``
-    begin.  ``guid`` (GPT) and ``signature`` (MBR) identify the disk; they are derived from ``name``
-    unless given, so that they are known before the build.  ``name`` is that of the tasks, the
-    image's file name unless given.
+    disk), or for segments alone (a boot sector and what it loads).  ``boot`` is the boot code of a
+    disk with a table: `BootCode`, or a bootloader that becomes several segments.  ``segments`` are
+    other bytes outside the partitions.  ``align`` is the multiple of bytes at which partitions
+    without a ``start`` begin.  ``guid`` (GPT) and ``signature`` (MBR) identify the disk; they are
+    derived from ``name`` unless given, so that they are known before the build.  ``name`` is that
+    of the tasks, the image's file name unless given.
     ``outputs`` are files that are made of the finished image: `Qcow2`, `Compressed` and others.
 
     ``busy`` says what happens while a QEMU has the image: ``"swap"`` puts a new file in its place
@@ -139,6 +147,7 @@ class Disk:
     table: Table | None
     partitions: Sequence[Partition] = ()
     segments: Sequence[Segment] = ()
+    boot: Bootloader | None = None
     align: SizeLike = "1MiB"
     guid: "str | UUID | None" = None
     signature: int | None = None
@@ -155,6 +164,19 @@ class Disk:
         for field in ("partitions", "segments", "outputs"):
             if isinstance(getattr(self, field), Sequence):
                 object.__setattr__(self, field, tuple(getattr(self, field)))
+
+    @cached_property
+    def outside(self) -> tuple[Outside, ...]:
+        """Every segment of the disk: those that the bootloader becomes, and the user's own."""
+        boot = self.boot.segments(self) if self.boot is not None else ()
+        where = [BOOT] if len(boot) == 1 else [f"{BOOT}.segments[{i}]" for i in range(len(boot))]
+        return (*map(Outside, where, boot), *self._own_segments)
+
+    @property
+    def _own_segments(self) -> tuple[Outside, ...]:
+        return tuple(
+            Outside(f"segments[{index}]", segment) for index, segment in enumerate(self.segments)
+        )
 
     @property
     def sector_size(self) -> int:
@@ -214,9 +236,14 @@ class Disk:
     def problems(self) -> list[Problem]:
         """Return everything that is wrong with the description, in its own order.
 
-        Of fields that are of the wrong kind nothing else can be said.
+        Of fields that are of the wrong kind nothing else can be said, and of the symbols of parts
+        that are wrong otherwise neither.
         """
-        return list(self._shape_problems()) or list(self._problems())
+        return (
+            list(self._shape_problems())
+            or list(self._problems())
+            or list(asked.problems(self))
+        )
 
     def _shape_problems(self) -> Iterator[Problem]:
         if not is_path(self.image):
@@ -234,6 +261,14 @@ class Disk:
             )
         yield from list_problems(self.partitions, Partition, "partitions")
         yield from list_problems(self.segments, Segment, "segments")
+        if self.boot is not None and (
+            isinstance(self.boot, type) or not isinstance(self.boot, Bootloader)
+        ):
+            yield BadValue(
+                BOOT, f"{self.boot!r} is no boot code",
+                "must be BootCode(...) or an object of your own that fits the Bootloader port",
+                'write for example BootCode("build/stage1.bin")',
+            )
 
     def _problems(self) -> Iterator[Problem]:
         yield from name_problems(self.name, "name")
@@ -248,11 +283,20 @@ class Disk:
         for index, partition in enumerate(self.partitions):
             size = self.size_of(partition)
             yield from partition.problems(f"partitions[{index}]", size, self.sector_size)
-        for index, segment in enumerate(self.segments):
-            yield from segment.problems(f"segments[{index}]")
-        yield from self._duplicates()
+        yield from self._outside_problems()
         yield from self._rest_problems()
         yield from output_problems(self, {TABLE, *STEPS})
+
+    def _outside_problems(self) -> Iterator[Problem]:
+        """A bootloader that does not suit the disk is not asked what it would become."""
+        found = []
+        if self.boot is not None and self.table is not None:
+            found = list(self.boot.problems(BOOT, self))
+        yield from found
+        outside = self._own_segments if found or self.table is None else self.outside
+        for where, segment in outside:
+            yield from segment.problems(where)
+        yield from self._duplicates(outside)
 
     def _rest_problems(self) -> Iterator[Problem]:
         rest = [index for index, part in enumerate(self.partitions) if part.size == REST]
@@ -274,35 +318,15 @@ class Disk:
 
     def _table_problems(self) -> Iterator[Problem]:
         if self.table is None:
-            yield from self._bare_problems()
+            yield from bare_problems(self)
         else:
             yield from self.table.problems(self)
 
-    def _bare_problems(self) -> Iterator[Problem]:
-        volume = len(self.partitions) == 1 and not self.segments
-        if not volume and (self.partitions or not self.segments):
-            yield BadValue(
-                "table",
-                f"there is none, but {counted(len(self.partitions), 'partition')} and "
-                f"{counted(len(self.segments), 'segment')}",
-                "a disk without a table is one volume, or segments and nothing else",
-                "describe one partition and no segment, or only segments, or write table=Mbr()",
-            )
-        for index, partition in enumerate(self.partitions):
-            for field in ("type", "start", "align", "guid", "attributes", "active", "logical"):
-                if getattr(partition, field):
-                    yield BadValue(
-                        f"partitions[{index}].{field}",
-                        f"{getattr(partition, field)!r} is given",
-                        "a disk without a table has no place to store it",
-                        f"leave {field} out, or write table=Mbr()",
-                    )
-
-    def _duplicates(self) -> Iterator[Problem]:
+    def _duplicates(self, outside: Iterable[Outside]) -> Iterator[Problem]:
         """Names become tasks and state files, and file systems may ignore case."""
         seen: dict[str, str] = {TABLE: "the partition table's own tasks"}
         named = [(f"partitions[{i}]", part.name) for i, part in enumerate(self.partitions)]
-        named += [(f"segments[{i}]", segment.name) for i, segment in enumerate(self.segments)]
+        named += [(where, segment.name) for where, segment in outside]
         for where, name in named:
             key = str(name).casefold()
             if key in seen:
@@ -311,38 +335,3 @@ class Disk:
                     "every partition and segment needs a name of its own", "rename one",
                 )
             seen.setdefault(key, where)
-
-
-def canonical(value: object) -> object:
-    """Return ``value`` as plain data that is equal exactly when the description is.
-
-    Mappings are sorted (their order decides nothing), bytes become their digest, and a payload of
-    somebody else's that is not a dataclass counts with its public attributes.
-    """
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, Enum):
-        return [type(value).__qualname__, value.name]
-    if isinstance(value, (bytes, bytearray)):
-        return ["bytes", len(value), digest_of(bytes(value))]
-    if isinstance(value, PathLike):
-        return fspath(value)
-    if isinstance(value, Mapping):
-        return ["mapping", sorted([str(key), canonical(item)] for key, item in value.items())]
-    if isinstance(value, (set, frozenset)):
-        return ["set", sorted(map(str, value))]
-    if isinstance(value, Iterable):
-        return [canonical(item) for item in value]
-    return [type(value).__qualname__, *_attributes(value)]
-
-
-def _attributes(value: object) -> Iterator[object]:
-    if is_dataclass(value):
-        for field in fields(value):
-            yield [field.name, canonical(getattr(value, field.name))]
-    elif hasattr(value, "__dict__"):
-        for name, item in sorted(vars(value).items()):
-            if not name.startswith("_"):
-                yield [name, canonical(item)]
-    else:
-        yield str(value)  # a UUID, a date: types whose text is their value

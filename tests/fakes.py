@@ -1,5 +1,6 @@
 """Stand-ins for the outside world that keep a list of what was asked, and a model of the disk."""
 
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -33,6 +34,15 @@ class FakeFiles:
         data = self._answer("range_digest", path, where)[offset : offset + length]
         assert len(data) == length
         return digest_of(data)
+
+    def read(self, path: str, where: str) -> bytes:
+        return self._answer("read", path, where)
+
+    def read_range(self, path: str, offset: int, length: int, where: str) -> bytes:
+        return self._answer("read_range", path, where)[offset : offset + length]
+
+    def crc32(self, path: str, offset: int, length: int, before: int, where: str) -> int:
+        return zlib.crc32(self._answer("crc32", path, where)[offset : offset + length], before)
 
     def executable(self, path: str, where: str) -> bool:
         self._answer("executable", path, where)

@@ -18,17 +18,18 @@ NAME = "doit_diskimg"
 PACKAGE = Path(__file__).parent.parent / NAME
 
 RIBS = {"tables", "filesystems", "bootloaders", "outputs"}
-SPINE = {"spec", "misplaced", "layout", "symbols", "plan", "patch"}
+SPINE = {"spec", "misplaced", "layout", "plan", "patch"}
 FOLDERS = RIBS | {"ondisk", "host", "verify", "tasks", "cli"}
 RANKS = (
     {"frozen"},
     {"units", "errors"},
-    {"extent", "fields", "placing", "patterns", "content", "picture", "recipe", "ondisk"},
-    {"segment"},
+    {"extent", "fields", "placing", "patterns", "content", "canonical", "picture", "recipe",
+     "ondisk"},
+    {"symbols", "field", "bootcode", "segment"},
     {"ports"},
-    {"made"},
+    {"abilities", "made", "asked", "bare"},
     {"spec"} | RIBS,
-    {"layout", "misplaced", "symbols"},
+    {"layout", "misplaced"},
     {"plan", "patch"},
     {"host"},
     {"verify"},
@@ -40,7 +41,7 @@ A part imports lower ones and itself.  Modules of one rank may import each other
 """
 
 RANK = {part: rank for rank, parts in enumerate(RANKS) for part in parts}
-TYPING_ONLY = {("ports", "spec")}
+TYPING_ONLY = {("ports", "spec"), ("bootcode", "spec"), ("asked", "spec"), ("bare", "spec")}
 """(importer, imported) that go up, for annotations and never at run time."""
 
 MODULE_LINES, FUNCTION_LINES = 350, 50

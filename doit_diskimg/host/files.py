@@ -10,7 +10,7 @@ A file whose size, mtime_ns, ctime_ns and inode are as recorded is not read agai
 import os
 import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doit_diskimg.content import Entry, Tree, digest_of, hasher
@@ -86,21 +86,20 @@ def digest_file(path: str, known: tuple[Signature, str] | None = None) -> tuple[
     return _memo[path]
 
 
-def _range_digest(path: str, offset: int, length: int, signature: Signature) -> str:
-    """Return the digest of a range of the file that has that signature.
+def _range(path: str, offset: int, length: int, signature: Signature) -> Iterator[memoryview]:
+    """Yield a range of the file that has that signature; each view is valid until the next.
 
     Raises OSError, and WorldError if the file is another one by now or has no such range.
     """
     with open(path, "rb", buffering=0) as file:
-        digest, left = hasher(), length
+        left = length
         file.seek(offset)
         while left and (count := file.readinto(buffer()[: min(left, CHUNK)])):
-            digest.update(buffer()[:count])
+            yield buffer()[:count]
             left -= count
         after = Signature.of(os.fstat(file.fileno()))
     if left or after != signature:
         raise changed(path)
-    return digest.hexdigest()
 
 
 def changed(path: str) -> WorldError:
@@ -155,10 +154,28 @@ class RealFiles:
 
         What is recorded is the whole file: if it is as it was, so is each part of it.
         """
+        digest = hasher()
+        for view in self._range(path, offset, length, where):
+            digest.update(view)
+        return digest.hexdigest()
+
+    def read_range(self, path: str, offset: int, length: int, where: str) -> bytes:
+        """Return a part of a file; see `content.Files` and `range_digest`."""
+        return b"".join(map(bytes, self._range(path, offset, length, where)))
+
+    def crc32(self, path: str, offset: int, length: int, before: int, where: str) -> int:
+        """Return the CRC-32 of a part of a file; see `content.Files` and `range_digest`."""
+        from zlib import crc32
+
+        for view in self._range(path, offset, length, where):
+            before = crc32(view, before)
+        return before
+
+    def _range(self, path: str, offset: int, length: int, where: str) -> Iterator[memoryview]:
         self.digest(path, where)
         path = normal(path)
         try:
-            return _range_digest(path, offset, length, self._digests[path][0])
+            yield from _range(path, offset, length, self._digests[path][0])
         except OSError as error:
             raise host_failed(f"{where}: {path}", error, "read it") from error
 

@@ -61,6 +61,8 @@ class Gpt:
     backup: bool = True
     hybrid: Sequence[str] | Mapping[str, str | int] = ()
 
+    has_guids = True
+
     def problems(self, disk: DescribedDisk) -> Iterator[Problem]:
         """Yield what a GPT can't store, with the path to each."""
         shape = list(self._shape_problems())

@@ -52,6 +52,8 @@ class Mbr:
     extended_start: SizeLike | None = None
     extended_size: SizeLike | None = None
 
+    has_guids = False
+
     @property
     def sector_size(self) -> int:
         """Bytes per logical sector."""

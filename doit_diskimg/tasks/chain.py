@@ -4,13 +4,19 @@ from collections.abc import Iterable, Iterator
 from os import fspath
 from typing import TYPE_CHECKING, Any
 
+from doit_diskimg import asked
+from doit_diskimg.asked import NOTHING, Needs
+from doit_diskimg.bootcode import BootCode
+from doit_diskimg.canonical import canonical
 from doit_diskimg.content import Tree, Wanted, digest_of
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal, spellings
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.plan import FORMAT
 from doit_diskimg.segment import Segment
-from doit_diskimg.spec import TABLE, Partition, canonical
+from doit_diskimg.spec import TABLE, Partition
+from doit_diskimg.tasks.numbers import PLACES, NumbersAsResolved, described, sources_of
+from doit_diskimg.tasks.step import Step
 from doit_diskimg.tasks.uptodate import (
     ImageAsSealed,
     PlaceAsPlanned,
@@ -47,7 +53,7 @@ class DiskTasks:
                 yield self._inject(part.name, part.name)
             else:
                 yield self._inject_file(index)
-        yield from map(self._inject_segment, range(len(self.disk.segments)))
+        yield from map(self._inject_segment, range(len(self.disk.outside)))
         if self.disk.table is not None:
             yield self._inject(TABLE, "the partition table")
         yield self._seal()
@@ -96,7 +102,7 @@ class DiskTasks:
               part.payload.blank() if disk.takes_rest(part) else None]
              for part in disk.partitions],
             [[segment.name, segment.start, segment.keep, _length_or_path(segment)]
-             for segment in disk.segments],
+             for _, segment in disk.outside],
         ]
         wanted = [
             source
@@ -104,7 +110,7 @@ class DiskTasks:
             for source in part.payload.sources(f"partitions[{index}]")
             if not part.payload.populated or (disk.takes_rest(part) and source.decides_room)
         ]
-        wanted += [Wanted("", segment.source) for segment in disk.segments]
+        wanted += [want for where, segment in disk.outside for want in segment.sources(where)]
         return self.task(
             TABLE,
             "decide the place of everything, and the partition table",
@@ -140,14 +146,19 @@ class DiskTasks:
         from doit_diskimg.tasks.steps import Populate
 
         part, state = self.disk.partitions[index], self.state
+        located = asked.located(self.disk, part.name)
         return self.task(
             f"{part.name}:populate",
             f"decide every byte of the volume in {part.name}",
             Populate(self.disk, self.epoch, index),
             deps=[state.file(part.name, ".geometry.json")] if self._formatted(index) else [],
             placed=part.name,
-            targets=[state.file(part.name, ".plan"), state.file(part.name, ".blob")],
-            spec=self._payload_spec(part),
+            targets=[
+                state.file(part.name, ".plan"), state.file(part.name, ".blob"),
+                *([state.file(part.name, PLACES)] if located else []),
+            ],
+            spec=[*self._payload_spec(part), located],
+            needs=asked.needs(self.disk, part.name),
             contents_of=part.payload.sources(f"partitions[{index}]"),
             record=state.file(part.name, ".files.json"),
         )
@@ -187,11 +198,11 @@ class DiskTasks:
     def _inject_segment(self, index: int) -> _Task:
         from doit_diskimg.tasks.injection import InjectSegment
 
-        segment = self.disk.segments[index]
+        where, segment = self.disk.outside[index]
         return self._inject_sources(
             InjectSegment(self.disk, self.epoch, segment.name, index),
             spec=[segment],
-            sources=[Wanted(f"segments[{index}].source", segment.source)],
+            sources=segment.sources(where),
         )
 
     def _inject_sources(self, step: Any, spec: object, sources: Iterable[Wanted]) -> _Task:
@@ -206,6 +217,7 @@ class DiskTasks:
             spec=spec,
             contents_of=sources,
             record=state.file(step.name, ".files.json"),
+            needs=asked.needs(self.disk, step.name),
         )
 
     def _seal(self) -> _Task:
@@ -229,7 +241,7 @@ class DiskTasks:
     def parts(self) -> list[str]:
         """The names of everything that is injected."""
         parts = [part.name for part in self.disk.partitions]
-        parts += [segment.name for segment in self.disk.segments]
+        parts += [segment.name for _, segment in self.disk.outside]
         return parts if self.disk.table is None else [*parts, TABLE]
 
     def _verify(self) -> _Task:
@@ -257,33 +269,38 @@ class DiskTasks:
         sizes_of: Iterable[Wanted] = (),
         record: str | None = None,
         placed: str | None = None,
+        needs: Needs = NOTHING,
     ) -> _Task:
         """Return one task.
 
         ``deps`` are state files of earlier tasks, ``contents_of`` and ``sizes_of`` sources of the
-        user's, ``record`` the state file in which the task keeps what it asked about them,
-        ``placed`` the part of the disk whose place it needs to know.
+        user's, ``record`` the file in which the task keeps what it asked about them, ``placed``
+        the part of the disk whose place it needs to know, ``needs`` what it needs of others.
         """
-        contents, sizes = list(contents_of), list(sizes_of)
+        contents, sizes = [*contents_of, *sources_of(self.disk, needs.parts)], list(sizes_of)
         trees = [want.source for want in contents + sizes if isinstance(want.source, Tree)]
         first = {name: None for tree in trees for name in tree.after}  # a set that keeps order
         paths = [path for want in contents for path in _paths(want)]
         compared = [*deps, *map(normal, paths)]
         order = paths + [path for want in sizes for path in _paths(want)]
-        digest = digest_of(repr(canonical([FORMAT, spec])).encode("utf-8", "surrogatepass"))
+        digest = _digest([FORMAT, spec, *described(self.disk, needs.parts)])
         turn = Turn(self.state, self.disk.name, last=name in ("seal", "linked"))
         uptodate: list[object] = [turn, Recorded(digest, targets)]
         if record is not None:
             uptodate.append(SourcesAsPlanned(record, compared, trees))
         if placed is not None:
             uptodate.append(PlaceAsPlanned(self.state.file("layout.json"), placed))
+        if needs != NOTHING:
+            uptodate.append(NumbersAsResolved(Step(self.disk, self.epoch), needs))
+        before = [TABLE] if placed or needs != NOTHING else []
+        before += [f"{volume}:populate" for volume in needs.volumes]
         return {
             "basename": self.disk.name,
             "name": name,
             "doc": doc,
             "actions": [action],
             "file_dep": [*compared, *(text for path in order for text in spellings(path))],
-            "task_dep": [*first, *([f"{self.disk.name}:{TABLE}"] if placed else [])],
+            "task_dep": [*first, *(f"{self.disk.name}:{step}" for step in before)],
             "targets": targets,
             "uptodate": uptodate,
             "watch": [normal(tree.dir) for tree in trees],
@@ -291,9 +308,14 @@ class DiskTasks:
         }
 
 
+def _digest(data: object) -> str:
+    return digest_of(repr(canonical(data)).encode("utf-8", "surrogatepass"))
+
+
 def _length_or_path(segment: Segment) -> object:
     """Return what the layout needs to know of a segment: of bytes, only how many there are."""
-    return len(segment.source) if isinstance(segment.source, bytes) else segment.source
+    source = segment.source.source if isinstance(segment.source, BootCode) else segment.source
+    return len(source) if isinstance(source, bytes) else source
 
 
 def _paths(wanted: Wanted) -> Iterator[str]:

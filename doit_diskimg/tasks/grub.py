@@ -6,11 +6,11 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.bootloaders.grub_image import GrubImage
+from doit_diskimg.canonical import canonical
 from doit_diskimg.content import digest_of
 from doit_diskimg.errors import DiskimgError, Problem
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal, spellings
-from doit_diskimg.spec import canonical
 from doit_diskimg.tasks.outputs import ProgramsAsMade
 from doit_diskimg.tasks.step import failure_text
 from doit_diskimg.tasks.uptodate import Reason, Recorded

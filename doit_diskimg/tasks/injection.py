@@ -31,6 +31,7 @@ from doit_diskimg.plan import (
     decode_receipt,
     encode_receipt,
 )
+from doit_diskimg.tasks.numbers import DiskNumbers
 from doit_diskimg.tasks.step import Step
 from doit_diskimg.tasks.steps import files_of, fill, layout_of
 from doit_diskimg.units import format_size
@@ -112,12 +113,13 @@ class InjectSegment(Inject):
 
 
 def fill_segment(step: Step, index: int, files: RealFiles) -> Picture:
-    """Return the bytes of a segment at their place.  Raises WorldError."""
-    segment = step.disk.segments[index]
-    extent = layout_of(step).extent(segment.name)
-    picture = segment.fill(files, f"segments[{index}]")
+    """Return the bytes of a segment at their place.  Raises DescriptionError or WorldError."""
+    where, segment = step.disk.outside[index]
+    layout = layout_of(step)
+    extent = layout.extent(segment.name)
+    picture = segment.fill(files, where, DiskNumbers(step, layout, files))
     if any(not extent.contains(Extent(*piece[:2])) for piece in picture.pieces):
-        raise changed(normal(str(segment.source)))
+        raise changed(", ".join(normal(str(want.source)) for want in segment.sources(where)))
     return picture
 
 

@@ -69,7 +69,7 @@ class WriteLinked(Step):
                 yield planned(self.state, part.name)
             else:
                 yield fill(self, index, files)
-        for index in range(len(self.disk.segments)):
+        for index in range(len(self.disk.outside)):
             yield fill_segment(self, index, files)
 
     def _patch(self, rest: Picture, size: int) -> int:

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from os.path import abspath
 from typing import TYPE_CHECKING, Any
 
+from doit_diskimg import asked
+from doit_diskimg.abilities import Selective
 from doit_diskimg.content import Tree, Wanted
 from doit_diskimg.extent import Extent, merged
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal
-from doit_diskimg.ports import Selective
 from doit_diskimg.recipe import Program
 from doit_diskimg.spec import TABLE
 from doit_diskimg.tasks.step import Step
@@ -79,7 +80,7 @@ class MakeOutput(Step):
 def _needed(
     disk: "Disk", layout: "Layout", pictures: "Mapping[str, Picture]"
 ) -> Iterator[Extent]:
-    """Yield what some reader relies on, zeros included; see `ports.Selective`."""
+    """Yield what some reader relies on, zeros included; see `abilities.Selective`."""
     yield from (region.extent for region in layout.regions if region.where == TABLE)
     for partition in disk.partitions:
         extent = layout.extent(partition.name)
@@ -144,6 +145,7 @@ def linked_task(tasks: "DiskTasks", path: str) -> _Values:
 
     disk, state = tasks.disk, tasks.state
     planned = [part.name for part in disk.partitions if part.payload.populated]
+    unplanned = [name for name in tasks.parts if name not in planned]
     planned += [TABLE] if disk.table is not None else []
     sources = [
         source
@@ -151,10 +153,7 @@ def linked_task(tasks: "DiskTasks", path: str) -> _Values:
         if not part.payload.populated
         for source in part.payload.sources(f"partitions[{index}]")
     ]
-    sources += [
-        Wanted(f"segments[{index}].source", segment.source)
-        for index, segment in enumerate(disk.segments)
-    ]
+    sources += [want for where, segment in disk.outside for want in segment.sources(where)]
     task = tasks.task(
         "linked",
         f"make {path}, which shows the disk without writing it",
@@ -164,8 +163,9 @@ def linked_task(tasks: "DiskTasks", path: str) -> _Values:
             *(state.file(name, suffix) for name in planned for suffix in (".plan", ".blob")),
         ],
         targets=[path, rest_path(state), receipt_path(state), state_path(state)],
-        spec=[disk.partitions, disk.segments, str(disk.identity), abspath(path)],
+        spec=[disk.partitions, disk.boot, disk.segments, str(disk.identity), abspath(path)],
         contents_of=sources,
+        needs=asked.needs(disk, *unplanned),
         record=state.file("linked.sources.json"),
     )
     task["basename"] = f"{task.pop('basename')}:{task.pop('name')}"

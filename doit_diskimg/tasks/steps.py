@@ -30,6 +30,7 @@ from doit_diskimg.plan import (
 )
 from doit_diskimg.ports import Place, Room
 from doit_diskimg.spec import TABLE, Disk, Partition
+from doit_diskimg.tasks.numbers import DiskNumbers, write_places
 from doit_diskimg.tasks.step import Step
 from doit_diskimg.units import parse_size
 
@@ -127,8 +128,7 @@ class MakeTable(Step):
 
     def _lengths(self, files: RealFiles) -> dict[str, int]:
         return {
-            segment.name: segment.length(files, f"segments[{index}]")
-            for index, segment in enumerate(self.disk.segments)
+            segment.name: segment.length(files, where) for where, segment in self.disk.outside
         }
 
 
@@ -188,6 +188,7 @@ class Populate(Step):
         record = state.file(part.name, ".files.json")
         files = files_of(self, part.name)
         picture = fill(self, self.index, files)
+        write_places(self, self.index, picture, files)
         # The plan last: what it needs is there before it is.
         write(state.file(part.name, ".blob"), picture.blob)
         write(state.file(part.name, ".plan"), encode_plan(picture))
@@ -204,15 +205,21 @@ def files_of(step: Step, name: str) -> RealFiles:
 def fill(step: Step, index: int, files: RealFiles) -> Picture:
     """Return the bytes of a partition's payload.  Raises DescriptionError or WorldError."""
     part = step.disk.partitions[index]
-    layout = layout_of(step)
-    place_ = Place(
+    return part.payload.fill(place_of(step, index, files), files, f"partitions[{index}]")
+
+
+def place_of(step: Step, index: int, files: RealFiles) -> Place:
+    """Return what a partition's payload is told of the disk."""
+    part, layout = step.disk.partitions[index], layout_of(step)
+    return Place(
         extent=layout.extent(part.name),
         sector_size=layout.sector_size,
         identity=step.disk.identity_of(part),
         epoch=step.epoch,
         bare=step.disk.table is None,
+        name=part.name,
+        numbers=DiskNumbers(step, layout, files),
     )
-    return part.payload.fill(place_, files, f"partitions[{index}]")
 
 
 def layout_of(step: Step) -> Layout:

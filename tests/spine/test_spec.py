@@ -11,11 +11,13 @@ from fakes import FakePayload, FakeTable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doit_diskimg.bootcode import BootCode
+from doit_diskimg.canonical import canonical
 from doit_diskimg.content import Tree
 from doit_diskimg.errors import BadLabel, TooManyPartitions
 from doit_diskimg.filesystems.prebuilt import File
 from doit_diskimg.segment import Segment
-from doit_diskimg.spec import Disk, Partition, canonical
+from doit_diskimg.spec import Disk, Partition
 
 ESP = Partition("esp", FakePayload())
 ROOT = Partition("root", FakePayload())
@@ -142,7 +144,7 @@ def segment(**changes):
          "partitions[0].payload: 7 is no path, File(...) takes the path of a file "
          '(write for example File("build/root.ext2"))'),
         (segment(source=7),
-         "segments[0].source: 7 is no source, must be the path of a file, or bytes "
+         "segments[0].source: 7 is no source, must be the path of a file, bytes, or BootCode(...) "
          '(write for example "build/stage2.bin")'),
         (disk(table=SimpleNamespace(sector_size=512)),
          "table: namespace(sector_size=512) is no partition table, must be Gpt(), Mbr() or None "
@@ -393,7 +395,7 @@ CHANGED = {
     "payload": FakePayload(513), "type": 1, "start": 1, "attributes": 1, "active": True,
     "source": b"CODE", "busy": "error", "guest_writes": "error", "durable": True,
     "outputs": ["another"], "power_of_two": True, "logical": True, "in_table": False,
-    "keep": [(0, 1)],
+    "keep": [(0, 1)], "boot": BootCode(b"code"),
 }  # fmt: skip
 
 

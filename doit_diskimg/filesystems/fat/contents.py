@@ -155,6 +155,23 @@ def gather(fat: "Fat", files: Files | None, where: str) -> Gathered:
     )
 
 
+def unlocatable(fat: "Fat", path: str) -> str:
+    """Return what the description alone has against a file at ``path``, in words."""
+    node = tree.gather(fat.files, None, "", long_names=fat.long_names).root.find(path)
+    if node is None and any(isinstance(source, Tree) for source in _sources(fat)):
+        return ""  # what is in a tree is not known before the world is asked
+    return no_place(path, node, empty=isinstance(node, File) and node.source == b"")
+
+
+def no_place(path: str, node: File | Directory | None, *, empty: bool) -> str:
+    """Return why what is at ``path`` has no place of its own, in words; empty if it has one."""
+    if node is None:
+        return f"there is no {path!r} in the volume"
+    if isinstance(node, Directory):
+        return f"{path!r} is a directory"
+    return f"{path!r} is empty and has no cluster" if empty else ""
+
+
 def _sources(fat: "Fat") -> Sequence[object]:
     return list(fat.files.values()) if isinstance(fat.files, Mapping) else []
 

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 from doit_diskimg.content import Files
 from doit_diskimg.errors import BadValue, DescriptionError, Problem, WorldError, refuse
+from doit_diskimg.extent import Extent
 from doit_diskimg.filesystems.fat import allocate, boot, build, check, contents, fit, full, reserved
 from doit_diskimg.filesystems.fat.build import Volume
 from doit_diskimg.filesystems.fat.contents import Contents
 from doit_diskimg.filesystems.fat.geometry import Geometry
+from doit_diskimg.filesystems.fat.tree import File
 from doit_diskimg.ondisk.fat_dirent import Timestamp
+from doit_diskimg.ondisk.fat_entries import Run
 from doit_diskimg.picture import Picture
 
 if TYPE_CHECKING:
@@ -75,8 +78,27 @@ def draw(fat: "Fat", place: "Place", files: Files, where: str) -> Picture:
     return build.draw(volume(fat, place, files, where))
 
 
-def volume(fat: "Fat", place: "Place", files: Files, where: str) -> Volume:
-    """Return the volume that ``fat`` becomes at ``place``; see `draw`."""
+def locate(
+    fat: "Fat", paths: Sequence[str], place: "Place", files: Files, where: str
+) -> dict[str, Extent | str]:
+    """Return where files lie on the disk, or why not, in words; see `abilities.Locating`."""
+    what, geometry = _decide(fat, place, files, where)
+    runs = _runs(what, geometry)
+    found: dict[str, Extent | str] = {}
+    for path in paths:
+        node = what.root.find(path)
+        size = node.size if isinstance(node, File) else 0
+        found[path] = contents.no_place(path, node, empty=not size)
+        if size and node is not None:
+            start = place.extent.start + geometry.cluster_start(runs[node.path].first)
+            found[path] = Extent(start, size)
+    return found
+
+
+def _decide(
+    fat: "Fat", place: "Place", files: Files, where: str
+) -> tuple[Contents, Geometry]:
+    """Return what goes into the volume at ``place`` and the volume's numbers; see `draw`."""
     size, sector_size = place.extent.length, place.sector_size
     length = size if fat.size == check.AUTO else check.length(fat, size)
     assert length is not None
@@ -90,15 +112,25 @@ def volume(fat: "Fat", place: "Place", files: Files, where: str) -> Volume:
             *full.problems(fat, what, geometry, check.free(fat), files, where),
         ]
     )
+    return what, geometry
+
+
+def _runs(what: Contents, geometry: Geometry) -> dict[str, Run]:
+    needs = what.needs(geometry)
+    return allocate.assign(needs.directories, needs.files, geometry.clusters, needs.first)
+
+
+def volume(fat: "Fat", place: "Place", files: Files, where: str) -> Volume:
+    """Return the volume that ``fat`` becomes at ``place``; see `draw`."""
+    what, geometry = _decide(fat, place, files, where)
     own_boot = boot.read(fat, files, where)
     digests, failed = _digests(what, files)
     _raise([], failed)
-    needs = what.needs(geometry)
     decided = Volume(
         geometry=geometry,
         root=what.root,
         stored=what.stored,
-        runs=allocate.assign(needs.directories, needs.files, geometry.clusters, needs.first),
+        runs=_runs(what, geometry),
         parts=what.parts,
         digests=digests,
         start=place.extent.start,

@@ -159,8 +159,22 @@ class Fat:
 
         return populate.draw(self, place, files, where)
 
+    def unlocatable(self, path: str) -> str:
+        """Return what speaks against a file at ``path``; see `abilities.Locating`."""
+        from doit_diskimg.filesystems.fat import contents
+
+        return contents.unlocatable(self, path)
+
+    def locate(
+        self, paths: Sequence[str], place: "Place", files: Files, where: str
+    ) -> "Mapping[str, Extent | str]":
+        """Return the places of files on the disk; see `abilities.Locating`."""
+        from doit_diskimg.filesystems.fat import populate
+
+        return populate.locate(self, paths, place, files, where)
+
     def needed(self, extent: "Extent", picture: "Picture") -> "Iterable[Extent]":
-        """Yield what some reader relies on; see `ports.Selective`."""
+        """Yield what some reader relies on; see `abilities.Selective`."""
         from doit_diskimg.filesystems.fat.needed import needed
 
         return needed(extent, picture)

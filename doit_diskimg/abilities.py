@@ -1,0 +1,58 @@
+"""What a payload may be able to do beside what `ports.Payload` asks of every one.
+
+Like the ports: any object with these methods has the ability, and nothing else is needed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from doit_diskimg.content import Files
+from doit_diskimg.extent import Extent
+from doit_diskimg.picture import Picture
+from doit_diskimg.ports import Place
+from doit_diskimg.symbols import Symbol
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A payload that knows which of its bytes matter; of any other, all do."""
+
+    def needed(self, extent: Extent, picture: Picture) -> Iterable[Extent]:
+        """Yield every stretch of the partition that some reader relies on, zeros included.
+
+        The rest, such as free clusters, may hold anything.  ``picture`` is what `fill` returned.
+        """
+        ...
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A payload in whose bytes there are numbers of the layout; of any other, there are none.
+
+    Its `fill` resolves them by ``place.numbers``, those about files of its own by itself.
+    """
+
+    def asks(self, where: str) -> Iterable[tuple[str, Symbol]]:
+        """Yield its symbols, each with its place in the description."""
+        ...
+
+
+@runtime_checkable
+class Locating(Protocol):
+    """A payload that knows where its files lie, each in one stretch."""
+
+    def unlocatable(self, path: str) -> str:
+        """Return what the description alone has against a file at ``path``, in words.
+
+        Empty if it is there or may be.
+        """
+        ...
+
+    def locate(
+        self, paths: Sequence[str], place: Place, files: Files, where: str
+    ) -> Mapping[str, Extent | str]:
+        """Return for each of ``paths`` its place on the disk, or why it has none, in words.
+
+        No symbol of the payload's own may play a part.  Raises what `fill` raises.
+        """
+        ...

@@ -1,0 +1,275 @@
+"""`BootCode`: a binary of the user's with numbers of the layout in it.
+
+It stands wherever boot code goes: as ``Disk(boot=...)``, as the source of a `Segment`, in the
+reserved sectors of a FAT volume or as its boot sector, in a partition of its own.
+
+The user's file stays as it is.  What reaches the image are ranges of it and, for each patched
+field, the sector around it in a few bytes of ours: a number that changes rewrites that sector.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import KW_ONLY
+from os import PathLike, fsdecode
+from typing import TYPE_CHECKING, NamedTuple
+
+from doit_diskimg.content import Files, Wanted, digest_of
+from doit_diskimg.errors import (
+    BadValue,
+    ContentTooLarge,
+    DescriptionError,
+    OverTable,
+    Problem,
+    WorldError,
+)
+from doit_diskimg.extent import Extent, clipped, merged, subtract
+from doit_diskimg.field import Field, Patch, misplaced, resolve
+from doit_diskimg.frozen import dataclass
+from doit_diskimg.picture import Canvas
+from doit_diskimg.symbols import Numbers, Symbol
+from doit_diskimg.units import SECTOR, align_down, align_up
+
+if TYPE_CHECKING:
+    from doit_diskimg.segment import Segment
+    from doit_diskimg.spec import Disk
+
+BOOT_CODE = 440
+"""Bytes of sector 0 before the disk signature and the partition table."""
+
+_TABLE_END = 510
+_SIGNATURE = b"\x55\xaa"
+
+
+class Stretch(NamedTuple):
+    """Bytes from the beginning of ``offset`` on, either of a file or given."""
+
+    offset: int
+    length: int
+    source: str | bytes
+    """The path of the file, of which these bytes begin at ``offset``, or the bytes."""
+    digest: str
+    """Of the bytes; empty for patched ones, which are compared one by one."""
+
+
+@dataclass(frozen=True)
+class BootCode:
+    """Boot code: ``source`` is the path of a flat binary, or bytes; ``patches`` are put into it.
+
+    As ``Disk(boot=BootCode(...))`` it is the boot code of sector 0, bytes 0 to 439.  A binary of
+    512 bytes is fine there if nothing but 55 aa follows those: the rest is the partition table's.
+    """
+
+    source: str | PathLike[str] | bytes
+    _: KW_ONLY
+    patches: Sequence[Patch] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.patches, Sequence) and not isinstance(self.patches, (str, bytes)):
+            object.__setattr__(self, "patches", tuple(self.patches))
+
+    # Where it is a bootloader: `ports.Bootloader` ---------------------------------------------
+
+    def problems(self, where: str, disk: "Disk") -> Iterator[Problem]:
+        """Yield what is wrong with it as the boot code of a disk: nothing that its bytes decide."""
+        return iter(())
+
+    def segments(self, disk: "Disk") -> "Sequence[Segment]":
+        """Return the one segment that it is: sector 0 up to the disk signature."""
+        from doit_diskimg.segment import Segment
+
+        code = SectorZero(self.source, patches=self.patches)
+        return [Segment("bootcode", code, 0, keep=[(BOOT_CODE, SECTOR)])]
+
+    # Where it is a source -----------------------------------------------------------------------
+
+    def source_problems(self, where: str, kept: Sequence[Extent] = ()) -> Iterator[Problem]:
+        """Yield what is wrong with the description; ``kept`` are bytes that no patch may touch."""
+        if not isinstance(self.source, (str, PathLike, bytes)) or not self.source:
+            yield BadValue(
+                f"{where}.source", f"{self.source!r} is no source",
+                "must be the path of a file, or bytes", 'write for example "build/stage1.bin"',
+            )
+        if not isinstance(self.patches, tuple):
+            yield BadValue(
+                f"{where}.patches", f"{self.patches!r} is no list", "must be a list of patches",
+                "put it in brackets",
+            )
+            return
+        length = len(self.source) if isinstance(self.source, bytes) else None
+        fields = []
+        for here, patch in self._patches(where):
+            found = list(_problems(patch, here))
+            yield from found
+            if not found and isinstance(patch.offset, int):
+                fields.append(patch.field(here))
+        yield from misplaced(fields, length, kept)
+
+    def wanted(self, where: str) -> Iterator[Wanted]:
+        """Yield the files that it is made of."""
+        if not isinstance(self.source, bytes):
+            yield Wanted(f"{where}.source", fsdecode(self.source))
+
+    def asks(self, where: str) -> Iterator[tuple[str, Symbol]]:
+        """Yield the symbols of its patches, each with its place in the description."""
+        for here, patch in self._patches(where):
+            if isinstance(patch, Patch) and isinstance(patch.value, Symbol):
+                yield here, patch.value
+
+    def size(self, files: Files, where: str) -> int:
+        """Return how many bytes it has.  Raises WorldError if there is no such file."""
+        if isinstance(self.source, bytes):
+            return len(self.source)
+        return files.size(fsdecode(self.source), f"{where}.source")
+
+    def stretches(
+        self,
+        place: Extent,
+        own: Iterable[Extent],
+        files: Files,
+        numbers: Numbers | None,
+        where: str,
+    ) -> list[Stretch]:
+        """Return its bytes, patched.
+
+        ``place`` is where it lies on the disk, ``own`` are the bytes of the disk that it may have.
+        Raises DescriptionError or WorldError with all that is wrong.
+        """
+        own = list(own)
+        kept = [_moved(hole, -place.start) for hole in subtract([place], own)]
+        fields = self._fields(place.length, kept, files, numbers, where)
+        touched = list(merged(_sectors(_moved(field.extent, place.start)) for field, _ in fields))
+        plain = subtract(own, touched)
+        patched = [part for extent in own for part in clipped(touched, extent)]
+        found = [self._plain(_moved(part, -place.start), place, files, where) for part in plain]
+        for part in patched:
+            found.append(self._patched(_moved(part, -place.start), fields, files, where))
+        return sorted(found)
+
+    def _fields(
+        self, length: int, kept: Sequence[Extent], files: Files, numbers: Numbers | None, where: str
+    ) -> list[tuple[Field, bytes]]:
+        """Return what to write where; all that is wrong with it is raised at once."""
+        fields = [patch.field(here) for here, patch in self._patches(where)]
+        wrong, failed = list(misplaced(fields, length, kept)), list[Problem]()
+        values = []
+        for field in fields:
+            try:
+                values.append((field, resolve(field, numbers)))
+            except DescriptionError as error:
+                wrong += error.problems
+            except WorldError as error:
+                failed += error.problems
+        if wrong:
+            raise DescriptionError([*wrong, *failed])
+        if failed:
+            raise WorldError(failed)
+        return values
+
+    def _patches(self, where: str) -> Iterator[tuple[str, Patch]]:
+        for index, patch in enumerate(self.patches if isinstance(self.patches, tuple) else ()):
+            yield f"{where}.patches[{index}]", patch
+
+    def _plain(self, part: Extent, place: Extent, files: Files, where: str) -> Stretch:
+        if isinstance(self.source, bytes):
+            data = self.source[part.start : part.end]
+            return Stretch(*part, data, digest_of(data))
+        path, where = fsdecode(self.source), f"{where}.source"
+        if part == (0, place.length) == (0, files.size(path, where)):
+            return Stretch(*part, path, files.digest(path, where))
+        return Stretch(*part, path, files.range_digest(path, *part, where))
+
+    def _patched(
+        self, part: Extent, fields: Iterable[tuple[Field, bytes]], files: Files, where: str
+    ) -> Stretch:
+        data = bytearray(self._read(part, files, where))
+        for field, value in fields:
+            if part.contains(field.extent):
+                low = field.offset - part.start
+                data[low : low + field.size] = value
+        return Stretch(*part, bytes(data), "")
+
+    def _read(self, part: Extent, files: Files, where: str) -> bytes:
+        if isinstance(self.source, bytes):
+            return self.source[part.start : part.end]
+        return files.read_range(fsdecode(self.source), *part, f"{where}.source")
+
+
+def draw(canvas: Canvas, start: int, stretches: Iterable[Stretch]) -> None:
+    """Put what `BootCode.stretches` returned at ``start``, a byte of the disk."""
+    for stretch in stretches:
+        place = start + stretch.offset
+        if isinstance(stretch.source, str):
+            canvas.file(place, stretch.length, stretch.source, stretch.digest, stretch.offset)
+        elif stretch.digest:
+            canvas.content(place, stretch.source)
+        else:
+            canvas.data(place, stretch.source)
+
+
+@dataclass(frozen=True)
+class SectorZero(BootCode):
+    """Boot code whose last 72 bytes, if it has them, are the partition table's."""
+
+    def size(self, files: Files, where: str) -> int:
+        """Return how many bytes it has.  Raises DescriptionError if they are more than a sector."""
+        length = super().size(files, where)
+        if length > SECTOR:
+            raise DescriptionError(
+                [
+                    ContentTooLarge(
+                        where, f"the boot code has {length:,} bytes",
+                        f"sector 0 has {BOOT_CODE} for it, before the partition table",
+                        'load the rest from elsewhere: Segment("stage2", "build/stage2.bin", 512); '
+                        "what spans the table by itself is a segment with "
+                        f"keep=[({BOOT_CODE}, {SECTOR})]",
+                    )
+                ]
+            )
+        return length
+
+    def stretches(
+        self,
+        place: Extent,
+        own: Iterable[Extent],
+        files: Files,
+        numbers: Numbers | None,
+        where: str,
+    ) -> list[Stretch]:
+        """Return its bytes; see `BootCode`.  None may lie where the table does."""
+        if place.length > BOOT_CODE:
+            tail = self._read(Extent(BOOT_CODE, place.length - BOOT_CODE), files, where)
+            table, end = tail[: _TABLE_END - BOOT_CODE], tail[_TABLE_END - BOOT_CODE :]
+            if any(table) or (any(end) and end != _SIGNATURE[: len(end)]):
+                raise DescriptionError([_over_table(tail, place.length, where)])
+        return super().stretches(place, own, files, numbers, where)
+
+
+def _over_table(tail: bytes, length: int, where: str) -> Problem:
+    if tail[_TABLE_END - BOOT_CODE :] == _SIGNATURE:
+        tail = tail[: _TABLE_END - BOOT_CODE]
+    last = BOOT_CODE + max(index for index, byte in enumerate(tail) if byte)
+    return OverTable(
+        where, f"its {length:,} bytes reach over the partition table: byte {last} is not zero",
+        f"bytes {BOOT_CODE} to {SECTOR - 1} are the table's; a binary of {SECTOR} may have zeros "
+        "there and 55 aa at the end",
+        f"make the code {last + 1 - BOOT_CODE} bytes shorter, or let it load a stage 2",
+    )
+
+
+def _problems(patch: object, where: str) -> Iterator[Problem]:
+    if isinstance(patch, Patch):
+        yield from patch.problems(where)
+    else:
+        yield BadValue(
+            where, f"{patch!r} is no patch", "must be Patch(offset, format, value)",
+            'write for example Patch(0x5c, "<Q", lba("stage2"))',
+        )
+
+
+def _moved(extent: Extent, by: int) -> Extent:
+    return Extent(extent.start + by, extent.length)
+
+
+def _sectors(extent: Extent) -> Extent:
+    """Return the whole sectors of the disk around some bytes of it."""
+    start, end = align_down(extent.start, SECTOR), align_up(extent.end, SECTOR)
+    return Extent(start, end - start)

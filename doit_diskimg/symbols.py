@@ -1,0 +1,245 @@
+"""Numbers of the layout by name, for boot code: where stage 2 lies, how long the kernel is.
+
+    lba("stage2")   sectors("stage2")   file_lba("boot", "kernel.bin") + 1
+
+A symbol is a name until the layout is known.  Then it asks `Numbers`, one small protocol, and
+becomes an integer or bytes; `bootcode` puts it into a field of the user's binary.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from doit_diskimg.errors import DescriptionError, Unaligned
+from doit_diskimg.extent import Extent
+from doit_diskimg.frozen import dataclass
+from doit_diskimg.units import ceil_div
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+class Numbers(Protocol):
+    """What a symbol may ask once everything has its place.
+
+    ``name`` is that of a partition or segment, ``where`` the place in the description of whoever
+    asks, for messages.  What can't be answered raises DescriptionError or WorldError.
+    """
+
+    @property
+    def sector_size(self) -> int:
+        """Bytes per logical sector."""
+        ...
+
+    def extent(self, name: str, where: str) -> Extent:
+        """Return the place of a partition; of a segment, its start and the length of its source."""
+        ...
+
+    def file(self, partition: str, path: str, where: str) -> Extent:
+        """Return the place on the disk of a file in a volume: one stretch, as long as the file."""
+        ...
+
+    def crc32(self, name: str, path: str | None, where: str) -> int:
+        """Return the CRC-32 of what the image holds in `extent`, or in `file` if a path is given.
+
+        It is that of zlib, gzip and UEFI.
+        """
+        ...
+
+    def partition_guid(self, name: str) -> "UUID":
+        """Return a partition's GUID."""
+        ...
+
+    def disk_guid(self) -> "UUID":
+        """Return the disk's GUID."""
+        ...
+
+    def disk_signature(self) -> int:
+        """Return the disk signature of an MBR."""
+        ...
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A number by name; the functions of this module make them.
+
+    Integers can be added and subtracted: ``lba("core") + 1``.
+    """
+
+    kind: str
+    """The function that made it."""
+    name: str = ""
+    """The partition or segment; empty for what belongs to the whole disk."""
+    path: str | None = None
+    """The file in the partition's volume, if it is about one."""
+    plus: int = 0
+
+    def __add__(self, number: int) -> "Symbol":
+        if not isinstance(number, int):
+            return NotImplemented
+        return replace(self, plus=self.plus + number)
+
+    __radd__ = __add__
+
+    def __sub__(self, number: int) -> "Symbol":
+        if not isinstance(number, int):
+            return NotImplemented
+        return self + -number
+
+    def __str__(self) -> str:
+        arguments = [repr(self.name)] * bool(self.name)
+        arguments += [] if self.path is None else [repr(self.path)]
+        sign = f" {'+' if self.plus > 0 else '-'} {abs(self.plus)}" if self.plus else ""
+        return f"{self.kind}({', '.join(arguments)}){sign}"
+
+    @property
+    def about(self) -> str:
+        """The file, partition or segment that it is about, for messages."""
+        if self.path is not None:
+            return self.path.rpartition("/")[2] or self.path
+        return self.name or "the disk"
+
+    @property
+    def is_bytes(self) -> bool:
+        """Whether it becomes bytes and not an integer."""
+        return KINDS[self.kind].is_bytes
+
+    @property
+    def asks_file(self) -> bool:
+        """Whether it is about a file in a volume."""
+        return self.path is not None
+
+    @property
+    def asks_contents(self) -> bool:
+        """Whether it depends on what its part holds, and not on its place alone."""
+        return self.kind == "crc32"
+
+    def words(self, value: int) -> str:
+        """Return its value as a person would say it, such as ``kernel.bin: 70,000 sectors``."""
+        return f"{self.about}: {KINDS[self.kind].text.format(value)}"
+
+    def resolve(self, numbers: Numbers, where: str) -> int | bytes:
+        """Return its value.  Raises DescriptionError or WorldError if it has none."""
+        value = KINDS[self.kind].find(self, numbers, where)
+        return value if isinstance(value, bytes) else value + self.plus
+
+
+class Kind(NamedTuple):
+    """How one kind of symbol is found, and how its value is told."""
+
+    find: Callable[[Symbol, Numbers, str], int | bytes]
+    text: str
+    is_bytes: bool = False
+
+
+def _place(symbol: Symbol, numbers: Numbers, where: str) -> Extent:
+    if symbol.path is None:
+        return numbers.extent(symbol.name, where)
+    return numbers.file(symbol.name, symbol.path, where)
+
+
+def _lba(symbol: Symbol, numbers: Numbers, where: str) -> int:
+    start, size = _place(symbol, numbers, where).start, numbers.sector_size
+    if start % size:
+        raise DescriptionError(
+            [
+                Unaligned(
+                    f"{where}: {symbol}", f"{symbol.about} begins at byte {start:,}",
+                    f"what has an LBA begins at a multiple of {size}",
+                    f"move it, or write start({symbol.name!r})",
+                )
+            ]
+        )
+    return start // size
+
+
+def _sectors(symbol: Symbol, numbers: Numbers, where: str) -> int:
+    return ceil_div(_place(symbol, numbers, where).length, numbers.sector_size)
+
+
+def _length(symbol: Symbol, numbers: Numbers, where: str) -> int:
+    return _place(symbol, numbers, where).length
+
+
+KINDS: Mapping[str, Kind] = {
+    "lba": Kind(_lba, "LBA {:,}"),
+    "sectors": Kind(_sectors, "{:,} sectors"),
+    "start": Kind(lambda symbol, numbers, where: _place(symbol, numbers, where).start, "byte {:,}"),
+    "length": Kind(_length, "{:,} bytes"),
+    "file_lba": Kind(_lba, "LBA {:,}"),
+    "file_sectors": Kind(_sectors, "{:,} sectors"),
+    "file_length": Kind(_length, "{:,} bytes"),
+    "crc32": Kind(
+        lambda symbol, numbers, where: numbers.crc32(symbol.name, symbol.path, where),
+        "CRC-32 {:#010x}",
+    ),
+    "partition_guid": Kind(
+        lambda symbol, numbers, where: numbers.partition_guid(symbol.name).bytes_le, "", True
+    ),
+    "disk_guid": Kind(lambda symbol, numbers, where: numbers.disk_guid().bytes_le, "", True),
+    "disk_signature": Kind(
+        lambda symbol, numbers, where: numbers.disk_signature(), "signature {:#010x}"
+    ),
+}
+
+
+# What a user writes ------------------------------------------------------------------------------
+
+
+def lba(name: str) -> Symbol:
+    """The first sector of a partition or segment, counted from the beginning of the disk."""
+    return Symbol("lba", name)
+
+
+def sectors(name: str) -> Symbol:
+    """How many sectors a partition has, or the source of a segment, the last one begun."""
+    return Symbol("sectors", name)
+
+
+def start(name: str) -> Symbol:
+    """The first byte of a partition or segment, counted from the beginning of the disk."""
+    return Symbol("start", name)
+
+
+def length(name: str) -> Symbol:
+    """How many bytes a partition has, or the source of a segment."""
+    return Symbol("length", name)
+
+
+def file_lba(partition: str, path: str) -> Symbol:
+    """The first sector on the disk of a file in a volume; its other sectors follow."""
+    return Symbol("file_lba", partition, path)
+
+
+def file_sectors(partition: str, path: str) -> Symbol:
+    """How many sectors a file in a volume has, the last one begun."""
+    return Symbol("file_sectors", partition, path)
+
+
+def file_length(partition: str, path: str) -> Symbol:
+    """How many bytes a file in a volume has."""
+    return Symbol("file_length", partition, path)
+
+
+def crc32(name: str, path: str | None = None) -> Symbol:
+    """The CRC-32 (zlib's) of a segment, a whole partition, or a file in its volume.
+
+    It is that of the bytes in the image, as many as `length` or `file_length` says: if the part
+    itself is patched, the patched ones.
+    """
+    return Symbol("crc32", name, path)
+
+
+def partition_guid(name: str) -> Symbol:
+    """A partition's GUID: 16 bytes, in the order in which a GPT stores it."""
+    return Symbol("partition_guid", name)
+
+
+def disk_guid() -> Symbol:
+    """The disk's GUID: 16 bytes, in the order in which a GPT stores it."""
+    return Symbol("disk_guid")
+
+
+def disk_signature() -> Symbol:
+    """The disk signature of an MBR, 32 bits."""
+    return Symbol("disk_signature")

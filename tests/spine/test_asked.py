@@ -1,0 +1,231 @@
+"""Symbols of a whole description: who is asked, what can't be answered, and bootloaders."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from doit_diskimg import (
+    BootCode,
+    Fat,
+    File,
+    Gpt,
+    Mbr,
+    Partition,
+    Patch,
+    Segment,
+    Tree,
+    crc32,
+    disk_guid,
+    disk_signature,
+    file_lba,
+    lba,
+    partition_guid,
+    sectors,
+    spec,
+)
+from doit_diskimg.asked import Located, located, needs
+from doit_diskimg.errors import BadValue
+from doit_diskimg.layout import place
+from doit_diskimg.ports import Bootloader, Room
+
+CONTENTS = "must be the path of a file with contents in the volume (mend the path, or put the file "
+
+
+def code(*symbols):
+    return BootCode(bytes(512), patches=[
+        Patch(16 * index, "16s" if symbol.is_bytes else "<Q", symbol)
+        for index, symbol in enumerate(symbols)
+    ])  # fmt: skip
+
+
+def disk(*boot, stage2=(), table=None, files=None, **changes):
+    fields = {
+        "size": "64MiB",
+        "table": table or Mbr(),
+        "boot": code(*boot),
+        "segments": [
+            Segment("stage2", code(*stage2), 1024),
+            Segment("split", b"s" * 2000, "8KiB", keep=[(512, 1024)]),
+        ],
+        "partitions": [
+            Partition("boot", Fat(files or {"k/kernel": "kernel", "empty": b""}), size="8MiB"),
+            Partition("root", File("root"), type="linux-filesystem"),
+        ],
+        **changes,
+    }
+    return spec.Disk("os.img", **fields)
+
+
+GOOD = [
+    disk(lba("stage2"), sectors("split"), lba("boot"), lba("bootcode"), disk_signature()),
+    disk(file_lba("boot", "K/KERNEL"), crc32("root"), crc32("boot", "/k/kernel"), crc32("stage2")),
+    disk(disk_guid(), partition_guid("root"), table=Gpt(), segments=()),
+    disk(file_lba("boot", "in/the/tree"), files={"/": Tree("tree")}),
+    disk(lba("stage2"), stage2=[lba("bootcode"), lba("stage2")]),
+]
+
+
+@pytest.mark.parametrize("described", GOOD)
+def test_what_can_be_answered(described):
+    assert described.problems() == []
+
+
+BAD = [
+    (disk(lba("stage_2")), "lba('stage_2'): no partition or segment is called 'stage_2', there is "
+     "'boot', 'root', 'bootcode', 'stage2', 'split' (write 'stage2')"),
+    (disk(lba("")), "lba(): no partition or segment is called '', there is 'boot', 'root', "
+     "'bootcode', 'stage2', 'split' (write one of these names)"),
+    (disk(file_lba("boot", "kernel")), "file_lba('boot', 'kernel'): there is no 'kernel' in the "
+     f"volume, {CONTENTS}there)"),
+    (disk(file_lba("boot", "k")), f"file_lba('boot', 'k'): 'k' is a directory, {CONTENTS}there)"),
+    (disk(file_lba("boot", "empty")), "file_lba('boot', 'empty'): 'empty' is empty and has no "
+     f"cluster, {CONTENTS}there)"),
+    (disk(crc32("boot", "/")), f"crc32('boot', '/'): '/' is a directory, {CONTENTS}there)"),
+    (disk(file_lba("root", "x")), "file_lba('root', 'x'): File can't tell where its files lie, "
+     "must be a volume of Fat(...) (put the file into one, or into a segment)"),
+    (disk(file_lba("stage2", "x")), "file_lba('stage2', 'x'): 'stage2' is a segment, must be a "
+     "partition (write the name of a partition)"),
+    (disk(partition_guid("stage2"), table=Gpt(), segments=[Segment("stage2", b"", "64KiB")]),
+     "partition_guid('stage2'): 'stage2' is a segment, must be a partition (write the name of a "
+     "partition)"),
+    (disk(partition_guid("root")), "partition_guid('root'): this table has no GUIDs, must be a "
+     "number that is on the disk (write table=Gpt())"),
+    (disk(disk_guid()), "disk_guid(): this table has no GUIDs, must be a number that is on the "
+     "disk (write table=Gpt())"),
+    (disk(disk_signature(), table=Gpt(), segments=()), "disk_signature(): this table has no disk "
+     "signature, must be a number that is on the disk (write table=Mbr())"),
+    (disk(crc32("split")), "crc32('split'): 'split' spans bytes of others, a checksum is that of "
+     "bytes in one piece (split the segment in two instead of giving it keep)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("described", "problem"), BAD)
+def test_what_can_not_be_answered(described, problem):
+    assert list(map(str, described.problems())) == [f"boot.patches[0]: {problem}"]
+
+
+def test_everything_that_can_not_be_answered_is_said_at_once():
+    described = disk(lba("a"), lba("b"), stage2=[lba("c")])
+    assert [str(problem).split(":")[0] for problem in described.problems()] == [
+        "boot.patches[0]", "boot.patches[1]", "segments[0].source.patches[0]",
+    ]  # fmt: skip
+
+
+def three(first, second, third):
+    return disk(segments=[
+        Segment("a", code(*first), 1024), Segment("b", code(*second), 2048),
+        Segment("c", code(*third), 4096),
+    ])  # fmt: skip
+
+
+CIRCLES = [
+    (three([crc32("a")], [], []), "a", "'a' needs the bytes of 'a'"),
+    (three([crc32("b")], [crc32("a")], []), "b", "'a' needs the bytes of 'b', which needs 'a'"),
+    (three([crc32("b")], [crc32("c")], [crc32("a")]), "c",
+     "'a' needs the bytes of 'b', which needs 'c', which needs 'a'"),
+    (three([], [crc32("c")], [crc32("b")]), "c", "'b' needs the bytes of 'c', which needs 'b'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("described", "asker", "text"), CIRCLES)
+def test_a_circle_is_one_line(described, asker, text):
+    (problem,) = described.problems()
+    where = f"segments[{'abc'.index(asker)}].source.patches[0]"
+    assert str(problem).startswith(f"{where}: crc32(")
+    assert text in str(problem)
+
+
+def test_places_go_round_and_nobody_minds():
+    assert not three([lba("b")], [lba("a"), crc32("a")], [crc32("b")]).problems()
+
+
+def test_what_a_part_needs():
+    described = disk(
+        crc32("stage2"), lba("root"), stage2=[file_lba("boot", "k/kernel"), crc32("root")]
+    )
+    found = needs(described, "bootcode")
+    assert [str(ask.symbol) for ask in found.asks] == [
+        "crc32('stage2')", "lba('root')", "file_lba('boot', 'k/kernel')", "crc32('root')",
+    ]  # fmt: skip
+    assert found.parts == ("stage2", "root")
+    assert found.volumes == ("boot",)
+    assert needs(described, "split") == ((), (), ())
+
+
+def test_what_is_asked_of_a_volume():
+    described = disk(file_lba("boot", "k/kernel"), stage2=[crc32("boot", "x"), crc32("boot")])
+    assert located(described, "boot") == Located({"k/kernel": False, "x": True}, True)
+    assert located(described, "root") is None
+
+
+# Bootloaders of anybody --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Chainloader:
+    """Two segments: one in sector 0 that loads the other, which is told where the kernel is."""
+
+    complaint: str = ""
+
+    def problems(self, where, disk):
+        if self.complaint:
+            yield BadValue(where, self.complaint, "must be otherwise", "change it")
+
+    def segments(self, disk):
+        first = BootCode(bytes(440), patches=[Patch(8, "<Q", lba("second") + 1)])
+        second = BootCode("second.bin", patches=[Patch(0, "<Q", file_lba("boot", "k/kernel"))])
+        return [Segment("first", first, 0), Segment("second", second, 512)]
+
+
+def test_a_bootloader_becomes_segments_like_any_others():
+    described = disk(boot=Chainloader())
+    assert isinstance(Chainloader(), Bootloader)
+    assert described.problems() == []
+    assert [(where, segment.name) for where, segment in described.outside] == [
+        ("boot.segments[0]", "first"), ("boot.segments[1]", "second"),
+        ("segments[0]", "stage2"), ("segments[1]", "split"),
+    ]  # fmt: skip
+    assert needs(described, "second").volumes == ("boot",)
+
+
+def test_its_segments_are_placed_by_the_one_rule():
+    described = disk(boot=Chainloader())
+    lengths = {"first": 440, "second": 600, "stage2": 512, "split": 2000}
+    with pytest.raises(ValueError, match="overlaps") as caught:
+        place(described, [Room(length=8 << 20, type="fat16"), Room(length=512)], lengths)
+    assert str(caught.value) == (
+        "segments[0] 'stage2': 0x400..0x600 overlaps 'second' (boot.segments[1]) at 0x200..0x458 "
+        "by 88 bytes, no byte may belong to two parts (give 'stage2' a start of 1112 or more, or "
+        "shorten 'second')"
+    )
+
+
+def test_a_bootloader_that_complains_is_not_asked_for_segments():
+    assert [str(problem) for problem in disk(boot=Chainloader("it is Tuesday")).problems()] == [
+        "boot: it is Tuesday, must be otherwise (change it)"
+    ]
+
+
+@pytest.mark.parametrize("boot", ["stage1.bin", BootCode, 7])
+def test_what_is_no_boot_code(boot):
+    (problem,) = disk(boot=boot).problems()
+    assert str(problem).startswith(f"boot: {boot!r} is no boot code, must be BootCode(...) or an")
+
+
+def test_a_name_that_a_bootloader_takes_is_taken():
+    described = disk(segments=[Segment("bootcode", b"", 1024)])
+    assert [str(problem) for problem in described.problems()] == [
+        "segments[0].name: 'bootcode' is the name of boot too, every partition and segment needs a "
+        "name of its own (rename one)"
+    ]
+
+
+def test_a_bare_volume_has_its_own_boot_sector():
+    described = spec.Disk(
+        "a.img", size="1MiB", table=None, boot=code(), partitions=[Partition("a", Fat({}))]
+    )
+    assert [str(problem) for problem in described.problems()] == [
+        "boot: BootCode(...) is given, a disk without a table has none beside its volume and its "
+        'segments (write Fat(boot_sector=...) and Fat(reserved={...}), or Segment("boot", ..., 0), '
+        "or table=Mbr())"
+    ]
