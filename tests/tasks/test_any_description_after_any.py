@@ -1,0 +1,140 @@
+"""Whatever was described before: the image is that of a build from nothing.
+
+Every layout that can be built and every option of a volume are described one after the other, in
+an order of chance, for one image in one folder.  What a key of a task forgot shows here, since the
+places of many of them are the same.
+"""
+
+import contextlib
+import hashlib
+import io
+import os
+import random
+from dataclasses import fields
+
+import pytest
+from doit.cmd_base import ModuleTaskLoader
+from doit.doit_cmd import DoitMain
+from layouts.good import BARE, FILES, GPTS, MBRS, SECTORS_OF_4096, SIZES, TYPICAL
+
+from doit_diskimg import Disk, Fat, Gpt, Mbr, Partition, Segment, Tree, spec
+
+STEPS = int(os.environ.get("DESCRIPTIONS", "120"))
+SEED = int(os.environ.get("SEED", "1"))
+
+BOOT_SECTOR = bytes.fromhex("eb3c90") + bytes(59) + b"\xf4" * 100
+BOOT_SECTOR_32 = bytes.fromhex("eb5890") + bytes(87) + b"\xf4" * 100
+SOURCES = {"kernel.elf": "spl.bin", "a lower name": "a.bin", "tree": Tree("tree")}
+VOLUMES = {
+    "plain": {},
+    "FAT12": {"fat": 12},
+    "FAT32": {"fat": 32},
+    "preferred": {"prefer": 32},
+    "large clusters": {"cluster_size": "8KiB"},
+    "root entries": {"root_entries": 1024},
+    "reserved sectors": {"reserved_sectors": 9},
+    "stage 2 as bytes": {"reserved": {1: b"stage 2" * 100}},
+    "stage 2 as a file": {"reserved": {1: "stage2.bin"}},
+    "the same elsewhere": {"reserved": {3: "stage2.bin"}},
+    "one table": {"number_of_fats": 1},
+    "media": {"media": 0xF0},
+    "hidden sectors": {"hidden_sectors": 7},
+    "drive number": {"drive_number": 1},
+    "OEM name": {"oem_name": "OWN"},
+    "label": {"label": "LABEL"},
+    "volume id": {"volume_id": "1234-ABCD"},
+    "boot sector": {"boot_sector": BOOT_SECTOR},
+    "boot sector of FAT32": {"boot_sector": BOOT_SECTOR_32, "fat": 32},
+    "first": {"first": ["kernel.elf"]},
+    "attributes": {"attributes": {"kernel.elf": "rhs"}},
+    "times of the sources": {"times": "source"},
+    "case bits": {"case_bits": True},
+    "other files": {"files": {"kernel.elf": "spl.bin"}},
+    "another source": {"files": {**SOURCES, "kernel.elf": "stage2.bin"}},
+    "bytes": {"files": {**SOURCES, "kernel.elf": FILES["spl.bin"]}},
+    "8.3": {"files": {"KERNEL.ELF": "spl.bin"}, "long_names": False},
+    "excluded": {"files": {**SOURCES, "tree": Tree("tree", exclude=["*.o"])}},
+    "included": {"files": {**SOURCES, "tree": Tree("tree", include=["*.o"])}},
+}
+DISKS = {
+    "": {},
+    ", another disk GUID": {"guid": "01234567-89ab-cdef-0123-456789abcdef"},
+    ", MBR": {"table": Mbr()},
+    ", MBR with a signature": {"table": Mbr(), "signature": 0x12345678},
+    ", sectors of 4096": {"table": Gpt(sector_size=4096)},
+    ", hybrid": {"table": Gpt(hybrid=["v"])},
+    ", without a backup": {"table": Gpt(backup=False)},
+    ", a segment": {"segments": [Segment("s", "stage2.bin", "40KiB")]},
+    ", another segment": {"segments": [Segment("s", "a.bin", "40KiB")]},
+    ", a segment that keeps": {"segments": [Segment("s", "a.bin", "40KiB", keep=[(5, 9)])]},
+    ", larger": {"size": "72MiB"},
+}
+
+
+def volume(options, changes):
+    values = {"size": "64MiB", "table": Gpt(), **changes}
+    payload = Fat(**{"files": SOURCES, **options})
+    return spec.Disk("os.img", partitions=[Partition("v", payload, size="40MiB")], **values)
+
+
+DESCRIPTIONS = {
+    case.name: case.disk
+    for case in [*TYPICAL, *SIZES, *MBRS, *GPTS, *SECTORS_OF_4096, *BARE]
+    if "128 of them" not in case.name and "132 of them" not in case.name  # they take a second
+}
+DESCRIPTIONS |= {name: volume(options, {}) for name, options in VOLUMES.items()}
+DESCRIPTIONS |= {f"volume{name}": volume({}, changes) for name, changes in DISKS.items()}
+
+
+def build(folder, disk):
+    out, err = io.StringIO(), io.StringIO()
+    described = Disk(**{field.name: getattr(disk, field.name) for field in fields(disk)})
+    with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        namespace = {"task_image": described.tasks}
+        code = DoitMain(ModuleTaskLoader(namespace)).run([])
+    assert code == 0, out.getvalue() + err.getvalue()
+
+
+def digest(image):
+    """Return a digest of the image; holes of terabytes are passed over, and so are zeros."""
+    state = hashlib.sha256(str(image.stat().st_size).encode())
+    with image.open("rb") as file, contextlib.suppress(OSError):
+        end = 0
+        while True:
+            start = os.lseek(file.fileno(), end, os.SEEK_DATA)
+            end = os.lseek(file.fileno(), start, os.SEEK_HOLE)
+            for at in range(start - start % 4096, end, 4096):
+                if any(block := os.pread(file.fileno(), 4096, at)):
+                    state.update(b"%d:" % at + block)
+    return state.hexdigest()
+
+
+@pytest.fixture
+def fill():
+    def fill(folder):
+        folder.mkdir()
+        more = {"tree/a.o": b"o" * 700, "tree/sub/b.ko": b"k" * 3000, "tree/sub/c.o": b""}
+        for name, data in {**FILES, **more}.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            os.utime(path, (1_000_000_000, 1_000_000_000))
+        return folder
+
+    return fill
+
+
+@pytest.mark.slow
+def test_any_description_after_any(tmp_path, fill):
+    order = random.Random(SEED)
+    project, clean = fill(tmp_path / "project"), {}
+    before = "nothing"
+    for step in range(STEPS):
+        name = order.choice(sorted(DESCRIPTIONS))
+        if name not in clean:
+            folder = fill(tmp_path / f"clean-{step}")
+            build(folder, DESCRIPTIONS[name])
+            clean[name] = digest(folder / "os.img")
+        build(project, DESCRIPTIONS[name])
+        assert digest(project / "os.img") == clean[name], f"{name!r} after {before!r}"
+        before = name
