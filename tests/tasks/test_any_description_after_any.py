@@ -17,13 +17,33 @@ from doit.cmd_base import ModuleTaskLoader
 from doit.doit_cmd import DoitMain
 from layouts.good import BARE, FILES, GPTS, MBRS, SECTORS_OF_4096, SIZES, TYPICAL
 
-from doit_diskimg import Disk, Fat, Gpt, Mbr, Partition, Segment, Tree, spec
+from doit_diskimg import (
+    BootCode,
+    Disk,
+    Fat,
+    Gpt,
+    Mbr,
+    Partition,
+    Patch,
+    Segment,
+    Tree,
+    crc32,
+    disk_guid,
+    disk_signature,
+    file_lba,
+    file_sectors,
+    lba,
+    partition_guid,
+    spec,
+    start,
+)
 
 STEPS = int(os.environ.get("DESCRIPTIONS", "120"))
 SEED = int(os.environ.get("SEED", "1"))
 
 BOOT_SECTOR = bytes.fromhex("eb3c90") + bytes(59) + b"\xf4" * 100
 BOOT_SECTOR_32 = bytes.fromhex("eb5890") + bytes(87) + b"\xf4" * 100
+CODE = bytes(range(200)) + bytes(range(200))
 SOURCES = {"kernel.elf": "spl.bin", "a lower name": "a.bin", "tree": Tree("tree")}
 VOLUMES = {
     "plain": {},
@@ -68,6 +88,42 @@ DISKS = {
     ", another segment": {"segments": [Segment("s", "a.bin", "40KiB")]},
     ", a segment that keeps": {"segments": [Segment("s", "a.bin", "40KiB", keep=[(5, 9)])]},
     ", larger": {"size": "72MiB"},
+    ", boot code": {"boot": BootCode(CODE)},
+    ", other boot code": {"boot": BootCode(CODE[:200])},
+    ", places": {"boot": BootCode(CODE, patches=[
+        Patch(16, "<Q", lba("v")), Patch(24, "<I", file_sectors("v", "kernel.elf") + 1),
+    ])},
+    ", other places": {"boot": BootCode(CODE, patches=[
+        Patch(16, "<Q", start("v")), Patch(24, "<I", file_lba("v", "tree/sub/b.ko")),
+    ])},
+    ", a checksum": {"boot": BootCode(CODE, patches=[Patch(16, "<I", crc32("v"))])},
+    ", a checksum of a file": {
+        "boot": BootCode(CODE, patches=[Patch(16, "<I", crc32("v", "kernel.elf"))]),
+    },
+    ", identities": {"boot": BootCode(CODE, patches=[
+        Patch(16, "16s", partition_guid("v")), Patch(32, "16s", disk_guid()),
+    ])},
+    ", identities of another": {
+        "guid": "01234567-89ab-cdef-0123-456789abcdef", "boot": BootCode(CODE, patches=[
+            Patch(16, "16s", partition_guid("v")), Patch(32, "16s", disk_guid()),
+        ]),
+    },
+    ", signature": {
+        "table": Mbr(), "boot": BootCode(CODE, patches=[Patch(16, "<I", disk_signature())]),
+    },
+    ", another signature": {
+        "table": Mbr(), "signature": 7,
+        "boot": BootCode(CODE, patches=[Patch(16, "<I", disk_signature())]),
+    },
+    ", a patched segment": {
+        "segments": [Segment("s", BootCode("stage2.bin", patches=[Patch(8, "<Q", lba("v"))]),
+                             "40KiB")],
+    },
+    ", a checksum of a patched segment": {
+        "segments": [Segment("s", BootCode("stage2.bin", patches=[Patch(8, "<Q", lba("v"))]),
+                             "40KiB")],
+        "boot": BootCode(CODE, patches=[Patch(16, "<I", crc32("s"))]),
+    },
 }
 
 
