@@ -11,17 +11,17 @@ because it has to be replaced in one step.
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.content import DIGEST, digest_of
 from doit_diskimg.extent import Extent
-from doit_diskimg.layout import Layout
-from doit_diskimg.ondisk.guids import type_name
 from doit_diskimg.picture import Picture, Piece
-from doit_diskimg.segment import PlacedPartition, Region
-from doit_diskimg.units import format_size
 
-FORMAT = 1
+if TYPE_CHECKING:
+    from doit_diskimg.layout import Layout
+    from doit_diskimg.segment import PlacedPartition, Region
+
+FORMAT = 2
 """Version of every file in the state folder; another version counts as no file at all."""
 
 
@@ -62,8 +62,10 @@ def decode_receipt(receipt: bytes) -> tuple[Picture, str]:
     return decode_plan(rest[:length], rest[length:]), head["generation"]
 
 
-def encode_layout(layout: Layout) -> bytes:
+def encode_layout(layout: "Layout") -> bytes:
     """Return ``layout`` as JSON, readable for people and for other programs."""
+    from doit_diskimg.spec import TABLE
+
     data = {
         "format": FORMAT,
         "size": layout.size,
@@ -71,12 +73,33 @@ def encode_layout(layout: Layout) -> bytes:
         "regions": [_plain(region) for region in layout.regions],
         "partitions": [_plain(partition) for partition in layout.partitions],
         "extended": None if layout.extended is None else _plain(layout.extended),
+        # What follows is all that a `doit` with nothing to do asks; it follows from the above.
+        "places": {
+            region.name: [*layout.extent(region.name)]
+            for region in layout.regions
+            if region.where != TABLE
+        },
+        "skeleton": digest_of(json.dumps(layout.skeleton()).encode("ascii")),
     }
     return (json.dumps(data, indent=1) + "\n").encode("ascii")
 
 
-def decode_layout(text: bytes) -> Layout:
+def decode_places(text: bytes) -> tuple[dict[str, list[int]], str]:
+    """Return where each partition and segment of a layout lies, and the digest of its skeleton.
+
+    Places are (start, length) by name.  Raises ValueError if `encode_layout` did not write it.
+    """
+    data = json.loads(text)
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise ValueError("written by another version")
+    return data["places"], data["skeleton"]
+
+
+def decode_layout(text: bytes) -> "Layout":
     """Return the layout that `encode_layout` wrote.  Raises ValueError for anything else."""
+    from doit_diskimg.layout import Layout
+    from doit_diskimg.segment import PlacedPartition, Region
+
     data = json.loads(text)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise ValueError("written by another version")
@@ -89,7 +112,7 @@ def decode_layout(text: bytes) -> Layout:
     )
 
 
-def _plain(part: Region | PlacedPartition) -> dict[str, object]:
+def _plain(part: "Region | PlacedPartition") -> dict[str, object]:
     return {**vars(part), "extent": [*part.extent]}
 
 
@@ -97,11 +120,13 @@ def _placed(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "extent": Extent(*data["extent"])}
 
 
-def map_rows(layout: Layout) -> Iterator[tuple[str, str, str, str, str]]:
+def map_rows(layout: "Layout") -> Iterator[tuple[str, str, str, str, str]]:
     """Yield the map of a disk, gaps included: name, start, end, length, type.
 
     The extended partition of an MBR is told before the first region inside it.
     """
+    from doit_diskimg.ondisk.guids import type_name
+
     types = {part.name: type_name(part.type) for part in layout.partitions}
     end, extended = 0, layout.extended
     for region in layout.regions:
@@ -116,4 +141,6 @@ def map_rows(layout: Layout) -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def _row(name: str, extent: Extent, type_: str) -> tuple[str, str, str, str, str]:
+    from doit_diskimg.units import format_size
+
     return name, f"{extent.start:#x}", f"{extent.end:#x}", format_size(extent.length), type_

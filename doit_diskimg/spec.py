@@ -13,7 +13,6 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from doit_diskimg import asked
-from doit_diskimg.bare import bare_problems
 from doit_diskimg.errors import BadSize, BadValue, DuplicateName, Problem, Unaligned
 from doit_diskimg.fields import (
     AUTO,
@@ -25,14 +24,14 @@ from doit_diskimg.fields import (
     size_problems,
 )
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.made import output_problems
 from doit_diskimg.ondisk.guids import as_uuid, derived_guid
-from doit_diskimg.ports import Bootloader, Output, Payload, Table
 from doit_diskimg.segment import BOOT, Identity, Segment
 from doit_diskimg.units import SECTOR, SizeLike, next_power_of_two, parse_size
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from doit_diskimg.ports import Bootloader, Output, Payload, Table
 
 TABLE = "table"
 """The name of the table's own steps (``os.img:table:inject``), which no part may have."""
@@ -59,7 +58,7 @@ class Partition:
     """
 
     name: str
-    payload: Payload
+    payload: "Payload"
     _: KW_ONLY
     type: str | int | None = None
     start: SizeLike | None = None
@@ -73,6 +72,8 @@ class Partition:
 
     def problems(self, where: str, size: SizeLike | None, sector_size: int) -> Iterator[Problem]:
         """Yield what is wrong with this partition alone; ``size`` is what it was given."""
+        from doit_diskimg.ports import Payload
+
         yield from name_problems(self.name, f"{where}.name")
         yield from size_problems(self.start, f"{where}.start", sector_size)
         yield from size_problems(self.size, f"{where}.size", sector_size, words=(AUTO, REST))
@@ -144,10 +145,10 @@ class Disk:
     image: str | PathLike[str]
     _: KW_ONLY
     size: SizeLike
-    table: Table | None
+    table: "Table | None"
     partitions: Sequence[Partition] = ()
     segments: Sequence[Segment] = ()
-    boot: Bootloader | None = None
+    boot: "Bootloader | None" = None
     align: SizeLike = "1MiB"
     guid: "str | UUID | None" = None
     signature: int | None = None
@@ -156,7 +157,7 @@ class Disk:
     guest_writes: str = "restore"
     durable: bool = False
     power_of_two: bool = False
-    outputs: Sequence[Output] = ()
+    outputs: "Sequence[Output]" = ()
 
     def __post_init__(self) -> None:
         if is_path(self.image):
@@ -228,6 +229,12 @@ class Disk:
             return as_uuid(partition.guid)
         return derived_guid(self.identity, partition.name)
 
+    def named(self, partition: Partition) -> list[object]:
+        """Return what decides `identity_of`, which takes longer to find."""
+        if partition.guid:
+            return [str(partition.guid)]
+        return [str(self.guid) if self.guid else None, self.name, partition.name]
+
     def identities(self) -> Identity:
         """The disk's GUID and its MBR signature: as given, else derived from the name."""
         derived = self.identity.int & 0xFFFFFFFF or 1
@@ -246,6 +253,8 @@ class Disk:
         )
 
     def _shape_problems(self) -> Iterator[Problem]:
+        from doit_diskimg.ports import Bootloader, Table
+
         if not is_path(self.image):
             yield BadValue(
                 "image", f"{self.image!r} is no path", "must be the path of the image's file",
@@ -271,6 +280,8 @@ class Disk:
             )
 
     def _problems(self) -> Iterator[Problem]:
+        from doit_diskimg.made import output_problems
+
         yield from name_problems(self.name, "name")
         yield from size_problems(
             self.size, "size", self.sector_size, needed=True, positive=True, words=(AUTO,)
@@ -318,6 +329,8 @@ class Disk:
 
     def _table_problems(self) -> Iterator[Problem]:
         if self.table is None:
+            from doit_diskimg.bare import bare_problems
+
             yield from bare_problems(self)
         else:
             yield from self.table.problems(self)

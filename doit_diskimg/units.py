@@ -31,8 +31,8 @@ _UNITS = {
     "": 1, "B": 1, "K": KIB, "M": MIB, "G": GIB, "T": TIB,
     "KiB": KIB, "MiB": MIB, "GiB": GIB, "TiB": TIB,
 }
-_SIZE = re.compile(r"\s*(\d+)\s*([A-Za-z]*)\s*")
-_FLOPPY = re.compile(r"\s*([0-9.]+[KM])\s+floppy\s*")
+_SIZE = r"\s*(\d+)\s*([A-Za-z]*)\s*"
+_FLOPPY = r"\s*([0-9.]+[KM])\s+floppy\s*"
 
 
 def parse_size(size: SizeLike) -> int:
@@ -50,10 +50,14 @@ def parse_size(size: SizeLike) -> int:
         if size < 0:
             raise ValueError(f"{size} is negative")
         return size
-    floppy = _FLOPPY.fullmatch(size)
+    plain = size.lstrip("0123456789")
+    if plain in _UNITS and plain != size:
+        return int(size[: len(size) - len(plain)]) * _UNITS[plain]
+    # All else costs the compilation of an expression, which dodo.py would pay at every `doit`.
+    floppy = re.fullmatch(_FLOPPY, size)
     if floppy and floppy[1] in FLOPPIES:
         return FLOPPIES[floppy[1]]
-    match = _SIZE.fullmatch(size)
+    match = re.fullmatch(_SIZE, size)
     if match is None:
         hint = f", but '{size} floppy' is" if size in FLOPPIES else ""
         raise ValueError(f"{size!r} is not a size{hint}")

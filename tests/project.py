@@ -66,10 +66,12 @@ class Project:
         assert "Traceback" not in run.said, run.said
         return run
 
-    def doit_under_strace(self, trace: Path, *args: str) -> Run:
-        """Call doit and write to ``trace`` what it and its children write."""
+    def doit_under_strace(
+        self, trace: Path, *args: str, calls: str = "/write|copy_file_range|sendfile"
+    ) -> Run:
+        """Call doit and write to ``trace`` what it and its children write, or other calls."""
         done = subprocess.run(
-            [tool("strace"), "-f", "-y", "-qq", "-e", "trace=/write|copy_file_range|sendfile",
+            [tool("strace"), "-f", "-y", "-qq", "-e", f"trace={calls}",
              "-o", str(trace), sys.executable, "-m", "doit", *args],
             cwd=self.folder, env={**os.environ, **self.env}, capture_output=True, text=True,
             timeout=300, check=False,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from errno import ELOOP
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from doit_diskimg.content import hasher
 from doit_diskimg.errors import ImageKind, WorldError
@@ -18,8 +18,10 @@ from doit_diskimg.extent import Extent
 from doit_diskimg.host.files import CHUNK, buffer, changed, kind_of
 from doit_diskimg.host.lock import hold_writing
 from doit_diskimg.host.state import host_failed
-from doit_diskimg.patch import Patch
 from doit_diskimg.picture import BLOB, Piece
+
+if TYPE_CHECKING:
+    from doit_diskimg.patch import Patch
 
 _ZEROS = bytes(CHUNK)
 
@@ -149,7 +151,7 @@ class ImageFile:
         """Close the image, and let others have it."""
         os.close(self._handle)
 
-    def apply(self, patch: Patch, blob: bytes) -> None:
+    def apply(self, patch: "Patch", blob: bytes) -> None:
         """Carry out ``patch``; ``blob`` is the one its pieces refer to.
 
         Raises WorldError: when a write fails, and when a source is not what was planned.

@@ -1,7 +1,6 @@
 """The clock, the environment, the boot: what a build may know of the machine it runs on."""
 
 import os
-import secrets
 import time
 
 DOS_EPOCH = 315532800
@@ -15,8 +14,8 @@ def boot_id() -> str:
     file's size and time stamps may look right.
     """
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
+        with open("/proc/sys/kernel/random/boot_id", "rb", buffering=0) as file:
+            return file.read().decode("utf-8").strip()
     except OSError:
         return ""
 
@@ -28,6 +27,8 @@ def running_as_root() -> bool:
 
 def new_generation() -> str:
     """Return a name that no other image file has ever had."""
+    import secrets  # late: most runs make no image
+
     return secrets.token_hex(16)
 
 

@@ -2,14 +2,18 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from doit_diskimg.content import Entry, Tree, digest_of
 from doit_diskimg.errors import Problem, SourceKind, SourceMissing, WorldError
 from doit_diskimg.host.files import kind_of, no_path
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import host_failed
-from doit_diskimg.patterns import Patterns
+
+if TYPE_CHECKING:
+    from doit_diskimg.patterns import Patterns
 
 
 def tree_key(tree: Tree) -> str:
@@ -19,7 +23,7 @@ def tree_key(tree: Tree) -> str:
 
 def entries_digest(entries: Sequence[Entry]) -> str:
     """Return a digest of a list of entries; contents of files do not count."""
-    return digest_of(repr([tuple(entry) for entry in entries]).encode("utf-8", "surrogatepass"))
+    return digest_of(repr([*chain(*entries)]).encode("utf-8", "surrogatepass"))
 
 
 def walk(tree: Tree, where: str) -> list[Entry]:
@@ -49,70 +53,70 @@ def walk(tree: Tree, where: str) -> list[Entry]:
         raise WorldError(problems)
     try:
         walker = _Walker(top, where, tree)
-        entries = sorted(walker.everything(top))
+        walker.look_below(top, "", is_taken=not tree.include)
     except OSError as error:
         raise host_failed(f"{where}: {error.filename or top}", error, "read the tree") from error
     if walker.problems:
-        raise WorldError(walker.problems)
-    return entries
+        raise WorldError(sorted(walker.problems, key=lambda problem: problem.found))
+    return sorted(walker.found)
 
 
 class _Walker:
     """Goes through a tree the way git does, so that the patterns mean what they mean to git.
 
     Nothing below an excluded directory is looked at; everything below an included one is taken.
+    A tree may have tens of thousands of files, and it is walked in every run of doit.
     """
 
     def __init__(self, top: str, where: str, tree: Tree) -> None:
+        self.found: list[Entry] = []
         self.problems: list[Problem] = []
         self._where = where
-        self._include = Patterns(tree.include) if tree.include else None
-        self._exclude = Patterns(tree.exclude)
-        self._real_top = os.path.realpath(top)
-        self._parents: list[str] = [self._real_top]
+        self._include = _patterns(tree.include)
+        self._exclude = _patterns(tree.exclude)
+        self._parents: list[str] = [top]
 
-    def everything(self, top: str) -> Iterator[Entry]:
-        """Yield all that is taken."""
-        return self._below(top, "", is_taken=self._include is None)
-
-    def _below(self, folder: str, prefix: str, *, is_taken: bool) -> Iterator[Entry]:
-        """Yield the entries of ``folder``, whose paths in the tree begin with ``prefix``."""
-        with os.scandir(folder) as found:
-            children = sorted(found, key=lambda entry: entry.name)
-        for child in children:
-            path, is_directory = prefix + child.name, _is_directory(child)
-            if self._exclude.match(path, is_directory=is_directory):
-                continue
-            take = is_taken or self._included(path, is_directory=is_directory)
-            if not (take or is_directory) or (child.is_symlink() and not self._link_is_fine(child)):
-                continue
-            if is_directory:
-                yield from self._directory(child, path, is_taken=take)
-            elif child.is_file():
-                yield Entry(path, os.path.join(folder, child.name))
-            else:
-                self._refuse(child.path, f"is a {kind_of(child.stat().st_mode)}")
+    def look_below(self, folder: str, prefix: str, *, is_taken: bool) -> None:
+        """Add the entries of ``folder``, whose paths in the tree begin with ``prefix``."""
+        exclude, found = self._exclude, self.found
+        with os.scandir(folder) as children:
+            for child in children:
+                path, is_directory = prefix + child.name, _is_directory(child)
+                if exclude is not None and exclude.match(path, is_directory=is_directory):
+                    continue
+                take = is_taken or self._included(path, is_directory=is_directory)
+                if not (take or is_directory):
+                    continue
+                if child.is_symlink() and not self._link_is_fine(child):
+                    continue
+                if is_directory:
+                    self._directory(child, path, is_taken=take)
+                elif child.is_file():
+                    found.append(Entry(path, child.path))
+                else:
+                    self._refuse(child.path, f"is a {kind_of(child.stat().st_mode)}")
 
     def _included(self, path: str, *, is_directory: bool) -> bool:
         return self._include is None or self._include.match(path, is_directory=is_directory)
 
-    def _directory(self, child: os.DirEntry[str], path: str, *, is_taken: bool) -> Iterator[Entry]:
-        self._parents.append(os.path.realpath(child.path))
-        below = list(self._below(child.path, path + "/", is_taken=is_taken))
+    def _directory(self, child: os.DirEntry[str], path: str, *, is_taken: bool) -> None:
+        before = len(self.found)
+        self._parents.append(child.path)
+        self.look_below(child.path, path + "/", is_taken=is_taken)
         self._parents.pop()
-        if below or is_taken:
-            yield Entry(path, None)
-            yield from below
+        if is_taken or len(self.found) > before:
+            self.found.append(Entry(path, None))
 
     def _link_is_fine(self, child: os.DirEntry[str]) -> bool:
         real = os.path.realpath(child.path)
-        if not (real + os.sep).startswith(self._real_top + os.sep):
+        parents = [os.path.realpath(parent) for parent in self._parents]
+        if not (real + os.sep).startswith(parents[0] + os.sep):
             self._refuse(child.path, f"is a symbolic link to {real!r}, outside the tree")
         elif os.path.islink(real):  # what it leads to could not be found out
             self._refuse(child.path, "is a symbolic link that leads back to itself")
         elif not os.path.exists(real):
             self._refuse(child.path, f"is a symbolic link to {real!r}, which does not exist")
-        elif any((parent + os.sep).startswith(real + os.sep) for parent in self._parents):
+        elif any((parent + os.sep).startswith(real + os.sep) for parent in parents):
             self._refuse(child.path, "is a symbolic link to a directory that holds it")
         else:
             return True
@@ -125,6 +129,14 @@ class _Walker:
                 "remove it or exclude it",
             )
         )
+
+
+def _patterns(lines: Sequence[str]) -> "Patterns | None":
+    if not lines:
+        return None
+    from doit_diskimg.patterns import Patterns
+
+    return Patterns(lines)
 
 
 def _is_directory(child: os.DirEntry[str]) -> bool:

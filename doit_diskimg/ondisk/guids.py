@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 ZERO_GUID = "00000000-0000-0000-0000-000000000000"
 """The type GUID of an unused entry."""
 
-_GUID = re.compile("-".join(f"[0-9A-Fa-f]{{{digits}}}" for digits in (8, 4, 4, 4, 12)))
+# Text, compiled at the first use: every `doit` imports this module.
+_GUID = "-".join(f"[0-9A-Fa-f]{{{digits}}}" for digits in (8, 4, 4, 4, 12))
 
 
 def parse_guid(value: "str | UUID") -> str:
@@ -24,7 +25,7 @@ def parse_guid(value: "str | UUID") -> str:
     for the one that is all zero, which means "none" wherever a GUID is stored.
     """
     text = str(value).lower()
-    if not _GUID.fullmatch(text):
+    if not re.fullmatch(_GUID, text):
         raise ValueError(f"{value!r} is not a GUID")
     if text == ZERO_GUID:
         raise ValueError(f"{text} is the GUID that means 'none'")
@@ -151,7 +152,7 @@ MBR_TYPES = {
 }
 """Name of a partition type -> type byte; the frequent ones first."""
 
-_BYTE_TEXT = re.compile("0[Xx][0-9A-Fa-f]{1,2}")
+_BYTE_TEXT = "0[Xx][0-9A-Fa-f]{1,2}"
 
 
 def type_guid(value: str | int) -> str | None:
@@ -172,7 +173,7 @@ def type_byte(value: str | int) -> int | None:
     """
     byte: int | None = None
     if isinstance(value, str):
-        byte = int(value, 16) if _BYTE_TEXT.fullmatch(value) else MBR_TYPES.get(value)
+        byte = int(value, 16) if re.fullmatch(_BYTE_TEXT, value) else MBR_TYPES.get(value)
     elif isinstance(value, int) and not isinstance(value, bool):
         byte = value
     return byte if byte is not None and 0 <= byte < 256 else None
@@ -180,7 +181,7 @@ def type_byte(value: str | int) -> int | None:
 
 def type_name(recorded: str) -> str:
     """Return a type GUID or byte as people know it: ``esp``, ``fat12 (0x01)``, or as it is."""
-    if _BYTE_TEXT.fullmatch(recorded):
+    if re.fullmatch(_BYTE_TEXT, recorded):
         names = [name for name, byte in MBR_TYPES.items() if byte == int(recorded, 16)]
         return f"{names[0]} ({recorded})" if names else recorded
     return next((name for name, guid in GPT_TYPES.items() if guid == recorded), recorded)

@@ -1,6 +1,7 @@
 """The tasks of one disk: what each depends on, what it makes, what decides whether it runs."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from os import fspath
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,13 @@ from doit_diskimg.bootcode import BootCode
 from doit_diskimg.canonical import canonical
 from doit_diskimg.content import Tree, Wanted, digest_of
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.host.paths import normal, spellings
+from doit_diskimg.host.paths import normal, spellings, spellings_below
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.plan import FORMAT
 from doit_diskimg.segment import Segment
 from doit_diskimg.spec import TABLE, Partition
 from doit_diskimg.tasks.numbers import PLACES, NumbersAsResolved, described, sources_of
-from doit_diskimg.tasks.step import Step
+from doit_diskimg.tasks.step import Late, Step
 from doit_diskimg.tasks.uptodate import (
     ImageAsSealed,
     PlaceAsPlanned,
@@ -74,8 +75,6 @@ class DiskTasks:
         return part.payload.populated and self.disk.asked_first(part)
 
     def _format(self, index: int) -> _Task:
-        from doit_diskimg.tasks.steps import Format
-
         part = self.disk.partitions[index]
         sources = part.payload.sources(f"partitions[{index}]")
         # Without a size the lengths of the files decide; with one, those that say so.
@@ -83,7 +82,7 @@ class DiskTasks:
         return self.task(
             f"{part.name}:format",
             f"decide the geometry of the volume in {part.name}",
-            Format(self.disk, self.epoch, index),
+            Late("steps.Format", self.disk, self.epoch, index),
             targets=[self.state.file(part.name, ".geometry.json")],
             spec=[self.disk.size_of(part), self.disk.sector_size, part.payload.blank()],
             sizes_of=[want for want in sources if automatic or want.decides_room],
@@ -91,8 +90,6 @@ class DiskTasks:
         )
 
     def _table(self) -> _Task:
-        from doit_diskimg.tasks.steps import MakeTable
-
         disk, state = self.disk, self.state
         spec_ = [
             disk.name, disk.size, disk.table, disk.align, disk.guid, disk.signature,
@@ -114,7 +111,7 @@ class DiskTasks:
         return self.task(
             TABLE,
             "decide the place of everything, and the partition table",
-            MakeTable(disk, self.epoch),
+            Late("steps.MakeTable", disk, self.epoch),
             deps=[
                 state.file(part.name, ".geometry.json")
                 for index, part in enumerate(disk.partitions)
@@ -129,12 +126,10 @@ class DiskTasks:
         )
 
     def _create(self) -> _Task:
-        from doit_diskimg.tasks.steps import Create
-
         task = self.task(
             "create",
             "make the new, empty, sparse image",
-            Create(self.disk, self.epoch),
+            Late("steps.Create", self.disk, self.epoch),
             targets=[self.state.file("generation")],
             spec=[],
         )
@@ -143,14 +138,12 @@ class DiskTasks:
         return task
 
     def _populate(self, index: int) -> _Task:
-        from doit_diskimg.tasks.steps import Populate
-
         part, state = self.disk.partitions[index], self.state
         located = asked.located(self.disk, part.name)
         return self.task(
             f"{part.name}:populate",
             f"decide every byte of the volume in {part.name}",
-            Populate(self.disk, self.epoch, index),
+            Late("steps.Populate", self.disk, self.epoch, index),
             deps=[state.file(part.name, ".geometry.json")] if self._formatted(index) else [],
             placed=part.name,
             targets=[
@@ -168,16 +161,14 @@ class DiskTasks:
         """
         disk = self.disk
         bare = disk.table is None
-        return [part.payload, str(disk.identity_of(part)), self.epoch, disk.sector_size, bare]
+        return [part.payload, disk.named(part), self.epoch, disk.sector_size, bare]
 
     def _inject(self, name: str, what: str) -> _Task:
-        from doit_diskimg.tasks.injection import Inject
-
         state = self.state
         return self.task(
             f"{name}:inject",
             f"write what differs of {what} into the image",
-            Inject(self.disk, self.epoch, name),
+            Late("injection.Inject", self.disk, self.epoch, name),
             deps=[
                 state.file(name, ".plan"), state.file(name, ".blob"), state.file("generation"),
             ],
@@ -186,49 +177,47 @@ class DiskTasks:
         )
 
     def _inject_file(self, index: int) -> _Task:
-        from doit_diskimg.tasks.injection import InjectFile
-
         part = self.disk.partitions[index]
         return self._inject_sources(
-            InjectFile(self.disk, self.epoch, part.name, index),
+            part.name,
+            Late("injection.InjectFile", self.disk, self.epoch, part.name, index),
             spec=self._payload_spec(part),
             sources=part.payload.sources(f"partitions[{index}]"),
         )
 
     def _inject_segment(self, index: int) -> _Task:
-        from doit_diskimg.tasks.injection import InjectSegment
-
         where, segment = self.disk.outside[index]
         return self._inject_sources(
-            InjectSegment(self.disk, self.epoch, segment.name, index),
+            segment.name,
+            Late("injection.InjectSegment", self.disk, self.epoch, segment.name, index),
             spec=[segment],
             sources=segment.sources(where),
         )
 
-    def _inject_sources(self, step: Any, spec: object, sources: Iterable[Wanted]) -> _Task:
+    def _inject_sources(
+        self, name: str, step: Late, spec: object, sources: Iterable[Wanted]
+    ) -> _Task:
         state = self.state
         return self.task(
-            f"{step.name}:inject",
-            f"write what differs of {step.name} into the image",
+            f"{name}:inject",
+            f"write what differs of {name} into the image",
             step,
             deps=[state.file("generation")],
-            placed=step.name,
-            targets=[state.file(step.name, ".injected")],
+            placed=name,
+            targets=[state.file(name, ".injected")],
             spec=spec,
             contents_of=sources,
-            record=state.file(step.name, ".files.json"),
-            needs=asked.needs(self.disk, step.name),
+            record=state.file(name, ".files.json"),
+            needs=asked.needs(self.disk, name),
         )
 
     def _seal(self) -> _Task:
         from doit_diskimg.tasks.clean import Clean
-        from doit_diskimg.tasks.injection import Seal
-
         disk, state, parts = self.disk, self.state, self.parts
         task = self.task(
             "seal",
             "declare the image finished",
-            Seal(disk, self.epoch, parts),
+            Late("injection.Seal", disk, self.epoch, parts),
             deps=[state.file("generation"), *(state.file(name, ".injected") for name in parts)],
             targets=[state.file("seal.json"), normal(disk.image)],
             spec=parts,
@@ -280,14 +269,13 @@ class DiskTasks:
         contents, sizes = [*contents_of, *sources_of(self.disk, needs.parts)], list(sizes_of)
         trees = [want.source for want in contents + sizes if isinstance(want.source, Tree)]
         first = {name: None for tree in trees for name in tree.after}  # a set that keeps order
-        paths = [path for want in contents for path in _paths(want)]
-        compared = [*deps, *map(normal, paths)]
-        order = paths + [path for want in sizes for path in _paths(want)]
+        deps = list(deps)
+        order = (path for want in contents + sizes for path in _spelled(want))
         digest = _digest([FORMAT, spec, *described(self.disk, needs.parts)])
         turn = Turn(self.state, self.disk.name, last=name in ("seal", "linked"))
         uptodate: list[object] = [turn, Recorded(digest, targets)]
         if record is not None:
-            uptodate.append(SourcesAsPlanned(record, compared, trees))
+            uptodate.append(SourcesAsPlanned(record, deps, trees))
         if placed is not None:
             uptodate.append(PlaceAsPlanned(self.state.file("layout.json"), placed))
         if needs != NOTHING:
@@ -299,7 +287,7 @@ class DiskTasks:
             "name": name,
             "doc": doc,
             "actions": [action],
-            "file_dep": [*compared, *(text for path in order for text in spellings(path))],
+            "file_dep": [*deps, *order],
             "task_dep": [*first, *(f"{self.disk.name}:{step}" for step in before)],
             "targets": targets,
             "uptodate": uptodate,
@@ -318,22 +306,21 @@ def _length_or_path(segment: Segment) -> object:
     return len(source) if isinstance(source, bytes) else source
 
 
-def _paths(wanted: Wanted) -> Iterator[str]:
-    """Yield the files of one source as they are now; a tree may gain some until the task runs.
+def _spelled(wanted: Wanted) -> Iterator[str]:
+    """Yield every spelling of the files of one source as they are now.
 
-    Of a tree with ``after`` nothing is known yet, and nothing need be: the order is in the
-    description, and what the files are is in the task's own record.
+    A tree may gain some until the task runs.  Of one with ``after`` nothing is known yet, and
+    nothing need be: the order is in the description, and what the files are is in the record.
     """
-
     from doit_diskimg.errors import WorldError
     from doit_diskimg.host.walk import walk
 
     if isinstance(wanted.source, Tree):
         if wanted.source.after:
             return
-        try:
-            yield from (entry.source for entry in walk(wanted.source, wanted.where) if entry.source)
-        except WorldError:
-            return  # its task will say so
+        with suppress(WorldError):  # its task will say so
+            entries = walk(wanted.source, wanted.where)
+            paths = [entry.source for entry in entries if entry.source]
+            yield from spellings_below(normal(wanted.source.dir), paths)
     elif not isinstance(wanted.source, bytes):
-        yield fspath(wanted.source)
+        yield from spellings(fspath(wanted.source))

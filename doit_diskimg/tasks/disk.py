@@ -11,6 +11,7 @@ from doit_diskimg.host.machine import epoch
 from doit_diskimg.host.paths import normal
 from doit_diskimg.tasks import checker
 from doit_diskimg.tasks.chain import DiskTasks
+from doit_diskimg.tasks.checked import Checked
 
 checker.register()
 
@@ -50,8 +51,11 @@ class Disk(spec.Disk):
         """Return the time stamp of everything in the image.  Raises doit's InvalidTask."""
         from doit.exceptions import InvalidTask
 
-        problems, seconds = self.problems(), 0
+        # Before anything is asked that the description keeps for later.
+        checked = Checked(self)
+        problems, seconds = [] if checked else self.problems(), 0
         if not problems:
+            checked.remember()
             problems += self._image_among_sources()
         try:
             seconds = epoch()

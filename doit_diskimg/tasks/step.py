@@ -1,6 +1,7 @@
 """What every action of ours is: a picklable object that never shows a traceback to a user."""
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import DiskimgError
@@ -51,6 +52,26 @@ class Step:
             sys.stdout.write(f"{text}\n")
             sys.stdout.flush()
         return None
+
+
+class Late:
+    """A step that is made, and its module imported, when doit runs it: most runs need few steps.
+
+    ``step`` is the module of `doit_diskimg.tasks` and the name in it, ``arguments`` are the step's.
+    """
+
+    def __init__(self, step: str, *arguments: object) -> None:
+        self._step = step
+        self._arguments = arguments
+
+    def __repr__(self) -> str:
+        return f"<step {self._step}>"
+
+    def __call__(self) -> "TaskFailed | None":
+        """Called by doit."""
+        module, _, name = self._step.partition(".")
+        step: Step = getattr(import_module(f"{__package__}.{module}"), name)(*self._arguments)
+        return step()
 
 
 def failure_text(name: str, error: DiskimgError) -> str:

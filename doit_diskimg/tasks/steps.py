@@ -6,7 +6,7 @@ those that write what was decided.
 
 import json
 
-from doit_diskimg.content import Tree, digest_of
+from doit_diskimg.content import Tree
 from doit_diskimg.errors import DescriptionError, ImageWritten, Problem, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import seal
@@ -25,6 +25,7 @@ from doit_diskimg.picture import Picture
 from doit_diskimg.plan import (
     FORMAT,
     decode_layout,
+    decode_places,
     encode_layout,
     encode_plan,
 )
@@ -146,9 +147,13 @@ class Create(Step):
         create_sparse(state.building(generation), layout.size)
         write_json(
             state.file("generation"),
-            {"format": FORMAT, "id": generation, "skeleton": skeleton_digest(layout)},
+            {"format": FORMAT, "id": generation, "skeleton": self._skeleton()},
         )
         return "\n".join(filter(None, news))
+
+    def _skeleton(self) -> str:
+        """Return the digest of what may not change within a generation."""
+        return decode_places(need(self.state.file("layout.json")))[1]
 
     def _judge_writes(self) -> str:
         """Return what to say of an image that somebody else wrote to.  Raises WorldError."""
@@ -169,11 +174,6 @@ class Create(Step):
 
 
 _ROOT = "note: this build runs as root; it does not need to"
-
-
-def skeleton_digest(layout: Layout) -> str:
-    """Return the digest of what may not change within a generation."""
-    return digest_of(json.dumps(layout.skeleton()).encode("ascii"))
 
 
 @dataclass(frozen=True)

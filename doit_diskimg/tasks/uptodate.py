@@ -146,40 +146,35 @@ class PlaceAsPlanned(Reason):
         return self.says("")
 
     def _place(self) -> list[int]:
-        layout = stored_layout(self._layout)
-        return [*layout.extent(self._name)] if layout else []
+        return _stored_places(self._layout)[0].get(self._name, [])
 
 
 class SourcesAsPlanned(Reason):
     """The user's files are those that the task read when it last ran.
 
     ``record`` is the state file with what it asked and the answers: a task that asked for sizes
-    only does not run again for other contents.  ``compared`` are the paths that doit compares too.
+    only does not run again for other contents.  ``deps`` are the files that doit compares itself.
     """
 
-    def __init__(self, record: str, compared: Sequence[str], trees: Sequence[Tree]) -> None:
+    def __init__(self, record: str, deps: Sequence[str], trees: Sequence[Tree]) -> None:
         self._record = record
-        self._compared = frozenset(compared)
+        self._deps = frozenset(deps)
         self._trees = trees
 
     def __call__(self, task: Any) -> bool:
         """Called by doit, after the tasks that make the files.
 
-        The task's ``file_dep`` has done most of its work by now, which is the order of the tasks.
-        It holds every spelling of each path, since doit links a file to the task that makes it by
-        comparing text; from here on doit needs to look at one spelling, or at none where only the
-        size of a file counts.
+        The task's ``file_dep`` has done its work by now, which is the order of the tasks.  It holds
+        every spelling of each path, since doit links a file to the task that makes it by comparing
+        text.  What doit would find out about the user's files the record says better: they are
+        looked at once, by us, and not read again to store what they are.
         """
         from doit_diskimg.host.recorded import still_true
         from doit_diskimg.host.state import read_json, write_json
 
-        task.file_dep &= self._compared
+        task.file_dep &= self._deps
         record = read_json(self._record)
         text, fresh = still_true(record, self._trees)
-        if text and self._trees:
-            # A task that ran since doit started may have taken files out of a tree, and doit wants
-            # to store the state of every file_dep afterwards.  What is needed the action says.
-            task.file_dep = set(filter(os.path.lexists, task.file_dep))
         if fresh != record:
             write_json(self._record, fresh)
         return self.says(text)
@@ -208,10 +203,8 @@ class ImageAsSealed(Reason):
 
     @staticmethod
     def _moved(state: Any, generation: dict[str, object]) -> str:
-        from doit_diskimg.tasks.steps import skeleton_digest
-
-        layout = stored_layout(state.file("layout.json"))
-        if layout is None or skeleton_digest(layout) != generation.get("skeleton"):
+        skeleton = _stored_places(state.file("layout.json"))[1]
+        if not skeleton or skeleton != generation.get("skeleton"):
             return "the layout of the disk changed"
         return ""
 
@@ -225,3 +218,14 @@ def stored_layout(path: str) -> "Layout | None":
         return decode_layout(read(path) or b"")
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _stored_places(path: str) -> tuple[dict[str, list[int]], str]:
+    """Return what `decode_places` finds in the layout that the table's task wrote, if anything."""
+    from doit_diskimg.host.state import read
+    from doit_diskimg.plan import decode_places
+
+    try:
+        return decode_places(read(path) or b"")
+    except (ValueError, KeyError, TypeError):
+        return {}, ""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from doit_diskimg.host.paths import normal, spellings
+from doit_diskimg.host.paths import normal, spellings, spellings_below
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,11 @@ def test_the_root_as_current_directory(monkeypatch):
 def test_what_others_may_have_called_it(here, path, expected):
     found = list(spellings(path.format(here=here)))
     assert found == [text.format(here=here) for text in expected]
+
+
+@pytest.mark.parametrize("top", ["a", "a/b", "../a", "/elsewhere/a", "/", ".", "{here}"])
+def test_all_files_of_a_tree_at_once(here, top):
+    top = normal(top.format(here=here))
+    paths = [os.path.join(top, rest) for rest in ("x", "y/z", "y/z.w")]
+    each = [{*spellings(path)} for path in paths]
+    assert {*spellings_below(top, paths)} == set().union(*each)

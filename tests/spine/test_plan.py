@@ -12,6 +12,7 @@ from doit_diskimg.extent import Extent
 from doit_diskimg.layout import Layout, place
 from doit_diskimg.picture import BLOB, Canvas, Picture, Piece
 from doit_diskimg.plan import (
+    FORMAT,
     decode_layout,
     decode_plan,
     decode_receipt,
@@ -94,7 +95,7 @@ def test_a_source_may_have_a_name_that_is_not_utf8():
 def test_a_plan_says_what_decides_the_bytes_and_nothing_else():
     data = json.loads(PLAN)
     assert data == {
-        "format": 1,
+        "format": FORMAT,
         "digest": "xxh3_128",
         "blob": data["blob"],
         "pieces": [[440, 11, BLOB, 0, ""], [1024, 7, LATIN1, 0, "cd" * 16]],
@@ -117,8 +118,8 @@ def other(text, **fields):
 @pytest.mark.parametrize(
     ("text", "blob", "message"),
     [
-        (other(PLAN, format=2), BLOB_OF_IT, "written by another version"),
-        (other(PLAN, format="1"), BLOB_OF_IT, "written by another version"),
+        (other(PLAN, format=FORMAT + 1), BLOB_OF_IT, "written by another version"),
+        (other(PLAN, format=str(FORMAT)), BLOB_OF_IT, "written by another version"),
         (other(PLAN, digest="sha256"), BLOB_OF_IT, "written by another version"),
         (b"{}", BLOB_OF_IT, "written by another version"),
         (b"[]", BLOB_OF_IT, "written by another version"),
@@ -130,7 +131,7 @@ def other(text, **fields):
         (b"", BLOB_OF_IT, "Expecting value"),
         (PLAN[:-4], BLOB_OF_IT, "Expecting"),
         (b"\xff" + PLAN, BLOB_OF_IT, None),
-        (b'{"format": 1, "digest": "xxh3_128"}', BLOB_OF_IT, None),
+        (b'{"format": %d, "digest": "xxh3_128"}' % FORMAT, BLOB_OF_IT, None),
         (other(PLAN, pieces=[[1, 2]]), BLOB_OF_IT, None),
         (other(PLAN, pieces=None), BLOB_OF_IT, None),
     ],
@@ -158,8 +159,8 @@ def test_a_truncated_receipt_is_refused(length):
         b"",
         b"{}\n",
         b"[]\n",
-        b'{"format": 1}\n' + PLAN,
-        RECEIPT.replace(b'"format": 1', b'"format": 2', 1),
+        b'{"format": %d}\n' % FORMAT + PLAN,
+        RECEIPT.replace(b'"format": %d' % FORMAT, b'"format": %d' % (FORMAT + 1), 1),
         RECEIPT + b"\0",
         PLAN,
     ],
@@ -174,8 +175,8 @@ def test_what_is_no_receipt_of_ours_is_refused(receipt):
     [
         b"",
         b"[]",
-        b'{"format": 1}',
-        other(encode_layout(LAYOUT), format=2),
+        b'{"format": %d}' % FORMAT,
+        other(encode_layout(LAYOUT), format=FORMAT + 1),
         other(encode_layout(LAYOUT), regions=[{"name": "a"}]),
         encode_layout(LAYOUT)[:-3],
     ],

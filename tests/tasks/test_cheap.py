@@ -1,0 +1,133 @@
+"""What a run of doit may ask of the system: counted, since timings are another thing each day."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from project import Project
+
+DODO = '''
+from doit_diskimg import Disk, Esp, Ext, Fat, File, Gpt, Mbr, Partition, Segment, Tree
+
+disk = Disk("build/os.img", size="32MiB", table=Gpt(), partitions=[
+    Esp({"kernel.elf": "kernel.elf", "modules": Tree("modules"), "boot.cfg": b"timeout=0"},
+        size="8MiB"),
+    Partition("root", File("root.ext2"), type="linux-filesystem"),
+], segments=[Segment("stage2", "stage2.bin", "32KiB")])
+
+def task_image():
+    return disk.tasks()
+'''
+SOURCES = [
+    "kernel.elf", "modules/a.ko", "modules/deep/b.ko", "modules/deep/c.ko", "root.ext2",
+    "stage2.bin",
+]  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path):
+    project = Project(tmp_path / "project", DODO)
+    for number, path in enumerate(SOURCES):
+        project.write(path, bytes([number + 1]) * 70_000)
+    project.doit()
+    project.doit()  # the first run that finds everything done notes that the description is right
+    return project
+
+
+class Trace:
+    """The system calls of one run of doit that name one of the sources."""
+
+    def __init__(self, project: Project, *args: str) -> None:
+        file = project.folder.parent / "trace"
+        project.doit_under_strace(file, *args, calls="/open|stat|access|read|copy|send")
+        self.lines = file.read_text().splitlines()
+
+    def count(self, calls: str) -> dict[str, int]:
+        """Return how often each source is the subject of a call whose name matches ``calls``."""
+        found = Counter[str]()
+        for line in self.lines:
+            if re.match(rf"\d+ +({calls})\(", line):
+                found.update(path for path in SOURCES if re.search(rf'[/"]{path}[">]', line))
+        return dict(found)
+
+
+def test_with_nothing_to_do_each_source_is_looked_at_once_and_none_is_opened(project):
+    trace = Trace(project)
+    assert trace.count(r"open\w*") == {}
+    assert trace.count(r"\w*stat\w*") == {
+        **dict.fromkeys(SOURCES, 1),
+        # The layout depends on their lengths, and their own tasks on what they hold.
+        **dict.fromkeys(["root.ext2", "stage2.bin"], 2),
+    }
+
+
+NEEDED = """
+__main__ abilities asked bootcode canonical content errors extent field fields filesystems filesystems.ext filesystems.ext.volume
+filesystems.fat filesystems.fat.volume filesystems.prebuilt frozen host host.files host.image
+host.lock host.machine host.paths host.recorded host.seal host.state host.walk ondisk ondisk.chs
+ondisk.gpt ondisk.guids ondisk.mbr picture plan ports recipe segment spec symbols tables tables.described
+tables.gpt tables.gpt_mbr tables.gpt_problems tables.mbr tables.mbr_chain tasks tasks.chain
+tasks.checked tasks.checker tasks.clean tasks.disk tasks.numbers tasks.on_request tasks.step tasks.uptodate
+tasks.verify units esp
+"""
+
+
+def test_with_nothing_to_do_little_is_imported(project):
+    """To compile a class or an expression takes longer than to find out that all is done."""
+    code = (
+        "import sys\nfrom doit.doit_cmd import DoitMain\n"
+        "assert DoitMain().run([]) == 0\nprint(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project.folder, capture_output=True, text=True, check=True
+    )
+    found = done.stdout.splitlines()[-1].split()
+    ours = {name.partition(".")[2] for name in found if name.startswith("doit_diskimg.")}
+    assert ours - set(NEEDED.split()) == set()
+    assert {"uuid", "rich", "pyfatfs", "secrets"} & {*found} == set()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('size="32MiB"', 'size="33MB"', "unknown unit 'MB'"),
+        ('size="32MiB"', 'size=__import__("pathlib").Path("32MiB")', "is not a size"),
+        ('"boot.cfg"', '"bo:t.cfg"', "bo:t.cfg"),
+        ('"stage2", ', '"esp", ', "the name of partitions[0] too"),
+    ],
+)
+def test_a_description_that_was_right_is_looked_at_again_when_it_changes(project, old, new, said):
+    project.write("dodo.py", DODO.replace(old, new))
+    for _ in range(2):  # what is wrong stays wrong
+        assert said in project.doit(code=3).said
+    project.write("dodo.py", DODO)
+    assert project.doit().ran == set()
+
+
+def test_only_what_judges_by_the_description_alone_is_believed(project):
+    """A payload of the user's own may look at anything when it is asked what is wrong."""
+    mine = '''
+from pathlib import Path
+import doit_diskimg
+from doit_diskimg.errors import BadValue
+
+class Mine(doit_diskimg.File):
+    def problems(self, where, size, sector_size=512):
+        if Path("wrong").exists():
+            yield BadValue(where, "it is wrong today", "must be right", "wait")
+
+'''
+    project.write("dodo.py", mine + DODO.replace("File(", "Mine("))
+    project.doit()
+    project.doit()
+    project.write("wrong", b"")
+    assert "it is wrong today" in project.doit(code=3).said
+
+
+def test_to_list_the_tasks_leaves_no_trace(tmp_path):
+    project = Project(tmp_path / "project", DODO)
+    project.doit("list", "--all")
+    assert not Path(project.folder, "build").exists()
