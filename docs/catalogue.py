@@ -284,8 +284,9 @@ def _build(described: Any, before: Callable[[str], object]) -> None:
     for task in disk.tasks():
         if task["name"] is not None:
             is_done = before(task["name"])
-            (step,) = task["actions"]
+            (action,) = task["actions"]
             if not is_done:
+                step = getattr(action, "step", action)
                 check_target(step.state.image)
                 step.run()
 

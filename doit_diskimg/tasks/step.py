@@ -67,11 +67,16 @@ class Late:
     def __repr__(self) -> str:
         return f"<step {self._step}>"
 
-    def __call__(self) -> "TaskFailed | None":
-        """Called by doit."""
+    @property
+    def step(self) -> Step:
+        """The step itself."""
         module, _, name = self._step.partition(".")
         step: Step = getattr(import_module(f"{__package__}.{module}"), name)(*self._arguments)
-        return step()
+        return step
+
+    def __call__(self) -> "TaskFailed | None":
+        """Called by doit."""
+        return self.step()
 
 
 def failure_text(name: str, error: DiskimgError) -> str:
