@@ -26,7 +26,7 @@ The map, in reading order:
     ondisk/       bytes <-> dataclass: MBR, GPT, FAT
     tables/       Mbr, Gpt                       ── the ribs: one file per kind of thing
     filesystems/  File, Zero, Fat, Ext
-    bootloaders/  GRUB
+    bootloaders/  GrubBios, GrubEfi, Limine
     outputs/      Qcow2, Compressed, Iso, ...: files made of a finished image
 
     host/         the outside world and only here; host/qemu boots what was built
@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from doit_diskimg.bootcode import BootCode
+    from doit_diskimg.bootloaders.limine import Limine
     from doit_diskimg.content import Tree
     from doit_diskimg.errors import DescriptionError, DiskimgError, Problem, WorldError
     from doit_diskimg.esp import Esp
@@ -77,7 +78,7 @@ if TYPE_CHECKING:
     from doit_diskimg.tables.mbr import Mbr
     from doit_diskimg.tasks.checker import Xxh3Checker
     from doit_diskimg.tasks.disk import Disk
-    from doit_diskimg.tasks.grub import GrubEfi
+    from doit_diskimg.tasks.grub import GrubBios, GrubEfi
     from doit_diskimg.tasks.qemu import Qemu
     from doit_diskimg.verify.finding import Finding
     from doit_diskimg.verify.image import verify
@@ -108,7 +109,9 @@ __all__ = [
     "File",
     "Zero",
     "Tree",
+    "GrubBios",
     "GrubEfi",
+    "Limine",
     "Qemu",
     "Qcow2",
     "Vdi",
@@ -154,7 +157,9 @@ _HOME = {
     "File": "filesystems.prebuilt",
     "Zero": "filesystems.zero",
     "Tree": "content",
+    "GrubBios": "tasks.grub",
     "GrubEfi": "tasks.grub",
+    "Limine": "bootloaders.limine",
     "Qemu": "tasks.qemu",
     "Qcow2": "outputs.qcow2",
     "Vdi": "outputs.vdi",

@@ -64,33 +64,34 @@ class GrubImage:
     directory: str | PathLike[str] | None = None
     program: str = "grub-mkimage"
 
-    def problems(self) -> Iterator[Problem]:
-        """Yield what is wrong with the description itself."""
+    def problems(self, where: str = "") -> Iterator[Problem]:
+        """Yield what is wrong with the description itself; ``where`` begins each place in it."""
         if not is_path(self.path):
-            yield BadValue("path", f"{self.path!r} is no path", "must be the file to make",
+            yield BadValue(f"{where}path", f"{self.path!r} is no path", "must be the file to make",
                            'write for example "build/core.img"')
         if self.format not in FORMATS:
-            yield BadValue("format", f"{self.format!r} is unknown",
+            yield BadValue(f"{where}format", f"{self.format!r} is unknown",
                            f"must be {' or '.join(map(repr, FORMATS))}", "choose one")
         if not isinstance(self.prefix, str) or not self.prefix.isprintable() or not self.prefix:
-            yield BadValue("prefix", f"{self.prefix!r} is no path of GRUB's", "must be where it "
-                           "finds grub.cfg", 'write for example "(,gpt2)/boot/grub"')
-        yield from self._modules_problems()
+            yield BadValue(f"{where}prefix", f"{self.prefix!r} is no path of GRUB's",
+                           "must be where it finds grub.cfg",
+                           'write for example "(,gpt2)/boot/grub"')
+        yield from self._modules_problems(where)
         if self.config is not None and not isinstance(self.config, bytes):
             if not is_path(self.config):
-                yield BadValue("config", f"{self.config!r} is no source",
+                yield BadValue(f"{where}config", f"{self.config!r} is no source",
                                "must be the path of a file, or bytes", 'write b"..." for commands')
             elif "\n" in fspath(self.config):
-                yield BadValue("config", f"{self.config!r} is no path", "text names a file, bytes "
-                               "are the commands themselves", 'write b"..."')
+                yield BadValue(f"{where}config", f"{self.config!r} is no path", "text names a "
+                               "file, bytes are the commands themselves", 'write b"..."')
 
-    def _modules_problems(self) -> Iterator[Problem]:
+    def _modules_problems(self, where: str) -> Iterator[Problem]:
         modules = self.modules
         if modules is None:
             return
         is_list = isinstance(modules, Sequence) and not isinstance(modules, (str, bytes))
         if not is_list or not all(_is_module(name) for name in modules):
-            yield BadValue("modules", f"{modules!r} has something else in it",
+            yield BadValue(f"{where}modules", f"{modules!r} has something else in it",
                            "must be a list of names of modules", 'write for example ["normal"]')
 
     @property

@@ -1,14 +1,15 @@
-"""`GrubEfi`: an image of GRUB's as a description with its task."""
+"""`GrubBios` and `GrubEfi`: images of GRUB's as descriptions with their tasks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
+from doit_diskimg.bootloaders import grub
 from doit_diskimg.bootloaders.grub_image import GrubImage
 from doit_diskimg.canonical import canonical
 from doit_diskimg.content import digest_of
-from doit_diskimg.errors import DiskimgError, Problem
+from doit_diskimg.errors import BadValue, DiskimgError, Problem
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal, spellings
 from doit_diskimg.tasks.outputs import ProgramsAsMade
@@ -54,6 +55,24 @@ class GrubEfi:
 
     def task(self) -> _Values:
         """Return the task that makes the file, for ``return grub.task()`` in a task function."""
+        return image_task(self.image)
+
+
+class GrubBios(grub.GrubBios):
+    """GRUB for a BIOS, and the task that makes its core.img.
+
+    The fields are those of `bootloaders.grub.GrubBios`.
+    """
+
+    def task(self) -> _Values:
+        """Return the task that makes core.img, for ``return grub.task()`` in a task function."""
+        problems = list(self.own_problems(""))
+        if self.path is None and not problems:
+            problems.append(BadValue(
+                "core_image", f"{self.core_image!r} is there already", "must be made by a task",
+                "leave the task out, or name a path and not a core_image",
+            ))
+        _refuse(problems)
         return image_task(self.image)
 
 

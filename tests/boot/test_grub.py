@@ -31,6 +31,33 @@ def task_boots():
 """
 
 
+BIOS = f"""
+from doit_diskimg import Disk, Fat, Gpt, GrubBios, Mbr, Partition, Qemu
+
+grub = GrubBios("build/core.img", prefix="{{prefix}}")
+files = {{{{"boot/grub/grub.cfg": b"{MENU}", "boot/kernel": "kernel"}}}}
+disk = Disk("build/os.img", {{disk}})
+
+def task_grub():
+    return grub.task()
+
+def task_image():
+    return disk.tasks()
+
+def task_boots():
+    qemu = Qemu(disk, debug_exit=0x10, interface="{{interface}}")
+    return qemu.test(expect="{SAYS}", timeout=120)
+"""
+PLACES = [
+    pytest.param("(,msdos1)/boot/grub", """size="40MiB", table=Mbr(), boot=grub,
+        partitions=[Partition("boot", Fat(files, fat=32), size="rest", active=True)]""", "",
+        id="mbr-gap"),
+    pytest.param("(,gpt2)/boot/grub", """size="40MiB", table=Gpt(), boot=grub, partitions=[
+        Partition("bios", grub.core()), Partition("boot", Fat(files), type="esp", size="rest")]""",
+        "", id="gpt-bios-boot-partition"),
+]
+
+
 def grub_files(platform: str, package: str) -> None:
     """See to it that GRUB's files are here."""
     tool("grub-mkimage")
@@ -47,3 +74,19 @@ def test_grub_in_an_esp_boots_a_multiboot_kernel_under_uefi(tmp_path):
     project.doit("boots")
     assert not project.doit("boots").ran
     project.doit("os.img:verify")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("prefix", "disk", "interface"), PLACES)
+def test_grub_boots_a_multiboot_kernel(tmp_path, prefix, disk, interface):
+    grub_files("i386-pc", "grub-pc-bin")
+    text = BIOS.format(prefix=prefix, disk=disk, interface=interface)
+    project = Project(tmp_path, text)
+    kernel(tmp_path / "kernel", f"{SAYS}\n")
+    project.doit("boots")
+    assert not project.doit("boots").ran
+    project.doit("os.img:verify")
+    kernel(tmp_path / "kernel", f"{SAYS} again\n")
+    ran = project.doit("boots").ran
+    assert {"boots", "os.img:boot:inject"} <= ran
+    assert not {"os.img:grub:inject", "os.img:grub-core:inject", "os.img:bios:inject"} & ran

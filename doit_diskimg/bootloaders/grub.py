@@ -1,0 +1,209 @@
+"""GRUB for PCs with a BIOS, put where ``grub-bios-setup`` puts it.
+
+`boot.img` goes into sector 0 and loads the first sector of `core.img`, which loads the rest of it.
+Each has the number of the first sector that it loads, and of nothing else on the disk:
+
+    boot.img   0x5c  8 bytes   first sector of core.img           (GRUB_BOOT_MACHINE_KERNEL_SECTOR)
+               0x64  1 byte    drive; 0xff: that which the BIOS names     (..._BOOT_DRIVE)
+               0x66  2 bytes   a jump over the check of that drive, no-ops for hard disks
+                                                                          (..._DRIVE_CHECK)
+    core.img   0x1f4 8 bytes   its second sector                  (boot_blocklist: start,
+               0x1fc 2 bytes   how many sectors follow the first   len,
+               0x1fe 2 bytes   the segment that they are loaded to  segment)
+
+(GRUB's include/grub/i386/pc/boot.h and grub-core/boot/i386/pc.)  All of core.img is one run of
+sectors, so one block list is enough.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import KW_ONLY
+from os import PathLike, fspath
+
+from doit_diskimg.bootcode import BootCode, Stretch, draw
+from doit_diskimg.bootloaders import embedding
+from doit_diskimg.bootloaders.embedding import DescribedDisk
+from doit_diskimg.bootloaders.grub_image import GrubImage
+from doit_diskimg.content import Files, Wanted
+from doit_diskimg.errors import BadValue, DescriptionError, Problem
+from doit_diskimg.extent import Extent
+from doit_diskimg.field import Patch
+from doit_diskimg.frozen import dataclass
+from doit_diskimg.picture import Canvas, Picture
+from doit_diskimg.ports import Place, Room
+from doit_diskimg.segment import Segment
+from doit_diskimg.symbols import Numbers, Symbol, lba
+from doit_diskimg.units import MIB, SECTOR, align_up, ceil_div, exact_size
+
+_FORMAT = "i386-pc"
+_SEGMENT = 0x820
+"""Where core.img's second sector is loaded to, the first being at 0x8000."""
+
+BOOT, CORE = "grub", "grub-core"
+"""The segments of a disk with GRUB."""
+
+_PREFIX = re.compile(r"\([^,()]*,(gpt|msdos)([0-9]+)\)")
+
+
+@dataclass(frozen=True)
+class GrubBios:
+    """GRUB for a BIOS: ``Disk(boot=grub)``.
+
+    With an MBR, core.img goes into the gap behind it.  With a GPT it needs a partition of its own,
+    ``Partition("bios", grub.core())``.
+
+    ``path`` is where core.img is made, by a task of its own; the fields after it are those of
+    `GrubImage`.  Or ``core`` is a core.img that somebody else made.  ``directory`` has GRUB's
+    files: boot.img is read there in either case.
+    """
+
+    path: str | PathLike[str] | None = None
+    _: KW_ONLY
+    core_image: str | PathLike[str] | None = None
+    prefix: str = "/boot/grub"
+    modules: Sequence[str] | None = None
+    config: str | PathLike[str] | bytes | None = None
+    directory: str | PathLike[str] | None = None
+    program: str = "grub-mkimage"
+
+    @property
+    def image(self) -> GrubImage:
+        """What grub-mkimage is to make."""
+        return GrubImage(
+            self._core, format=_FORMAT, prefix=self.prefix, modules=self.modules,
+            config=self.config, directory=self.directory, program=self.program,
+        )  # fmt: skip
+
+    @property
+    def _core(self) -> str | PathLike[str]:
+        return self.path or self.core_image or ""
+
+    # Where it boots the disk: `ports.Bootloader` -------------------------------------------------
+
+    def problems(self, where: str, disk: DescribedDisk) -> Iterator[Problem]:
+        """Yield what is wrong with the description, or with this disk for GRUB."""
+        yield from self.own_problems(f"{where}.")
+        if disk.sector_size != SECTOR:
+            yield BadValue(where, f"the disk's sectors have {disk.sector_size} bytes",
+                           "GRUB's boot sector counts in 512", "write sector_size=512")
+        yield from embedding.problems(disk, self.core(), where, "GRUB", "grub.core()")
+        yield from self._prefix_problems(where, disk)
+
+    def segments(self, disk: DescribedDisk) -> Sequence[Segment]:
+        """Return boot.img, and core.img unless a partition has it."""
+        partition = embedding.holder(disk, self.core())
+        if partition is not None:
+            return [Segment(BOOT, self._boot(lba(partition.name)), 0, keep=embedding.KEEP)]
+        return [
+            Segment(BOOT, self._boot(lba(CORE)), 0, keep=embedding.KEEP),
+            Segment(CORE, core(self._core, lba(CORE) + 1), SECTOR),
+        ]
+
+    def own_problems(self, where: str) -> Iterator[Problem]:
+        """Yield what is wrong with the description itself."""
+        if (self.path is None) == (self.core_image is None):
+            both = "both path and core_image are" if self.path else "neither path nor core_image is"
+            yield BadValue(f"{where}path", f"{both} given", "must be the core.img that is made, or "
+                           "one that is there", 'write for example GrubBios("build/core.img")')
+            return
+        yield from self.image.problems(where)
+        for field in ("modules", "config"):
+            if self.core_image is not None and getattr(self, field) is not None:
+                yield BadValue(f"{where}{field}", f"{getattr(self, field)!r} is given",
+                               "a core_image has what it was made with", f"leave {field} out")
+
+    def _prefix_problems(self, where: str, disk: DescribedDisk) -> Iterator[Problem]:
+        match = _PREFIX.match(self.prefix) if isinstance(self.prefix, str) else None
+        if match is None or disk.table is None:
+            return
+        kind = "msdos" if embedding.gap_is_free(disk) else "gpt"
+        number = int(match[2])
+        if match[1] != kind:
+            yield BadValue(f"{where}.prefix", f"{self.prefix!r} names a partition of another table",
+                           f"GRUB calls those of this one {kind}1 and so on", f"write {kind}")
+        elif kind == "gpt" and number not in disk.table.numbers(disk):
+            yield BadValue(f"{where}.prefix", f"{self.prefix!r} names partition {number}",
+                           f"the disk has {len(disk.partitions)}", "mend the number")
+
+    # Where it boots otherwise --------------------------------------------------------------------
+
+    def core(self) -> "GrubCore":
+        """Return core.img as what fills a BIOS boot partition."""
+        return GrubCore(self._core)
+
+    def _boot(self, sector: Symbol) -> BootCode:
+        patches = [Patch(0x5C, "<Q", sector), Patch(0x64, "B", 0xFF)]
+        patches.append(Patch(0x66, "2s", b"\x90\x90"))
+        return BootCode(f"{self.image.folder}/boot.img", patches=patches)
+
+
+def core(path: str | PathLike[str], second: int | Symbol) -> "CoreImage":
+    """Return a core.img whose second sector is that of the disk."""
+    return CoreImage(path, patches=[Patch(0x1F4, "<Q", second)])
+
+
+@dataclass(frozen=True)
+class CoreImage(BootCode):
+    """A core.img, one run of sectors."""
+
+    def stretches(
+        self,
+        place: Extent,
+        own: Iterable[Extent],
+        files: Files,
+        numbers: Numbers | None,
+        where: str,
+    ) -> list[Stretch]:
+        """Return its bytes; see `BootCode`.  Raises DescriptionError if it is another file."""
+        first = self._read(Extent(0, min(SECTOR, place.length)), files, where)
+        count = ceil_div(place.length, SECTOR) - 1
+        if first[0x1FC:] != count.to_bytes(2, "little") + _SEGMENT.to_bytes(2, "little"):
+            raise DescriptionError([BadValue(
+                where, f"{self.source!r} is no core.img of {count + 1} sectors",
+                "must be what grub-mkimage -O i386-pc makes", "name another file",
+            )])
+        return super().stretches(place, own, files, numbers, where)
+
+
+@dataclass(frozen=True)
+class GrubCore:
+    """A core.img that fills a BIOS boot partition; `GrubBios.core` makes it.
+
+    Without a size the partition has whole mebibytes, so that a larger core.img moves nothing.
+    """
+
+    path: str | PathLike[str]
+
+    populated = False
+
+    def problems(
+        self, where: str, size: int | None, sector_size: int = SECTOR
+    ) -> Iterator[Problem]:
+        """Yield what is wrong with the description; see `ports.Payload`."""
+        return iter(())
+
+    def sources(self, where: str) -> Iterable[Wanted]:
+        """Yield core.img."""
+        return [Wanted(f"{where}.payload", self.path)]
+
+    def blank(self) -> object:
+        """Nothing but the file's length decides the room."""
+        return None
+
+    def room(
+        self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
+    ) -> Room:
+        """Return the length; see `ports.Payload`."""
+        length = files.size(fspath(self.path), f"{where}.payload")
+        room = align_up(length, MIB) if size is None else length
+        facts = (("core.img", exact_size(length)),)
+        return Room(length=room, type=embedding.BIOS_BOOT, facts=facts)
+
+    def fill(self, place: Place, files: Files, where: str) -> Picture:
+        """Return core.img, patched for its place."""
+        where, start = f"{where}.payload", place.extent.start
+        code = core(self.path, start // SECTOR + 1)
+        own = Extent(start, code.size(files, where))
+        canvas = Canvas()
+        draw(canvas, start, code.stretches(own, [own], files, None, where))
+        return canvas.picture()
