@@ -146,6 +146,8 @@ def core(path: str | PathLike[str], second: int | Symbol) -> "CoreImage":
 class CoreImage(BootCode):
     """A core.img, one run of sectors."""
 
+    source: str | PathLike[str]
+
     def stretches(
         self,
         place: Extent,
@@ -155,7 +157,8 @@ class CoreImage(BootCode):
         where: str,
     ) -> list[Stretch]:
         """Return its bytes; see `BootCode`.  Raises DescriptionError if it is another file."""
-        first = self._read(Extent(0, min(SECTOR, place.length)), files, where)
+        path, length = fspath(self.source), min(SECTOR, place.length)
+        first = files.read_range(path, 0, length, where)
         count = ceil_div(place.length, SECTOR) - 1
         if first[0x1FC:] != count.to_bytes(2, "little") + _SEGMENT.to_bytes(2, "little"):
             raise DescriptionError([BadValue(
