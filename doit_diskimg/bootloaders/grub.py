@@ -23,9 +23,16 @@ from os import PathLike, fspath
 from doit_diskimg.bootcode import BootCode, Stretch, draw
 from doit_diskimg.bootloaders import embedding
 from doit_diskimg.bootloaders.embedding import DescribedDisk
-from doit_diskimg.bootloaders.grub_image import GrubImage
+from doit_diskimg.bootloaders.grub_image import FORMATS, GrubImage
 from doit_diskimg.content import Files, Wanted
-from doit_diskimg.errors import BadValue, DescriptionError, Problem
+from doit_diskimg.errors import (
+    BadValue,
+    DescriptionError,
+    Problem,
+    ProgramMissing,
+    SourceMissing,
+    WorldError,
+)
 from doit_diskimg.extent import Extent
 from doit_diskimg.field import Patch
 from doit_diskimg.frozen import dataclass
@@ -131,15 +138,34 @@ class GrubBios:
         """Return core.img as what fills a BIOS boot partition."""
         return GrubCore(self._core)
 
-    def _boot(self, sector: Symbol) -> BootCode:
+    def _boot(self, sector: Symbol) -> "BootImage":
         patches = [Patch(0x5C, "<Q", sector), Patch(0x64, "B", 0xFF)]
         patches.append(Patch(0x66, "2s", b"\x90\x90"))
-        return BootCode(f"{self.image.folder}/boot.img", patches=patches)
+        return BootImage(f"{self.image.folder}/boot.img", patches=patches)
 
 
 def core(path: str | PathLike[str], second: int | Symbol) -> "CoreImage":
     """Return a core.img whose second sector is that of the disk."""
     return CoreImage(path, patches=[Patch(0x1F4, "<Q", second)])
+
+
+@dataclass(frozen=True)
+class BootImage(BootCode):
+    """GRUB's boot.img, which comes with a package."""
+
+    source: str
+
+    def size(self, files: Files, where: str) -> int:
+        """Return its length; see `BootCode`."""
+        try:
+            return super().size(files, where)
+        except WorldError as error:
+            if not any(isinstance(problem, SourceMissing) for problem in error.problems):
+                raise
+            raise WorldError([ProgramMissing(
+                where, f"there is no {self.source!r}", f"GRUB's files for {_FORMAT} must be there",
+                f"install them (Debian package {FORMATS[_FORMAT]}), or write directory=...",
+            )]) from None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from struct import pack
 from typing import NamedTuple
 
 from doit_diskimg.content import Files
-from doit_diskimg.errors import BadValue, DescriptionError
+from doit_diskimg.errors import BadValue, DescriptionError, SourceMissing, WorldError
 from doit_diskimg.units import SECTOR, ceil_div
 
 FIELDS = 0x1A4
@@ -48,7 +48,15 @@ def read(path: str, files: Files, where: str) -> Hdd:
 
     Raises WorldError, and DescriptionError if it is another kind of file.
     """
-    data = files.read(path, where)
+    try:
+        data = files.read(path, where)
+    except WorldError as error:
+        if not any(isinstance(problem, SourceMissing) for problem in error.problems):
+            raise
+        raise WorldError([SourceMissing(
+            where, f"{path!r} does not exist", "must be in the folder of a release of Limine's",
+            "mend the folder, or write hdd=... for the name of the file",
+        )]) from None
     if path.endswith(".h"):
         data = _from_header(data)
     if len(data) <= SECTOR or data[510:SECTOR] != b"\x55\xaa":

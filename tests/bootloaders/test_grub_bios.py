@@ -101,6 +101,18 @@ def test_a_core_that_somebody_else_made(tmp_path):
     ) in theirs.doit(code=1).said
 
 
+def test_a_boot_image_that_is_not_installed_names_its_package(tmp_path):
+    project = make(tmp_path, MBR)
+    text = project.dodo.replace('GrubBios("build/core.img", modules=["biosdisk", "part_gpt", '
+                                '"part_msdos", "fat"],',
+                                'GrubBios(core_image="build/core.img", directory="nowhere",')
+    project.write("dodo.py", text.replace("return grub.task()", 'return {"actions": []}'))
+    assert (
+        "there is no 'nowhere/boot.img', GRUB's files for i386-pc must be there (install them "
+        "(Debian package grub-pc-bin), or write directory=...)"
+    ) in project.doit("os.img", code=1).said
+
+
 def grub(**fields):
     return GrubBios("core.img", **fields)
 

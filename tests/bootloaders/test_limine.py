@@ -132,6 +132,15 @@ def test_files_that_are_not_limines(tmp_path, data, message):
     assert message in make(tmp_path, MBR, data).doit(code=1).said
 
 
+def test_a_file_that_is_not_there(tmp_path):
+    project = make(tmp_path, MBR, hdd(8))
+    project.write("dodo.py", project.dodo.replace('"limine-bios-hdd.bin"', '"hdd.bin"'))
+    assert (
+        "'limine/hdd.bin' does not exist, must be in the folder of a release of Limine's (mend the "
+        "folder, or write hdd=... for the name of the file)"
+    ) in project.doit(code=1).said
+
+
 @pytest.mark.parametrize("text", ["", "{ 0xeb, what }", "{ 0x1ff }", "{ 0x55, 0xaa }"])
 def test_headers_that_are_not_limines(tmp_path, text):
     project = make(tmp_path, MBR, hdd(8), "limine-bios-hdd.h")
