@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import BadValue, Problem
+from doit_diskimg.fields import shown
 from doit_diskimg.segment import BOOT
 from doit_diskimg.units import counted
 
@@ -29,12 +30,17 @@ def bare_problems(disk: "Disk") -> Iterator[Problem]:
             "a disk without a table is one volume, or segments and nothing else",
             "describe one partition and no segment, or only segments, or write table=Mbr()",
         )
+    for field in ("guid", "signature"):
+        if getattr(disk, field):
+            yield _no_place(field, getattr(disk, field))
     for index, partition in enumerate(disk.partitions):
         for field in ("type", "start", "align", "guid", "attributes", "active", "logical"):
             if getattr(partition, field):
-                yield BadValue(
-                    f"partitions[{index}].{field}",
-                    f"{getattr(partition, field)!r} is given",
-                    "a disk without a table has no place to store it",
-                    f"leave {field} out, or write table=Mbr()",
-                )
+                yield _no_place(f"partitions[{index}].{field}", getattr(partition, field))
+
+
+def _no_place(where: str, value: object) -> Problem:
+    return BadValue(
+        where, f"{shown(value)} is given", "a disk without a table has no place to store it",
+        f"leave {where.rpartition('.')[2]} out, or write table=Mbr()",
+    )

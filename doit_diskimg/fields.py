@@ -3,8 +3,9 @@
 Every check yields problems and raises nothing, whatever a user may have written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from os import PathLike, fspath
+from typing import NamedTuple
 
 from doit_diskimg.errors import BadName, BadSize, BadValue, Problem, Unaligned
 from doit_diskimg.units import parse_size
@@ -12,8 +13,33 @@ from doit_diskimg.units import parse_size
 AUTO = "auto"
 """A size: as much as it takes."""
 
+_SHOWN = 60
+"""Characters of a value that a message shows at the most."""
+
 REST = "rest"
 """A size: as much as everything else leaves."""
+
+
+class Kind(NamedTuple):
+    """What a field may hold."""
+
+    holds: Callable[[object], bool]
+    must: str
+    change: str
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+YES_OR_NO = Kind(_is_bool, "must be True or False", "leave it out if in doubt")
+"""Of a field that is on or off."""
+
+
+def shown(value: object) -> str:
+    """Return a value of the user's as text for a message, a long one shortened."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 def name_problems(name: object, where: str) -> Iterator[Problem]:
@@ -82,18 +108,26 @@ def keep_problems(keep: object, where: str) -> Iterator[Problem]:
                 yield BadSize(f"{where}[{index}]", f"{pair!r} is no range", must, change)
 
 
+def kind_problems(described: object, prefix: str, kinds: Mapping[str, Kind]) -> Iterator[Problem]:
+    """Yield the fields of ``described`` that hold something of another kind."""
+    for field, kind in kinds.items():
+        value = getattr(described, field)
+        if not kind.holds(value):
+            yield BadValue(f"{prefix}{field}", f"{shown(value)} is given", kind.must, kind.change)
+
+
 def list_problems(values: object, kind: type, where: str) -> Iterator[Problem]:
     """Yield what is wrong with a list of partitions or segments, made a tuple if it was one."""
     if not isinstance(values, tuple):
         yield BadValue(
-            where, f"{values!r} is no list", f"must be a list of {kind.__name__}s",
+            where, f"{shown(values)} is no list", f"must be a list of {kind.__name__}s",
             "put it in brackets",
         )
         return
     for index, value in enumerate(values):
         if not isinstance(value, kind):
             yield BadValue(
-                f"{where}[{index}]", f"{value!r} is no {kind.__name__}",
+                f"{where}[{index}]", f"{shown(value)} is no {kind.__name__}",
                 f"must be {kind.__name__}(...)", f"write {kind.__name__}(name, ...)",
             )
 

@@ -6,7 +6,7 @@ from posixpath import normpath
 from typing import Any, Protocol
 
 from doit_diskimg.errors import BadValue, DuplicateName, Problem
-from doit_diskimg.fields import is_path, name_problems
+from doit_diskimg.fields import is_path, name_problems, shown
 from doit_diskimg.ports import Output
 
 
@@ -28,7 +28,7 @@ def output_problems(disk: _Disk, steps: Iterable[str]) -> Iterator[Problem]:
     """
     if not isinstance(disk.outputs, tuple):
         yield BadValue(
-            "outputs", f"{disk.outputs!r} is no list", "must be a list of outputs",
+            "outputs", f"{shown(disk.outputs)} is no list", "must be a list of outputs",
             "put it in brackets",
         )
         return
@@ -50,14 +50,19 @@ def _no_output(output: object, where: str) -> Problem | None:
     # A class has the members too, so that forgotten parentheses look like one.
     if isinstance(output, type) or not isinstance(output, Output):
         return BadValue(
-            where, f"{output!r} is no output",
+            where, f"{shown(output)} is no output",
             "must be Qcow2(...), Compressed(...) or an object of your own that fits the Output "
             "port", 'write for example Qcow2("build/os.qcow2")',
         )
     if not is_path(output.path) or not fspath(output.path):
         return BadValue(
-            f"{where}.path", f"{output.path!r} is no path", "must be that of a file",
+            f"{where}.path", f"{shown(output.path)} is no path", "must be that of a file",
             'write for example "build/os.qcow2"',
+        )
+    if not isinstance(output.name, str):
+        return BadValue(
+            f"{where}.name", f"{shown(output.name)} is no name", "must be text",
+            "leave it out for that of its kind",
         )
     return None
 

@@ -19,14 +19,19 @@ from doit_diskimg.fields import (
     REST,
     as_size,
     is_path,
-    list_problems,
     name_problems,
     size_problems,
 )
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.ondisk.guids import as_uuid, derived_guid
 from doit_diskimg.segment import BOOT, Identity, Segment
-from doit_diskimg.units import SECTOR, SizeLike, next_power_of_two, parse_size
+from doit_diskimg.shape import (
+    disk_kind_problems,
+    fits,
+    partition_kind_problems,
+    shape_problems,
+)
+from doit_diskimg.units import SECTOR, SizeLike, is_power_of_two, next_power_of_two, parse_size
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -80,16 +85,10 @@ class Partition:
         yield from size_problems(self.align, f"{where}.align", sector_size, positive=True)
         yield from self._start_problems(where)
         yield from self._unlisted_problems(where)
-        if not isinstance(self.payload, Payload):
-            yield BadValue(
-                f"{where}.payload",
-                f"{self.payload!r} is no payload",
-                "must be Fat(...), File(...) or an object of your own that fits the Payload port",
-                'write for example File("build/root.ext2")',
-            )
-            return
+        yield from partition_kind_problems(self, where)
         length = as_size(size)
-        if size is None or length is not None:  # else reported above
+        is_size = size is None or length is not None  # else reported above
+        if is_size and fits(self.payload, Payload):
             yield from self.payload.problems(where, length, sector_size)
 
     def _start_problems(self, where: str) -> Iterator[Problem]:
@@ -163,8 +162,9 @@ class Disk:
         if is_path(self.image):
             object.__setattr__(self, "name", self.name or PurePath(self.image).name)
         for field in ("partitions", "segments", "outputs"):
-            if isinstance(getattr(self, field), Sequence):
-                object.__setattr__(self, field, tuple(getattr(self, field)))
+            value = getattr(self, field)
+            if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+                object.__setattr__(self, field, tuple(value))
 
     @cached_property
     def outside(self) -> tuple[Outside, ...]:
@@ -182,8 +182,10 @@ class Disk:
     @property
     def sector_size(self) -> int:
         """Bytes per logical sector."""
-        # Asked before it is known that the table is one: everything wrong is listed at once.
-        return getattr(self.table, "sector_size", SECTOR)
+        size = SECTOR if self.table is None else self.table.sector_size
+        # Of a size that is none the table complains; everything else is told in usual sectors.
+        is_size = isinstance(size, int) and size >= SECTOR and is_power_of_two(size)
+        return size if is_size else SECTOR
 
     @property
     def length(self) -> int | None:
@@ -247,37 +249,10 @@ class Disk:
         that are wrong otherwise neither.
         """
         return (
-            list(self._shape_problems())
+            list(shape_problems(self, Partition))
             or list(self._problems())
             or list(asked.problems(self))
         )
-
-    def _shape_problems(self) -> Iterator[Problem]:
-        from doit_diskimg.ports import Bootloader, Table
-
-        if not is_path(self.image):
-            yield BadValue(
-                "image", f"{self.image!r} is no path", "must be the path of the image's file",
-                'write for example "build/os.img"',
-            )
-        # A class has the methods of a table too, so that forgotten parentheses look like one.
-        if self.table is not None and (
-            isinstance(self.table, type) or not isinstance(self.table, Table)
-        ):
-            yield BadValue(
-                "table", f"{self.table!r} is no partition table",
-                "must be Gpt(), Mbr() or None", "write table=Gpt()",
-            )
-        yield from list_problems(self.partitions, Partition, "partitions")
-        yield from list_problems(self.segments, Segment, "segments")
-        if self.boot is not None and (
-            isinstance(self.boot, type) or not isinstance(self.boot, Bootloader)
-        ):
-            yield BadValue(
-                BOOT, f"{self.boot!r} is no boot code",
-                "must be BootCode(...) or an object of your own that fits the Bootloader port",
-                'write for example BootCode("build/stage1.bin")',
-            )
 
     def _problems(self) -> Iterator[Problem]:
         from doit_diskimg.made import output_problems
@@ -289,6 +264,7 @@ class Disk:
         yield from size_problems(self.align, "align", self.sector_size, needed=True)
         if as_size(self.align) == 0:
             yield BadSize("align", "0 is no step", "must be a sector or more", 'write "1MiB"')
+        yield from disk_kind_problems(self)
         yield from self._choice_problems()
         yield from self._table_problems()
         for index, partition in enumerate(self.partitions):

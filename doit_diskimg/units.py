@@ -9,6 +9,9 @@ from typing import NewType, TypeAlias
 
 KIB, MIB, GIB, TIB = 1 << 10, 1 << 20, 1 << 30, 1 << 40
 
+MOST = (1 << 63) - 1
+"""Bytes of the longest file that POSIX systems can express (off_t)."""
+
 SECTOR = 512
 """Bytes in the smallest logical sector, and the grain in which metadata is compared."""
 
@@ -49,10 +52,12 @@ def parse_size(size: SizeLike) -> int:
     if isinstance(size, int):
         if size < 0:
             raise ValueError(f"{size} is negative")
+        if size > MOST:
+            raise ValueError(f"{size} is more than a file can have")
         return size
     plain = size.lstrip("0123456789")
     if plain in _UNITS and plain != size:
-        return int(size[: len(size) - len(plain)]) * _UNITS[plain]
+        return parse_size(int(size[: len(size) - len(plain)]) * _UNITS[plain])
     # All else costs the compilation of an expression, which dodo.py would pay at every `doit`.
     floppy = re.fullmatch(_FLOPPY, size)
     if floppy and floppy[1] in FLOPPIES:
@@ -65,7 +70,7 @@ def parse_size(size: SizeLike) -> int:
     factor = _UNITS.get(unit)
     if factor is None:
         raise ValueError(f"{size!r} has the unknown unit {unit!r}")
-    return int(number) * factor
+    return parse_size(int(number) * factor)
 
 
 def format_size(length: int) -> str:

@@ -27,7 +27,7 @@ RANKS = (
      "ondisk"},
     {"symbols", "field", "bootcode", "segment"},
     {"ports"},
-    {"abilities", "made", "asked", "bare"},
+    {"abilities", "made", "asked", "bare", "shape"},
     {"spec"} | RIBS,
     {"layout", "misplaced"},
     {"plan", "patch"},
@@ -41,7 +41,9 @@ A part imports lower ones and itself.  Modules of one rank may import each other
 """
 
 RANK = {part: rank for rank, parts in enumerate(RANKS) for part in parts}
-TYPING_ONLY = {("ports", "spec"), ("bootcode", "spec"), ("asked", "spec"), ("bare", "spec")}
+TYPING_ONLY = {
+    (part, "spec") for part in ("ports", "bootcode", "asked", "bare", "shape")
+}
 """(importer, imported) that go up, for annotations and never at run time."""
 
 MODULE_LINES, FUNCTION_LINES = 350, 50

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.extent import Extent
+from doit_diskimg.fields import is_path, shown
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.outputs.target import DescribedDisk, Target
 from doit_diskimg.ports import Work
@@ -38,7 +39,7 @@ class Compressed(Target):
 
     @property
     def _format(self) -> str:
-        return PurePath(self.path).suffix.removeprefix(".").lower()
+        return PurePath(self.path).suffix.removeprefix(".").lower() if is_path(self.path) else ""
 
     def _kind(self) -> str:
         return self._format or "compressed"
@@ -64,9 +65,10 @@ class Compressed(Target):
             )
             return
         low, _, high = _LEVELS[self._format]
-        if self.level is not None and self.level not in range(low, high + 1):
+        level = self.level
+        if level is not None and not (isinstance(level, int) and low <= level <= high):
             yield BadValue(
-                f"{where}.level", f"it is {self.level!r}",
+                f"{where}.level", f"it is {shown(level)}",
                 f"must be {low} to {high} for .{self._format}", "leave it out for the usual one",
             )
 

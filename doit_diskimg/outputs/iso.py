@@ -8,6 +8,7 @@ from uuid import uuid5
 
 from doit_diskimg.content import Source, Tree, Wanted
 from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem
+from doit_diskimg.fields import YES_OR_NO, Kind, is_path, kind_problems
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.outputs.partition import unknown
 from doit_diskimg.outputs.target import DescribedDisk, Target
@@ -21,6 +22,38 @@ _CD_SECTOR = 2048
 _EFI = "/efi.img"
 # A file of the ISO, and not a partition behind it: El Torito counts its sectors in 16 bits, and of
 # a longer one (32 MiB) UEFI takes what is left of the volume, which ends before the partitions.
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_source(value: object) -> bool:
+    return value is None or isinstance(value, bytes) or is_path(value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_KINDS = {
+    "files": Kind(
+        lambda value: isinstance(value, Mapping) and all(map(_is_text, value)),
+        "must map paths in the ISO to sources", 'write {"boot/kernel.elf": "build/kernel.elf"}',
+    ),
+    "efi": Kind(
+        lambda value: value is None or _is_text(value), "must be the name of a partition",
+        'write for example "esp"',
+    ),
+    "bios": Kind(
+        lambda value: value is None or _is_text(value), "must be the path of one of the files",
+        "write the key that it has in files",
+    ),
+    "load_size": Kind(_is_number, "must be a number of bytes", f"leave it out for {_CD_SECTOR}"),
+    "boot_info_table": YES_OR_NO,
+    "boot_code": Kind(_is_source, "must be the path of a file, or bytes", "change it"),
+    "label": Kind(_is_text, "must be text", 'write for example "MYOS"'),
+}
+
 
 @dataclass(frozen=True)
 class Iso(Target):
@@ -52,6 +85,12 @@ class Iso(Target):
 
     def problems(self, where: str, disk: DescribedDisk) -> Iterator[Problem]:
         """Yield what is wrong with the description."""
+        kinds = list(kind_problems(self, f"{where}.", _KINDS))
+        yield from kinds
+        if not kinds:
+            yield from self._problems(where, disk)
+
+    def _problems(self, where: str, disk: DescribedDisk) -> Iterator[Problem]:
         if self.efi is not None:
             yield from unknown(f"{where}.efi", self.efi, disk)
         if self.bios is not None and _absolute(self.bios) not in map(_absolute, self.files):

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from doit_diskimg.content import Wanted
 from doit_diskimg.errors import BadValue, Problem
+from doit_diskimg.fields import is_path, shown
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.outputs.target import DescribedDisk, Target
 from doit_diskimg.ports import Work
@@ -28,9 +29,10 @@ class Sha256(Target):
 
     def problems(self, where: str, disk: DescribedDisk) -> Iterator[Problem]:
         """Yield what is wrong with the description."""
-        if self.of is not None and (isinstance(self.of, str) or not self.of):
+        is_list = isinstance(self.of, Sequence) and not isinstance(self.of, (str, bytes))
+        if self.of is not None and not (is_list and self.of and all(map(is_path, self.of))):
             yield BadValue(
-                f"{where}.of", f"{self.of!r} is no list of files", "must have one or more",
+                f"{where}.of", f"{shown(self.of)} is no list of files", "must have one or more",
                 "leave it out for the image and all outputs",
             )
 

@@ -9,10 +9,18 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from doit_diskimg.errors import Problem, TooManyPartitions, TooSmall, UnknownType
+from doit_diskimg.ondisk.mbr import GPT_PROTECTIVE
 from doit_diskimg.units import SizeLike, parse_size
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+
+EXTENDED_TYPES = (0x05, 0x0F, 0x85)
+"""DOS's, its LBA form, and Linux's own, which DOS overlooks."""
+
+RESERVED_TYPES = frozenset({*EXTENDED_TYPES, GPT_PROTECTIVE})
+"""Types by which readers of an MBR take an entry for a part of the table: a chain, a whole GPT."""
 
 
 class DescribedPartition(Protocol):

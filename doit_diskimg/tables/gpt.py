@@ -88,7 +88,7 @@ class Gpt:
 
     def _shape_problems(self) -> Iterator[Problem]:
         """Yield what is wrong with the numbers that decide where the table lies."""
-        if self.sector_size not in (512, 4096):
+        if not isinstance(self.sector_size, int) or self.sector_size not in (512, 4096):
             yield BadValue(
                 "table.sector_size", repr(self.sector_size), "must be 512 or 4096",
                 "leave it out for 512",

@@ -18,7 +18,7 @@ from doit_diskimg.ondisk import mbr
 from doit_diskimg.ondisk.chs import BEYOND, chs_of
 from doit_diskimg.ondisk.guids import MBR_TYPES, type_byte, type_guid
 from doit_diskimg.segment import PlacedPartition
-from doit_diskimg.tables.described import DescribedDisk
+from doit_diskimg.tables.described import RESERVED_TYPES, DescribedDisk
 
 MOST = mbr.ENTRY_COUNT - 1
 """Partitions beside the protective entry."""
@@ -38,7 +38,8 @@ def mirrored(hybrid: Hybrid) -> Collection[str]:
 def problems(hybrid: Hybrid, disk: DescribedDisk) -> Iterator[Problem]:
     """Yield what is wrong with the choice of partitions for the MBR."""
     names = list(mirrored(hybrid))
-    if len(names) != (-1 if isinstance(hybrid, str) else len(hybrid)):
+    is_list = isinstance(hybrid, (Sequence, Mapping)) and not isinstance(hybrid, (str, bytes))
+    if not is_list or len(names) != len(hybrid):
         yield BadValue(
             "table.hybrid", f"{hybrid!r} is no list of names",
             "must name the partitions that the MBR mentions too", 'write for example ["esp"]',
@@ -129,7 +130,7 @@ def _type(hybrid: Hybrid, name: str, guid: str, payload_type: str = "") -> int |
 
 def _has_type(hybrid: Hybrid, name: str, described: str | int | None) -> bool:
     if isinstance(hybrid, Mapping):
-        return bool(type_byte(hybrid[name]))
+        return (type_byte(hybrid[name]) or 0) not in {0, *RESERVED_TYPES}
     guid = None if described is None else type_guid(described)
     # Without a type of its own it has the payload's; an unknown one is reported with the partition.
     return guid is None or _type(hybrid, name, guid) is not None

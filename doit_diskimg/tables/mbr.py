@@ -17,6 +17,8 @@ from doit_diskimg.ports import Chain
 from doit_diskimg.segment import Identity, PlacedPartition, Region
 from doit_diskimg.tables import mbr_chain
 from doit_diskimg.tables.described import (
+    EXTENDED_TYPES,
+    RESERVED_TYPES,
     DescribedDisk,
     DescribedPartition,
     names_to_use,
@@ -27,10 +29,6 @@ from doit_diskimg.units import SECTOR, SizeLike, align_down
 
 REACH = 2**32 * SECTOR
 """The first byte that no partition of an MBR can have: 2 TiB."""
-
-
-_EXTENDED_TYPES = (0x05, 0x0F, 0x85)
-# DOS's, its LBA form, and Linux's own, which DOS overlooks.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,12 +140,13 @@ class Mbr:
         return canvas.picture()
 
     def _extended_problems(self) -> Iterator[Problem]:
-        if self.extended_number not in range(1, ondisk.ENTRY_COUNT + 1):
+        number = self.extended_number
+        if not _is_int(number) or not 1 <= number <= ondisk.ENTRY_COUNT:
             yield BadValue(
                 "table.extended_number", repr(self.extended_number), "must be an entry, 1 to 4",
                 "leave it out for 4",
             )
-        if type_byte(self.extended_type) not in _EXTENDED_TYPES:
+        if type_byte(self.extended_type) not in EXTENDED_TYPES:
             yield BadValue(
                 "table.extended_type", f"{self.extended_type!r} is no type of an extended one",
                 "must be 0x05, 0x0f or 0x85", 'leave it out for "extended-lba", 0x0f',
@@ -189,7 +188,15 @@ def _partition_problems(partition: DescribedPartition, where: str) -> Iterator[P
 
 
 def _type_problems(value: str | int | None, where: str) -> Iterator[Problem]:
-    if value is None or type_byte(value) is not None:
+    if value is None:
+        return
+    if type_byte(value) in RESERVED_TYPES:
+        yield type_problem(
+            where, value, "must be that of a partition: the table itself has such entries",
+            "write logical=True for what lies in an extended partition, which comes by itself",
+        )
+        return
+    if type_byte(value) is not None:
         return
     guid = type_guid(value)
     meant = [name for name in MBR_TYPES if guid and type_guid(name) == guid]

@@ -21,6 +21,7 @@ from doit_diskimg.tasks.step import Step
 if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
 
+    from doit_diskimg.layout import Layout
     from doit_diskimg.verify.finding import Finding
 
 
@@ -68,7 +69,7 @@ class Verify(Step):
     def run(self) -> str:
         """Return the warnings, one a line.  Raises WorldError with all errors."""
         from doit_diskimg.verify.against_plan import compare_bytes, compare_files
-        from doit_diskimg.verify.image import inspect
+        from doit_diskimg.verify.image import inspect, inspect_volume
         from doit_diskimg.verify.source import Source
 
         layout = decode_layout(need(self.state.file("layout.json")))
@@ -84,18 +85,22 @@ class Verify(Step):
             for checked in report.volumes:
                 if (index := volumes.pop(checked.start, None)) is not None:
                     compare_files(checked, self._wanted(index))
-            for start in volumes:
-                text = "a volume was described here, none is found"
-                report.disk.add("file-differs", text, at=start)
-            found = [one for one in report.findings() if self._counts(one)]
+            for index in volumes.values():  # those that the table does not mention as such
+                name = self.disk.partitions[index].name
+                checked = inspect_volume(report, *layout.extent(name), name)
+                compare_files(checked, self._wanted(index))
+            found = [one for one in report.findings() if self._counts(one, layout)]
         errors = [one for one in found if one.is_error]
         if errors:
             raise WorldError([_problem(one) for one in errors])
         return "\n".join([*map(str, found), "no errors"])
 
-    def _counts(self, finding: "Finding") -> bool:
-        """A disk without a table, with something that we do not know, was described so."""
-        return finding.code != "unknown" or self.disk.table is not None
+    def _counts(self, finding: "Finding", layout: "Layout") -> bool:
+        """Whether it was not described so: a disk on which nothing is that a reader would know."""
+        if finding.code == "gpt-backup":
+            return bool(getattr(self.disk.table, "backup", True))
+        recorded = any(part.number and part.type != "0x00" for part in layout.partitions)
+        return finding.code != "unknown" or (self.disk.table is not None and recorded)
 
     def _picture(self, part: str) -> Picture:
         path = self.state.file(part, ".injected")
@@ -114,12 +119,13 @@ class Verify(Step):
         gathered = tree.gather(part.payload.files, files, where)
         wanted: dict[str, str | None] = {}
         for node in gathered.root.everything():
+            path = node.path if part.payload.long_names else node.path.upper()
             if isinstance(node, tree.Directory):
-                wanted[f"{node.path}/"] = None
+                wanted[f"{path}/"] = None
             elif isinstance(node.source, bytes):
-                wanted[node.path] = digest_of(node.source)
+                wanted[path] = digest_of(node.source)
             else:
-                wanted[node.path] = files.digest(normal(node.source), node.where)
+                wanted[path] = files.digest(normal(node.source), node.where)
         wanted.pop("/", None)
         return wanted
 

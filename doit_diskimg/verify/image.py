@@ -94,6 +94,15 @@ def inspect(source: Source, *, offset: int | None = None, witnesses: bool = True
     return report
 
 
+def inspect_volume(report: Report, start: int, length: int, name: str) -> Checked:
+    """Check the FAT volume that somebody knows to be there, though no table mentions it."""
+    found = Findings(repr(name), start)
+    window = Window(report.source, start, length)
+    checked = volume.check(window, length, {start}, found)
+    report.volumes.append(Checked(repr(name), 0, start, found, checked))
+    return report.volumes[-1]
+
+
 def _first_sector(report: Report) -> None:
     """Decide what sector 0 is: a boot sector, a table, both, or nothing that we know."""
     source = report.source

@@ -170,7 +170,7 @@ def test_the_place_on_the_disk_is_no_part_of_the_recipe():
 def test_the_number_of_inodes(entries, length, inodes, expected):
     from doit_diskimg.filesystems.ext import check
 
-    geometry = check.geometry(Ext(size=length), None)
+    geometry = check.geometry(Ext(size=length), None, 512)
     assert check.inodes(Ext(inodes=inodes), geometry, entries) == expected
 
 

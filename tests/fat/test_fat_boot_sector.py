@@ -226,11 +226,11 @@ def raw_clusters(data):
         ),
         (
             {"reserved": {0: b"", True: b"", "1": b"", 3: 4}},
-            ["p.reserved[0]: 0 is no sector, must be the number of a sector, 1 to 65527 (write a "
+            ["p.reserved[0]: 0 is no sector, must be the number of a sector, 1 to 65523 (write a "
              "number)",
-             "p.reserved[True]: True is no sector, must be the number of a sector, 1 to 65527 "
+             "p.reserved[True]: True is no sector, must be the number of a sector, 1 to 65523 "
              "(write a number)",
-             "p.reserved['1']: '1' is no sector, must be the number of a sector, 1 to 65527 "
+             "p.reserved['1']: '1' is no sector, must be the number of a sector, 1 to 65523 "
              "(write a number)",
              "p.reserved[3]: 4 is no source, must be the path of a file, or bytes (change it)"],
         ),

@@ -528,6 +528,32 @@ BAD = [
         ],
     ),
     Bad(
+        "an extended partition as one of ours",
+        mbr(part("a", "1MiB", type=0x0F), part("b", "1MiB", logical=True)),
+        [
+            "partitions[0].type: 0x0f is no such type, must be that of a partition: the table "
+            "itself has such entries (write logical=True for what lies in an extended partition, "
+            "which comes by itself)",
+        ],
+    ),
+    Bad(
+        "a protective entry as a partition",
+        mbr(part("a", "1MiB", type=0xEE)),
+        [
+            "partitions[0].type: 0xee is no such type, must be that of a partition: the table "
+            "itself has such entries (write logical=True for what lies in an extended partition, "
+            "which comes by itself)",
+        ],
+    ),
+    Bad(
+        "a protective entry in a hybrid MBR",
+        gpt(part("a", "1MiB"), table=Gpt(hybrid={"a": 0xEE})),
+        [
+            "table.hybrid: 'a' has no type that an MBR knows, must say with which type byte the "
+            "MBR mentions it (write hybrid={'a': 0x0c} for example)",
+        ],
+    ),
+    Bad(
         "a GPT type",
         mbr(part("a", "1MiB", type="linux-home")),
         [
@@ -614,10 +640,6 @@ BAD = [
         "sectors of 520",
         gpt(table=Gpt(sector_size=520)),
         [
-            "size: 67108864 bytes are not whole sectors, must be a multiple of 520 (the "
-            "nearest are 67108600 and 67109120)",
-            "align: 1048576 bytes are not whole sectors, must be a multiple of 520 (the "
-            "nearest are 1048320 and 1048840)",
             "table.sector_size: 520, must be 512 or 4096 (leave it out for 512)",
         ],
     ),

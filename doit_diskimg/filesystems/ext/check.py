@@ -35,18 +35,21 @@ class Geometry(NamedTuple):
         return self.block_size * self.blocks
 
 
-def geometry(ext: "Ext", size: int | None) -> Geometry:
-    """Return the size of the volume in a partition of ``size`` bytes; its fields are right."""
+def geometry(ext: "Ext", size: int | None, sector_size: int) -> Geometry:
+    """Return the size of the volume in a partition of ``size`` bytes; its fields are right.
+
+    A block is no smaller than a sector of the disk: Linux could not read it.
+    """
     wanted = size if ext.size is None else parse_size(ext.size)
     assert wanted is not None
     if ext.block_size is None:
-        block_size = 1024 if wanted < _LARGE else 4096
+        block_size = max(sector_size, 1024 if wanted < _LARGE else 4096)
     else:
         block_size = parse_size(ext.block_size)
     return Geometry(block_size, wanted // block_size)
 
 
-def problems(ext: "Ext", where: str, size: int | None) -> Iterator[Problem]:
+def problems(ext: "Ext", where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
     """Yield what is wrong with the fields; ``size`` is the partition's."""
     if not isinstance(ext.files, (Mapping, Tree)):
         yield BadValue(
@@ -64,10 +67,10 @@ def problems(ext: "Ext", where: str, size: int | None) -> Iterator[Problem]:
             f"{where}.inodes", f"{ext.inodes!r}", "must be a number from 16 on",
             "leave it out to have it chosen",
         )
-    sizes = [*_size(ext, where, size)]
+    sizes = [*_size(ext, where, size, sector_size)]
     yield from sizes
     if not sizes and ext.version in VERSIONS and (ext.size is not None or size is not None):
-        yield from _too_small(ext, where, size)
+        yield from _too_small(ext, where, size, sector_size)
 
 
 def missing_size(ext: "Ext", where: str, size: int | None) -> Iterator[Problem]:
@@ -81,8 +84,9 @@ def missing_size(ext: "Ext", where: str, size: int | None) -> Iterator[Problem]:
 
 
 def _one_of(value: object, known: tuple[int, ...], where: str) -> Iterator[Problem]:
-    if isinstance(value, bool) or value not in known:
-        must = f"must be {', '.join(map(str, known[:-1]))} or {known[-1]}"
+    if not isinstance(value, int) or isinstance(value, bool) or value not in known:
+        *others, last = map(str, known)
+        must = f"must be {', '.join(others)} or {last}" if others else f"must be {last}"
         yield BadValue(where, f"{value!r}", must, "write one of these, or leave it out")
 
 
@@ -142,7 +146,7 @@ def _uuid(ext: "Ext", where: str) -> Iterator[Problem]:
         )
 
 
-def _size(ext: "Ext", where: str, size: int | None) -> Iterator[Problem]:
+def _size(ext: "Ext", where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
     try:
         own = None if ext.size is None else parse_size(ext.size)
         block_size = None if ext.block_size is None else parse_size(ext.block_size)
@@ -153,7 +157,8 @@ def _size(ext: "Ext", where: str, size: int | None) -> Iterator[Problem]:
         )
         return
     if block_size is not None:
-        yield from _one_of(block_size, BLOCK_SIZES, f"{where}.block_size")
+        sizes = tuple(size for size in BLOCK_SIZES if size >= sector_size)
+        yield from _one_of(block_size, sizes, f"{where}.block_size")
     if own is not None and size is not None and own > size:
         yield BadSize(
             f"{where}.payload.size", f"{format_size(own)}",
@@ -161,8 +166,10 @@ def _size(ext: "Ext", where: str, size: int | None) -> Iterator[Problem]:
         )
 
 
-def _too_small(ext: "Ext", where: str, size: int | None) -> Iterator[Problem]:
-    found = geometry(ext, size)
+def _too_small(
+    ext: "Ext", where: str, size: int | None, sector_size: int
+) -> Iterator[Problem]:
+    found = geometry(ext, size, sector_size)
     least = LEAST_BLOCKS if ext.version == 2 else LEAST_BLOCKS_WITH_JOURNAL
     if found.blocks < least:
         needed = least * found.block_size

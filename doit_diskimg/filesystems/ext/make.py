@@ -53,7 +53,7 @@ def volume(ext: "Ext", place: "Place", files: Files, where: str) -> Made:
 
     Raises DescriptionError with everything that is wrong, or WorldError.
     """
-    problems = [*check.problems(ext, where, place.extent.length)]
+    problems = [*check.problems(ext, where, place.extent.length, place.sector_size)]
     gathered = tree.gather(ext, files, where)
     problems += gathered.problems + _unknown_modes(ext, gathered, where)
     staged: list[Staged] = []
@@ -63,7 +63,7 @@ def volume(ext: "Ext", place: "Place", files: Files, where: str) -> Made:
         raise DescriptionError(problems + gathered.failed)
     if gathered.failed:
         raise WorldError(gathered.failed)
-    geometry = check.geometry(ext, place.extent.length)
+    geometry = check.geometry(ext, place.extent.length, place.sector_size)
     try:
         return files.make(_recipe(ext, place, geometry, staged), f"{where}.payload")
     except WorldError as error:

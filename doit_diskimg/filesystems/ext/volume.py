@@ -37,9 +37,10 @@ class Ext:
 
     ``version`` is 2, 3 (with a journal) or 4.  ``size`` is the volume's, the partition's unless
     given; one of them has to be.  ``label`` has up to 16 bytes.  ``block_size`` is 1024, 2048 or
-    4096 bytes: 1024 below 512 MiB, else 4096, unless given.  ``inodes`` is how many files and
-    directories there is room for: one for each 4 KiB (16 KiB from 512 MiB on) and as many as
-    there are, unless given.  ``inode_size`` is 128 or 256; a small driver may want 128.
+    4096 bytes, no less than a sector: 1024 below 512 MiB, else 4096, unless given.  ``inodes`` is
+    how many files and directories there is room for: one for each 4 KiB (16 KiB from 512 MiB on)
+    and as many as there are, unless given.  ``inode_size`` is 128 or 256; a small driver may want
+    128.
     ``features`` are names as mke2fs's ``-O`` takes them, ``"^dir_index"`` to leave one out.
 
     Everything belongs to user and group 0 and has the image's time stamp.  Directories have mode
@@ -95,7 +96,7 @@ class Ext:
         """Yield what is wrong with the description; see `ports.Payload`."""
         from doit_diskimg.filesystems.ext import check, tree
 
-        yield from check.problems(self, where, size)
+        yield from check.problems(self, where, size, sector_size)
         if isinstance(self.files, (Mapping, Tree)):
             yield from tree.gather(self, None, where).problems
 
@@ -108,8 +109,9 @@ class Ext:
         from doit_diskimg.ports import Room
         from doit_diskimg.units import format_size
 
-        refuse([*check.problems(self, where, size), *check.missing_size(self, where, size)])
-        geometry = check.geometry(self, size)
+        wrong = check.problems(self, where, size, sector_size)
+        refuse([*wrong, *check.missing_size(self, where, size)])
+        geometry = check.geometry(self, size, sector_size)
         return Room(
             length=geometry.length,
             type="linux-filesystem",

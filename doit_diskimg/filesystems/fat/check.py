@@ -125,7 +125,7 @@ def _volume_id_problems(value: int | str | None, where: str) -> Iterator[Problem
 
 
 def _type_problems(value: object, where: str) -> Iterator[Problem]:
-    if value is not None and (isinstance(value, bool) or value not in TYPES):
+    if value is not None and (not isinstance(value, int) or value not in TYPES):
         must = "the types of FAT are 12, 16 and 32"
         yield BadValue(where, f"{value!r} is no type", must, "write one of them, or leave it out")
 

@@ -70,7 +70,8 @@ def problems(fat: "Fat", where: str, sector_size: int) -> Iterator[Problem]:
     """Yield what is wrong with the options that don't depend on one another."""
     for rule in _RULES:
         value = getattr(fat, rule.name)
-        if value is not None and not rule.holds(value):
+        may_be_none = fat.__dataclass_fields__[rule.name].default is None
+        if not (value is None and may_be_none) and not rule.holds(value):
             yield BadValue(
                 f"{where}.{rule.name}", f"{value!r} is given", rule.must, rule.change
             )

@@ -4,14 +4,22 @@ The order of work: the fields, the contents, the geometry, the boot sector, the 
 are collected on the way and raised once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from doit_diskimg.content import Files
-from doit_diskimg.errors import BadValue, DescriptionError, Problem, WorldError, refuse
+from doit_diskimg.errors import (
+    BadValue,
+    DescriptionError,
+    OutsideDisk,
+    Problem,
+    WorldError,
+    refuse,
+)
 from doit_diskimg.extent import Extent
 from doit_diskimg.filesystems.fat import allocate, boot, build, check, contents, fit, full, reserved
 from doit_diskimg.filesystems.fat.build import Volume
+from doit_diskimg.filesystems.fat.choose import MAX_SECTORS
 from doit_diskimg.filesystems.fat.contents import Contents
 from doit_diskimg.filesystems.fat.geometry import Geometry
 from doit_diskimg.filesystems.fat.tree import File
@@ -110,6 +118,7 @@ def _decide(
         [
             *reserved.problems(what.parts, geometry, where),
             *full.problems(fat, what, geometry, check.free(fat), files, where),
+            *_place_problems(fat, place, where),
         ]
     )
     return what, geometry
@@ -188,6 +197,16 @@ def _hidden_sectors(fat: "Fat", place: "Place") -> int:
     if fat.hidden_sectors is not None:
         return fat.hidden_sectors
     return 0 if place.bare else place.extent.start // place.sector_size
+
+
+def _place_problems(fat: "Fat", place: "Place", where: str) -> Iterator[Problem]:
+    hidden = _hidden_sectors(fat, place)
+    if hidden > MAX_SECTORS:
+        yield OutsideDisk(
+            f"{where}.hidden_sectors", f"{hidden:,} sectors lie before the volume",
+            f"its boot sector counts at most {MAX_SECTORS:,}",
+            "write hidden_sectors=0, which only loaders of a BIOS mind, or place it lower",
+        )
 
 
 def _drive_number(fat: "Fat", place: "Place", geometry: Geometry) -> int:

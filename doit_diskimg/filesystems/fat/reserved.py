@@ -21,7 +21,7 @@ FS_INFO_SECTOR = 1
 BACKUP_BOOT_SECTOR = 6
 """The standard: "no value other than 6 is recommended"."""
 
-MOST = 0xFFFF - 8
+MOST = 0xFFFF - 12
 """Reserved sectors at most: BPB_RsvdSecCnt, less what aligns the data area."""
 
 _TAKEN = {
