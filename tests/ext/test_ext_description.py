@@ -174,6 +174,24 @@ def test_the_number_of_inodes(entries, length, inodes, expected):
     assert check.inodes(Ext(inodes=inodes), geometry, entries) == expected
 
 
+@pytest.mark.parametrize(
+    ("ext", "size", "sector_size", "block_size"),
+    [
+        (Ext(), 8 * MIB, 512, 1024), (Ext(), 512 * MIB, 512, 4096), (Ext(), 8 * MIB, 4096, 4096),
+        (Ext(block_size=4096), 8 * MIB, 4096, 4096), (Ext(block_size="2KiB"), 8 * MIB, 512, 2048),
+    ],
+)
+def test_a_block_is_a_sector_or_more(ext, size, sector_size, block_size):
+    assert not [*ext.problems("p", size, sector_size)]
+    facts = dict(ext.room(size, FakeFiles(), "p", sector_size).facts)
+    assert facts["blocks"] == f"{size // block_size:,}"
+
+
+def test_a_block_smaller_than_a_sector_is_refused():
+    (problem,) = Ext(block_size=1024).problems("p", 64 * MIB, 4096)
+    assert str(problem) == "p.block_size: 1024, must be 4096 (write one of these, or leave it out)"
+
+
 def test_all_problems_at_once_and_modes_of_nothing():
     with pytest.raises(DescriptionError) as caught:
         Ext({"a": b""}, modes={"b": 0o644}, label="x" * 17).fill(place(), FakeFiles(), "p")

@@ -8,6 +8,7 @@ import pytest
 from tools import run, tool
 
 from doit_diskimg.errors import DescriptionError
+from doit_diskimg.filesystems.fat.reserved import MOST
 from doit_diskimg.filesystems.fat.volume import Fat
 from doit_diskimg.units import KIB, MIB
 
@@ -197,6 +198,29 @@ def raw_clusters(data):
     per, rsvd, fats, root, tot16, _, fat16 = struct.unpack_from("<BHBHHBH", data, 13)
     (tot32,), (fat32,) = struct.unpack_from("<I", data, 32), struct.unpack_from("<I", data, 36)
     return ((tot16 or tot32) - rsvd - fats * (fat16 or fat32) - root * 32 // 512) // per
+
+
+def test_as_many_reserved_sectors_as_a_volume_can_have(bench):
+    """The data area is aligned behind them, within the 16 bits of BPB_RsvdSecCnt."""
+    reserved = {8: bytes((MOST - 8) * 512)}
+    for clusters in range(4):
+        fat = Fat(fat=32, cluster_size=1024, reserved=reserved)
+        size = 1_000_493_056 + clusters * 4096
+        picture = bench.fill(fat, size)
+        assert int.from_bytes(picture.blob[14:16], "little") >= MOST
+    (problem,) = Fat(reserved={MOST + 1: b""}).problems("p", 64 * MIB)
+    assert problem.where == f"p.reserved[{MOST + 1}]"
+
+
+def test_sectors_before_a_volume_that_32_bits_do_not_count(bench):
+    with pytest.raises(DescriptionError) as caught:
+        bench.fill(Fat(), 4 * MIB, start=1 << 41, bare=False)
+    assert str(caught.value) == (
+        "partitions[0].hidden_sectors: 4,294,967,296 sectors lie before the volume, its boot "
+        "sector counts at most 4,294,967,295 (write hidden_sectors=0, which only loaders of a BIOS "
+        "mind, or place it lower)"
+    )
+    assert bench.fill(Fat(hidden_sectors=0), 4 * MIB, start=1 << 41, bare=False)
 
 
 @pytest.mark.parametrize(

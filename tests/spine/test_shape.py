@@ -1,4 +1,4 @@
-"""Anything may stand in any field: each is one line, and nothing else of the description suffers."""
+"""Anything may stand in any field: each mistake is one line, and nothing else suffers."""
 
 import pytest
 from layouts.good import bare, fat, gpt, mbr, part

@@ -51,6 +51,50 @@ def task_image(): return disk.tasks()
     assert verify(project.image_path) == []
 
 
+KERNEL = 'Fat({"kernel.elf": "kernel.elf"}'
+ODD_BUT_RIGHT = {
+    "without a backup": f'table=Gpt(backup=False), partitions=[Partition("a", {KERNEL}), '
+    'size="4MiB", type="esp")]',
+    "a volume that is not in the table": f'table=Gpt(), partitions=[Partition("a", {KERNEL}), '
+    'size="4MiB", in_table=False)]',
+    "an 8.3 volume": f'table=Gpt(), partitions=[Partition("a", {KERNEL}, long_names=False), '
+    'size="4MiB", type="esp")]',
+    "an MBR without partitions": 'table=Mbr(), segments=[Segment("boot", b"b" * 440, 0)]',
+    "type 0": f'table=Mbr(), partitions=[Partition("a", {KERNEL}), size="4MiB", type=0)]',
+    "a volume beyond what 32 bits count": f'table=Gpt(), partitions=[Partition("a", {KERNEL}, '
+    'hidden_sectors=0), size="4MiB", start="2TiB", type="esp")]',
+}
+
+
+def odd(folder, name):
+    project = Project(folder, f"""
+from doit_diskimg import Disk, Fat, Gpt, Mbr, Partition, Segment
+disk = Disk("build/os.img", size="auto", {ODD_BUT_RIGHT[name]})
+def task_image(): return disk.tasks()
+""")
+    project.write("kernel.elf", b"kernel" * 1000)
+    return project
+
+
+@pytest.mark.parametrize("name", ODD_BUT_RIGHT)
+def test_what_was_described_so_is_right(tmp_path, name):
+    assert "no errors" in odd(tmp_path, name).doit(VERIFY).out
+
+
+@pytest.mark.parametrize(
+    "name", ["a volume that is not in the table", "type 0", "an 8.3 volume", "without a backup"]
+)
+def test_its_volume_is_looked_at_even_so(tmp_path, name):
+    project = odd(tmp_path, name)
+    project.doit()
+    with open(project.image_path, "r+b") as file:
+        at = file.read().index(b"kernelkernel")
+        file.seek(at)
+        file.write(b"K")
+    seal_again(project)
+    assert "error file-differs" in project.doit(VERIFY, code=1).said
+
+
 def test_it_runs_on_request_and_once_for_each_seal(tmp_path):
     project = make(tmp_path)
     project.write("dodo.py", project.dodo + """

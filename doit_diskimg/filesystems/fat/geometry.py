@@ -92,13 +92,14 @@ class Geometry:
 
 
 # Sectors of a diskette: cluster in sectors, root entries, media, sectors per track.  All have two
-# heads.  The numbers are those of DOS's own diskettes, and of mkfs.fat's.
+# heads.  The numbers are those of DOS's own diskettes and of mformat's; mkfs.fat gives the largest
+# fewer entries.
 _FLOPPIES = {
     720: (2, 112, 0xFD, 9),
     1440: (2, 112, 0xF9, 9),
     2400: (1, 224, 0xF9, 15),
     2880: (1, 224, 0xF0, 18),
-    5760: (2, 224, 0xF0, 36),
+    5760: (2, 240, 0xF0, 36),
 }
 
 
