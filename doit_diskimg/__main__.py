@@ -6,10 +6,20 @@ from importlib import import_module
 COMMANDS = {"verify": "cli.verify", "watch": "tasks.watch"}
 """Command -> the module whose ``main(arguments)`` it is."""
 
+_HELP = """usage: python -m doit_diskimg COMMAND ...
+
+  verify IMAGE     check a disk image or a FAT volume, of anybody
+  watch TASK ...   run tasks of dodo.py, and again whenever a source is saved
+
+COMMAND --help says more."""
+
 
 def main() -> int:
     """Run the command that the first argument names."""
     name, arguments = (sys.argv[1:2] or [""])[0], sys.argv[2:]
+    if name in ("-h", "--help"):
+        print(_HELP)  # noqa: T201  # the command's answer
+        return 0
     if name not in COMMANDS:
         known = ", ".join(COMMANDS)
         print(f"doit_diskimg: {name!r} is no command, must be one of: {known}", file=sys.stderr)  # noqa: T201

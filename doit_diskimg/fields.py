@@ -86,9 +86,13 @@ def size_problems(
         yield Unaligned(
             where, f"{length} bytes are not whole sectors",
             f"must be a multiple of {sector_size}",
-            f"the nearest are {length // sector_size * sector_size}"
-            f" and {(length // sector_size + 1) * sector_size}",
+            _nearest(length, sector_size, positive=positive),
         )
+
+
+def _nearest(length: int, step: int, *, positive: bool) -> str:
+    low, high = length // step * step, (length // step + 1) * step
+    return f"the nearest is {high}" if positive and not low else f"the nearest are {low} and {high}"
 
 
 def keep_problems(keep: object, where: str) -> Iterator[Problem]:

@@ -106,7 +106,14 @@ def _in_order(all_: tuple[Field[Any], ...]) -> list[Field[Any]]:
 
 
 def _complain(cls: Any, ordered: list[Field[Any]], args: Any, given: Any) -> NoReturn:
-    """Raise the TypeError that says what is wrong with the arguments."""
+    """Raise the TypeError that says what is wrong with the arguments: first, what is misspelt."""
+    names = [field_.name for field_ in ordered]
+    if unknown := [name for name in given if name not in names]:
+        from difflib import get_close_matches  # late: nobody comes here twice
+
+        near = get_close_matches(unknown[0], names, 1)
+        hint = f", did you mean {near[0]!r}?" if near else f", the fields are {', '.join(names)}"
+        raise TypeError(f"{cls.__qualname__}(): there is no field {unknown[0]!r}{hint}")
     try:
         _signature(ordered).bind(*args, **given)
     except TypeError as error:

@@ -1,6 +1,7 @@
 """``verify IMAGE``: reads a disk image or a FAT volume and prints what is wrong with it."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 
@@ -50,6 +51,8 @@ def _offset(text: str) -> int:
     from doit_diskimg.units import parse_size
 
     try:
-        return int(text, 0) if text[:2].lower() == "0x" else parse_size(text)
+        if re.fullmatch("0[xX][0-9a-fA-F]+", text):
+            return int(text, 16)
+        return parse_size(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None

@@ -288,8 +288,11 @@ def _status(path: str, where: str) -> os.stat_result:
 
 
 def no_path(path: str, where: str) -> SourceKind:
-    """Return the problem of a text that can't be a path on any system: it has a NUL byte."""
-    return SourceKind(where, f"{path!r} is no path", "a path has no NUL byte", "mend the path")
+    """Return the problem of a text that can't be a path on any system."""
+    return SourceKind(
+        where, f"{path!r} is no path", "a path has no NUL byte and no half of a character",
+        "mend the path",
+    )
 
 
 def _wrong_kind(path: str, where: str, mode: int) -> SourceKind:

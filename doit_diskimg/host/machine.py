@@ -7,6 +7,10 @@ DOS_EPOCH = 315532800
 """1980-01-01 00:00:00 UTC, the first moment that FAT can express."""
 
 
+_LAST = 0xFFFFFFFF
+"""The last second since 1970 that 32 bits can count, as some of what we store it in does."""
+
+
 def boot_id() -> str:
     """Return a text that is another after each boot; empty where the system has none.
 
@@ -41,11 +45,13 @@ def now_ns() -> int:
 def epoch() -> int:
     """Return the time stamp of everything in an image: SOURCE_DATE_EPOCH if set, else 1980.
 
-    Raises ValueError, in words for the user, if the variable is not a whole number.
+    Raises ValueError, in words for the user, if the variable is not a whole number of 32 bits.
     """
     text = os.environ.get("SOURCE_DATE_EPOCH", "")
     if not text:
         return DOS_EPOCH
     if not text.isdecimal():
         raise ValueError(f"{text!r} is no number of seconds")
+    if int(text) > _LAST:
+        raise ValueError(f"{text} is after 2106")
     return int(text)

@@ -103,6 +103,21 @@ def type_problem(where: str, value: str | int, must: str, change: str) -> Proble
     return UnknownType(where, f"{found} is no such type", must, change)
 
 
+def byte_meant(value: str | int) -> int | None:
+    """Return the type byte of a value that reads like one of other tools: ``"83"``, ``0xef00``.
+
+    Of sgdisk's codes of four digits those that end in 00 are the byte and nothing more.
+    """
+    if isinstance(value, str):
+        digits = value.lower().removeprefix("0x")
+        if not re.fullmatch(r"[0-9a-f]{1,2}|[0-9a-f]{2}00", digits):
+            return None
+        value = int(digits, 16)
+    if not isinstance(value, int):
+        return None
+    return value >> 8 if value > 0xFFF and not value & 0xFF else value
+
+
 def names_to_use(value: str | int, known: Iterable[str], meant: Collection[str]) -> str:
     """Return an advice which names of ``known`` to use instead of ``value``.
 

@@ -8,6 +8,7 @@ from doit_diskimg.ondisk.guids import GPT_TYPES, parse_guid, type_byte, type_gui
 from doit_diskimg.tables.described import (
     DescribedDisk,
     DescribedPartition,
+    byte_meant,
     names_to_use,
     type_problem,
 )
@@ -95,6 +96,7 @@ def _type_problems(value: str | int | None, where: str) -> Iterator[Problem]:
     if value is None or type_guid(value) is not None:
         return
     byte = type_byte(value)
+    byte = byte_meant(value) if byte is None else byte
     meant = [name for name in GPT_TYPES if byte is not None and type_byte(name) == byte]
     yield type_problem(
         where, value, "must be a name that a GPT has a type for, or a type GUID",

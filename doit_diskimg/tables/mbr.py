@@ -21,6 +21,7 @@ from doit_diskimg.tables.described import (
     RESERVED_TYPES,
     DescribedDisk,
     DescribedPartition,
+    byte_meant,
     names_to_use,
     too_small_problems,
     type_problem,
@@ -200,13 +201,15 @@ def _type_problems(value: str | int | None, where: str) -> Iterator[Problem]:
         return
     guid = type_guid(value)
     meant = [name for name in MBR_TYPES if guid and type_guid(name) == guid]
-    yield type_problem(
-        where,
-        value,
-        "must be a name that an MBR has a type for, or a byte from 0x00 to 0xff",
-        "use Gpt(), which knows it" if guid and not meant
-        else names_to_use(value, MBR_TYPES, meant),
-    )
+    byte = byte_meant(value)
+    if guid and not meant:
+        change = "use Gpt(), which knows it"
+    elif byte is not None and type_byte(byte) is not None:
+        change = f"write {byte:#04x}"
+    else:
+        change = names_to_use(value, MBR_TYPES, meant)
+    must = "must be a name that an MBR has a type for, or a byte from 0x00 to 0xff"
+    yield type_problem(where, value, must, change)
 
 
 def _is_int(value: object) -> bool:

@@ -25,6 +25,14 @@ def test_any_other_time_is_refused(monkeypatch, value):
         epoch()
 
 
+def test_a_time_that_32_bits_do_not_count_is_refused(monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(2**32 - 1))
+    assert epoch() == 2**32 - 1
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(2**32))
+    with pytest.raises(ValueError, match=r"^4294967296 is after 2106$"):
+        epoch()
+
+
 def test_the_boot_has_one_name_and_each_image_its_own():
     assert boot_id() == boot_id()
     assert len({new_generation() for _ in range(100)}) == 100

@@ -105,7 +105,7 @@ BAD = [
         gpt(part("a", "1MiB", align=512), table=Gpt(sector_size=4096)),
         [
             "partitions[0].align: 512 bytes are not whole sectors, must be a multiple of 4096 "
-            "(the nearest are 0 and 4096)",
+            "(the nearest is 4096)",
         ],
     ),
     Bad(

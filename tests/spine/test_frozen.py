@@ -174,3 +174,19 @@ def test_objects_are_pickled():
 def test_only_frozen_ones():
     with pytest.raises(TypeError, match="not frozen"):
         frozen.dataclass(frozen=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("siz", ", did you mean 'size'?"),
+        ("partition", ", did you mean 'partitions'?"),
+        ("zzz", ", the fields are image, size, table, "),
+    ],
+)
+def test_a_misspelt_field_is_told_before_one_that_is_missing(name, hint):
+    from doit_diskimg import Disk
+
+    with pytest.raises(TypeError) as caught:
+        Disk("os.img", **{name: 1})
+    assert str(caught.value).startswith(f"Disk(): there is no field {name!r}{hint}")

@@ -14,6 +14,7 @@ from doit_diskimg import (
     Qcow2,
     Segment,
     Sha256,
+    Tree,
     Zero,
 )
 from doit_diskimg.spec import Disk as Described
@@ -84,6 +85,30 @@ MISTAKES = [
     (mbr(part("a", "1MiB", payload=Fat({}, number_of_fats=None))),
      "partitions[0].number_of_fats: None is given, a volume has one table or two (write 2, or "
      "leave it out)"),
+    *[
+        (mbr(part("a", "1MiB", type=type_)),
+         f"partitions[0].type: {found} is no such type, must be a name that an MBR has a type "
+         f"for, or a byte from 0x00 to 0xff (write {change})")
+        for type_, found, change in [
+            ("83", "'83'", "0x83"), ("c", "'c'", "0x0c"), ("EF", "'EF'", "0xef"),
+            (0xEF00, "0xef00", "0xef"), ("0x8300", "'0x8300'", "0x83"),
+        ]
+    ],
+    *[
+        (gpt(part("a", "1MiB", type=type_)),
+         f"partitions[0].type: {found} is no such type, must be a name that a GPT has a type for, "
+         f"or a type GUID (use {change})")
+        for type_, found, change in [
+            ("ef00", "'ef00'", "'esp'"), (0x8200, "0x8200", "'linux-swap'"),
+            ("83", "'83'", "'linux-filesystem'"), (0x83, "0x83", "'linux-filesystem'"),
+        ]
+    ],
+    (mbr(part("a", "1MiB", payload=Fat(Tree("sysroot")))),
+     "partitions[0].files: Tree(dir='sysroot', include=(), exclude=(), after=()) is no mapping, "
+     "files maps paths in the volume to sources (write {\"/\": Tree('sysroot')} for its root)"),
+    (mbr(part("a", 100)),
+     "partitions[0].size: 100 bytes are not whole sectors, must be a multiple of 512 (the nearest "
+     "are 0 and 512)"),
     (with_output(Compressed(None)),
      "outputs[0].path: None is no path, must be that of a file (write for example "
      '"build/os.qcow2")'),

@@ -50,6 +50,7 @@ UNUSABLE = {
     "a directory": (["."], "no regular file"),
     "a device": (["/dev/null"], "no regular file"),
     "an offset that is none": (["v.img", "--offset", "much"], "'much' is not a size"),
+    "an offset of no digits": (["v.img", "--offset", "0x"], "unknown unit 'x'"),
     "an offset outside": (["v.img", "--offset", "1GiB"], "outside"),
     "a negative offset": (["v.img", "--offset=-1"], "is not a size"),
     "no argument": ([], "required"),
@@ -125,3 +126,14 @@ def test_names_in_an_image_can_not_write_to_the_terminal(volume):
     assert code == 1
     assert "\x1b" not in out
     assert len(out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_lists_the_commands(option):
+    done = subprocess.run(
+        [sys.executable, "-m", "doit_diskimg", option], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    from doit_diskimg.__main__ import COMMANDS
+
+    assert all(re.search(rf"^  {name} ", done.stdout, re.M) for name in COMMANDS)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from doit_diskimg.content import Tree
 from doit_diskimg.errors import (
     BadLabel,
     BadSize,
@@ -14,6 +15,7 @@ from doit_diskimg.errors import (
     TooSmall,
     Unaligned,
 )
+from doit_diskimg.fields import shown
 from doit_diskimg.filesystems.fat import names, numbers, reserved
 from doit_diskimg.filesystems.fat.choose import LARGEST_CLUSTER, TYPES, choose
 from doit_diskimg.filesystems.fat.free import DEFAULT, Free, parse_free
@@ -35,8 +37,12 @@ def problems(
 ) -> Iterator[Problem]:
     """Yield what is wrong with every field but the sources; ``size`` is the partition's."""
     if not isinstance(fat.files, Mapping):
-        found, must = f"{fat.files!r} is no mapping", "files maps paths in the volume to sources"
-        yield BadValue(f"{where}.files", found, must, 'write {"kernel.elf": "build/kernel.elf"}')
+        found = f"{shown(fat.files)} is no mapping"
+        must = "files maps paths in the volume to sources"
+        change = 'write {"kernel.elf": "build/kernel.elf"}'
+        if isinstance(fat.files, Tree):
+            change = f'write {{"/": Tree({str(fat.files.dir)!r})}} for its root'
+        yield BadValue(f"{where}.files", found, must, change)
     yield from _label_problems(fat.label, f"{where}.label")
     yield from _volume_id_problems(fat.volume_id, f"{where}.volume_id")
     shape = [
