@@ -8,11 +8,12 @@ GRUB chose its type GUID).
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from doit_diskimg.errors import BadValue, Problem
+from doit_diskimg.errors import BadValue, ContentTooLarge, DescriptionError, Problem
 from doit_diskimg.extent import Extent
 from doit_diskimg.ondisk.guids import type_guid
-from doit_diskimg.ports import Payload
-from doit_diskimg.units import SECTOR
+from doit_diskimg.picture import Picture
+from doit_diskimg.ports import Payload, Place
+from doit_diskimg.units import SECTOR, exact_size
 
 BOOT_CODE = 440
 """Bytes of sector 0 before the disk signature and the partition table."""
@@ -89,3 +90,23 @@ def problems(
             f"{partition.type!r} is the type of the partition with {name}'s second part",
             f"{name} looks for a BIOS boot partition", f'leave type out, or write "{BIOS_BOOT}"',
         )
+
+
+def fit(place: Place, length: int, where: str, what: str) -> Extent:
+    """Return where ``length`` bytes lie that fill a partition from its beginning on.
+
+    Raises DescriptionError if they are more than it has, by a change since it was placed.
+    """
+    if length > place.extent.length:
+        raise DescriptionError([ContentTooLarge(
+            where, f"{what} has {exact_size(length)}",
+            f"its partition has {exact_size(place.extent.length)}",
+            "run doit again if it has just grown, else raise the partition's size",
+        )])
+    return Extent(place.extent.start, length)
+
+
+def pieces(picture: Picture) -> Iterator[Extent]:
+    """Yield what a loader reads of its partition: what is in it; see `abilities.Selective`."""
+    for piece in picture.pieces:
+        yield Extent(piece.start, piece.length)

@@ -232,7 +232,11 @@ class GrubCore:
         """Return core.img, patched for its place."""
         where, start = f"{where}.payload", place.extent.start
         code = core(self.path, start // SECTOR + 1)
-        own = Extent(start, code.size(files, where))
+        own = embedding.fit(place, code.size(files, where), where, f"{fspath(self.path)!r}")
         canvas = Canvas()
         draw(canvas, start, code.stretches(own, [own], files, None, where))
         return canvas.picture()
+
+    def needed(self, extent: Extent, picture: Picture) -> Iterator[Extent]:
+        """Yield what is read at the boot; see `abilities.Selective`."""
+        return embedding.pieces(picture)

@@ -238,6 +238,10 @@ class LimineStage2:
     def fill(self, place: Place, files: Files, where: str) -> Picture:
         """Return stage 2 at the beginning of the partition."""
         code, where, canvas = Stage2(self.path), f"{where}.payload", Canvas()
-        own = Extent(place.extent.start, code.size(files, where))
+        own = embedding.fit(place, code.size(files, where), where, "stage 2")
         draw(canvas, own.start, code.stretches(own, [own], files, None, where))
         return canvas.picture()
+
+    def needed(self, extent: Extent, picture: Picture) -> Iterator[Extent]:
+        """Yield what is read at the boot; see `abilities.Selective`."""
+        return embedding.pieces(picture)

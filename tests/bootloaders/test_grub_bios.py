@@ -2,13 +2,19 @@
 
 import struct
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from bootloaders.biossetup import install
+from bootloaders.liminefiles import as_header, hdd
+from fakes import FakeFiles
 from project import Project
 from tools import run, tool
 
-from doit_diskimg import Disk, Esp, File, Gpt, GrubBios, Mbr, Partition, Segment, Zero
+from doit_diskimg import Disk, Esp, File, Gpt, GrubBios, Limine, Mbr, Partition, Segment, Zero
+from doit_diskimg.errors import DescriptionError
+from doit_diskimg.extent import Extent
+from doit_diskimg.ports import Place
 
 DODO = """
 from doit_diskimg import Disk, Fat, Gpt, GrubBios, Mbr, Partition, Zero
@@ -99,6 +105,25 @@ def test_a_core_that_somebody_else_made(tmp_path):
         "os.img: boot.segments[1].source: 'core.img' is no core.img of 8 sectors, must be what "
         "grub-mkimage -O i386-pc makes (name another file)"
     ) in theirs.doit(code=1).said
+
+
+@pytest.mark.parametrize(
+    ("payload", "what"),
+    [
+        (GrubBios(core_image="core.img").core(), "'core.img'"),
+        (Limine("limine").stage2(), "stage 2"),
+    ],
+    ids=["grub", "limine"],
+)
+def test_a_second_part_never_leaves_its_partition(payload, what):
+    """It has grown since the layout was made: nothing else lets it come so far."""
+    header = as_header(hdd(8)).encode()
+    files = FakeFiles({"core.img": bytes(9000), "limine/limine-bios-hdd.h": header})
+    place = Place(extent=Extent(1 << 20, 8192), sector_size=512, identity=UUID(int=0), epoch=0)
+    with pytest.raises(DescriptionError) as error:
+        payload.fill(place, files, "partitions[0]")
+    assert str(error.value).startswith(f"partitions[0].payload: {what} has ")
+    assert "its partition has 8 KiB" in str(error.value)
 
 
 def test_a_boot_image_that_is_not_installed_names_its_package(tmp_path):
