@@ -35,6 +35,7 @@ from doit_diskimg.errors import (
 )
 from doit_diskimg.extent import Extent
 from doit_diskimg.field import Patch
+from doit_diskimg.fields import is_path, shown
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.picture import Canvas, Picture
 from doit_diskimg.ports import Place, Room
@@ -108,6 +109,10 @@ class GrubBios:
 
     def own_problems(self, where: str) -> Iterator[Problem]:
         """Yield what is wrong with the description itself."""
+        if self.path is None and self.core_image is not None and not is_path(self.core_image):
+            yield BadValue(f"{where}core_image", f"{shown(self.core_image)} is no path",
+                           "must be a core.img that is there", 'write "build/core.img"')
+            return
         if (self.path is None) == (self.core_image is None):
             both = "both path and core_image are" if self.path else "neither path nor core_image is"
             yield BadValue(f"{where}path", f"{both} given", "must be the core.img that is made, or "
@@ -116,7 +121,7 @@ class GrubBios:
         yield from self.image.problems(where)
         for field in ("modules", "config"):
             if self.core_image is not None and getattr(self, field) is not None:
-                yield BadValue(f"{where}{field}", f"{getattr(self, field)!r} is given",
+                yield BadValue(f"{where}{field}", f"{shown(getattr(self, field))} is given",
                                "a core_image has what it was made with", f"leave {field} out")
 
     def _prefix_problems(self, where: str, disk: DescribedDisk) -> Iterator[Problem]:
@@ -126,10 +131,11 @@ class GrubBios:
         kind = "msdos" if embedding.gap_is_free(disk) else "gpt"
         number = int(match[2])
         if match[1] != kind:
-            yield BadValue(f"{where}.prefix", f"{self.prefix!r} names a partition of another table",
+            yield BadValue(f"{where}.prefix",
+                           f"{shown(self.prefix)} names a partition of another table",
                            f"GRUB calls those of this one {kind}1 and so on", f"write {kind}")
         elif kind == "gpt" and number not in disk.table.numbers(disk):
-            yield BadValue(f"{where}.prefix", f"{self.prefix!r} names partition {number}",
+            yield BadValue(f"{where}.prefix", f"{shown(self.prefix)} names partition {number}",
                            f"the disk has {len(disk.partitions)}", "mend the number")
 
     # Where it boots otherwise --------------------------------------------------------------------
@@ -209,7 +215,9 @@ class GrubCore:
         self, where: str, size: int | None, sector_size: int = SECTOR
     ) -> Iterator[Problem]:
         """Yield what is wrong with the description; see `ports.Payload`."""
-        return iter(())
+        if not is_path(self.path):
+            yield BadValue(f"{where}.payload", f"{shown(self.path)} is no path",
+                           "must be that of core.img", 'write GrubBios("build/core.img")')
 
     def sources(self, where: str) -> Iterable[Wanted]:
         """Yield core.img."""

@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY
 from os import PathLike, fspath
 
 from doit_diskimg.errors import BadValue, Problem
-from doit_diskimg.fields import is_path
+from doit_diskimg.fields import is_path, shown
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.recipe import Program
 
@@ -66,23 +66,32 @@ class GrubImage:
 
     def problems(self, where: str = "") -> Iterator[Problem]:
         """Yield what is wrong with the description itself; ``where`` begins each place in it."""
-        if not is_path(self.path):
-            yield BadValue(f"{where}path", f"{self.path!r} is no path", "must be the file to make",
-                           'write for example "build/core.img"')
-        if self.format not in FORMATS:
-            yield BadValue(f"{where}format", f"{self.format!r} is unknown",
+        if not is_path(self.path) or not fspath(self.path):
+            yield BadValue(f"{where}path", f"{shown(self.path)} is no path",
+                           "must be the file to make", 'write for example "build/core.img"')
+        if not isinstance(self.format, str) or self.format not in FORMATS:
+            yield BadValue(f"{where}format", f"{shown(self.format)} is unknown",
                            f"must be {' or '.join(map(repr, FORMATS))}", "choose one")
         if not isinstance(self.prefix, str) or not self.prefix.isprintable() or not self.prefix:
-            yield BadValue(f"{where}prefix", f"{self.prefix!r} is no path of GRUB's",
+            yield BadValue(f"{where}prefix", f"{shown(self.prefix)} is no path of GRUB's",
                            "must be where it finds grub.cfg",
                            'write for example "(,gpt2)/boot/grub"')
         yield from self._modules_problems(where)
+        if self.directory is not None and not is_path(self.directory):
+            yield BadValue(f"{where}directory", f"{shown(self.directory)} is no path",
+                           "must be the folder with GRUB's files", "leave it out for Debian's")
+        if not isinstance(self.program, str) or not self.program:
+            yield BadValue(f"{where}program", f"{shown(self.program)} is no program",
+                           "must be a name in PATH, or a path", "leave it out for grub-mkimage")
+        yield from self._config_problems(where)
+
+    def _config_problems(self, where: str) -> Iterator[Problem]:
         if self.config is not None and not isinstance(self.config, bytes):
             if not is_path(self.config):
-                yield BadValue(f"{where}config", f"{self.config!r} is no source",
+                yield BadValue(f"{where}config", f"{shown(self.config)} is no source",
                                "must be the path of a file, or bytes", 'write b"..." for commands')
             elif "\n" in fspath(self.config):
-                yield BadValue(f"{where}config", f"{self.config!r} is no path", "text names a "
+                yield BadValue(f"{where}config", f"{shown(self.config)} is no path", "text names a "
                                "file, bytes are the commands themselves", 'write b"..."')
 
     def _modules_problems(self, where: str) -> Iterator[Problem]:
@@ -91,7 +100,7 @@ class GrubImage:
             return
         is_list = isinstance(modules, Sequence) and not isinstance(modules, (str, bytes))
         if not is_list or not all(_is_module(name) for name in modules):
-            yield BadValue(f"{where}modules", f"{modules!r} has something else in it",
+            yield BadValue(f"{where}modules", f"{shown(modules)} has something else in it",
                            "must be a list of names of modules", 'write for example ["normal"]')
 
     @property
@@ -107,7 +116,9 @@ class GrubImage:
     @property
     def folder(self) -> str:
         """Where GRUB's files for this platform are."""
-        return fspath(self.directory or f"/usr/lib/grub/{self.format}")
+        if isinstance(self.directory, (str, PathLike)):
+            return fspath(self.directory)
+        return f"/usr/lib/grub/{self.format}"
 
     @property
     def chosen(self) -> tuple[str, ...]:

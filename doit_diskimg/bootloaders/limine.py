@@ -15,7 +15,7 @@ from doit_diskimg.bootloaders.limine_hdd import FIELDS, MOST, TIME, Hdd, fields,
 from doit_diskimg.content import Files, Wanted, digest_of
 from doit_diskimg.errors import BadValue, ContentTooLarge, DescriptionError, Problem, TooSmall
 from doit_diskimg.extent import Extent
-from doit_diskimg.fields import is_path
+from doit_diskimg.fields import is_path, shown
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.picture import Canvas, Picture
 from doit_diskimg.ports import Place, Room
@@ -52,19 +52,26 @@ class Limine:
 
     @property
     def _path(self) -> str:
-        return f"{fspath(self.folder)}/{self.hdd}"
+        return f"{self._folder}/{self.hdd}"
+
+    @property
+    def _folder(self) -> str:
+        return fspath(self.folder) if is_path(self.folder) else str(self.folder)
 
     # Where it boots the disk: `ports.Bootloader` -------------------------------------------------
 
     def problems(self, where: str, disk: DescribedDisk) -> Iterator[Problem]:
         """Yield what is wrong with the description, or with this disk for Limine."""
         if not is_path(self.folder):
-            yield BadValue(f"{where}.folder", f"{self.folder!r} is no path",
+            yield BadValue(f"{where}.folder", f"{shown(self.folder)} is no path",
                            "must be the folder with Limine's files", 'write for example "limine"')
             return
+        if not isinstance(self.hdd, str) or not self.hdd:
+            yield BadValue(f"{where}.hdd", f"{shown(self.hdd)} is no name",
+                           "must be that of a file in the folder", "leave it out for a release's")
         if self.generation not in (None, *MOST):
-            yield BadValue(f"{where}.generation", f"{self.generation!r} is unknown", "must be 8, "
-                           "or 9 for all that came later", "leave it out")
+            yield BadValue(f"{where}.generation", f"{shown(self.generation)} is unknown",
+                           "must be 8, or 9 for all that came later", "leave it out")
         yield from embedding.problems(disk, self.stage2(), where, "Limine", "limine.stage2()")
         if disk.table is not None and embedding.gap_is_free(disk):
             yield from _active_problems(disk)
@@ -96,7 +103,7 @@ class Limine:
         Stage 2 looks for ``limine-bios.sys``; ``efi`` are names of loaders for UEFI, such as
         ``"BOOTX64.EFI"``.  Its configuration, ``limine.conf``, is yours.
         """
-        folder = fspath(self.folder)
+        folder = self._folder
         paths = {"boot/limine/limine-bios.sys": f"{folder}/limine-bios.sys"}
         return {**paths, **{f"EFI/BOOT/{name}": f"{folder}/{name}" for name in efi}}
 

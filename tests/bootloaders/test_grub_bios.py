@@ -11,7 +11,19 @@ from fakes import FakeFiles
 from project import Project
 from tools import run, tool
 
-from doit_diskimg import Disk, Esp, File, Gpt, GrubBios, Limine, Mbr, Partition, Segment, Zero
+from doit_diskimg import (
+    Disk,
+    Esp,
+    File,
+    Gpt,
+    GrubBios,
+    GrubEfi,
+    Limine,
+    Mbr,
+    Partition,
+    Segment,
+    Zero,
+)
 from doit_diskimg.errors import DescriptionError
 from doit_diskimg.extent import Extent
 from doit_diskimg.ports import Place
@@ -215,3 +227,28 @@ def test_segments_of_the_users_beside_it():
         partitions=[Partition("a", Zero(), size="1MiB", type=0x83)],
     )
     assert described.problems() == []
+
+
+ODD = [
+    None, True, 5, -5, 2**70, 3.5, "", "x", "\udcff", b"", b"x", [], [5], {}, {"a": 5}, object(),
+    Mbr,
+]
+
+
+@pytest.mark.parametrize("kind", [GrubBios, GrubEfi, Limine])
+def test_nothing_in_any_field_raises(kind):
+    """And whatever is refused is refused in words."""
+    for field in kind.__dataclass_fields__:
+        for value in ODD if field != "_" else ():
+            odd = kind(**{{Limine: "folder"}.get(kind, "path"): "x", field: value})
+            if kind is GrubEfi:
+                problems = list(odd.image.problems())
+            else:
+                payload = odd.core() if kind is GrubBios else odd.stage2()
+                problems = disk(odd, Partition("bios", payload, size="1MiB")).problems()
+                if not problems:
+                    assert odd.segments(disk(odd))
+            for problem in problems:
+                assert "\n" not in str(problem)
+                assert problem.where
+                assert problem.change
