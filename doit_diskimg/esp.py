@@ -51,6 +51,6 @@ def Esp(  # noqa: N802  # reads like the classes beside it in a description
         volume_id=volume_id,
         cluster_size=cluster_size,
         free=free,
-        minimum=_MINIMUM.get(firmware, firmware),
+        minimum=_MINIMUM.get(firmware, firmware) if isinstance(firmware, str) else firmware,
     )
     return Partition(name, payload, type="esp", size=size, start=start, guid=guid)

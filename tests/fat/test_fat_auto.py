@@ -129,9 +129,15 @@ def test_room_to_grow_in_place(bench, fake):
             '"10%", "4MiB" or 0)',
         ),
         (
+            Esp({}, firmware="stern").payload, {},
+            "p.minimum: 'stern' is not a size, must be bytes, or a number with KiB, MiB, GiB or "
+            "TiB (write for example \"100MiB\"; Esp's firmware is 'any', 'strict' or such a size)",
+        ),
+        (
             Fat(minimum="1MB"), {},
             "p.minimum: '1MB' has the unknown unit 'MB', must be bytes, or a number with KiB, MiB, "
-            'GiB or TiB (write for example "100MiB")',
+            'GiB or TiB (write for example "100MiB"; '
+            "Esp's firmware is 'any', 'strict' or such a size)",
         ),
     ],
 )

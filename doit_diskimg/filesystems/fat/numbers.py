@@ -108,4 +108,5 @@ def _free_problems(fat: "Fat", where: str) -> Iterator[Problem]:
         parse_size(0 if fat.minimum is None else fat.minimum)
     except ValueError as error:
         must = "must be bytes, or a number with KiB, MiB, GiB or TiB"
-        yield BadSize(f"{where}.minimum", str(error), must, 'write for example "100MiB"')
+        change = "write for example \"100MiB\"; Esp's firmware is 'any', 'strict' or such a size"
+        yield BadSize(f"{where}.minimum", str(error), must, change)
