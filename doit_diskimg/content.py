@@ -120,6 +120,41 @@ class Wanted(NamedTuple):
     """Whether its size decides the room also where the partition has a size."""
 
 
+LARGE = 8 << 20
+"""Bytes of a file from which on it is known by its parts: of an initrd only its tail may change."""
+
+PART = 1 << 20
+"""The least that a part of a large file has."""
+
+
+class FilePart(NamedTuple):
+    """``length`` bytes of a file, from ``offset`` on."""
+
+    offset: int
+    length: int
+    digest: str
+
+
+def part_length(size: int) -> int:
+    """Return the length of the parts of a large file of ``size`` bytes.
+
+    There are up to 4096 parts: from 4 GiB on they grow with the file.
+    """
+    return max(PART, 1 << max(0, (size - 1).bit_length() - 12))
+
+
+def parts(files: "Files", path: str, size: int, where: str) -> Sequence[FilePart]:
+    """Return the parts of a file of ``size`` bytes, with their digests; of an empty one none."""
+    if size <= LARGE:
+        return [FilePart(0, size, files.digest(path, where))] if size else []
+    length = part_length(size)
+    digests = files.part_digests(path, length, where)
+    return [
+        FilePart(offset, min(length, size - offset), digest)
+        for offset, digest in zip(range(0, size, length), digests, strict=True)
+    ]
+
+
 class Files(Protocol):
     """What planners may ask of the outside world.
 
@@ -133,6 +168,13 @@ class Files(Protocol):
 
     def digest(self, path: str, where: str) -> str:
         """Return the digest of a regular file's contents."""
+        ...
+
+    def part_digests(self, path: str, length: int, where: str) -> Sequence[str]:
+        """Return the digests of a regular file's contents in parts of ``length`` bytes.
+
+        The last part may be shorter.  Asked of large files only; see `parts`.
+        """
         ...
 
     def range_digest(self, path: str, offset: int, length: int, where: str) -> str:

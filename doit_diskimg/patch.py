@@ -7,10 +7,11 @@ the sectors of the FAT that differ and not the FAT.
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from doit_diskimg.extent import Extent, subtract
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.picture import Picture, Piece
+from doit_diskimg.picture import BLOB, Picture, Piece
 from doit_diskimg.units import SECTOR, align_down
 
 _STRIDE = 64 * SECTOR
@@ -26,8 +27,14 @@ class Patch:
 
     @property
     def extents(self) -> int:
-        """How many separate stretches of the disk change."""
-        return len(self.writes) + len(self.zeros)
+        """How many separate stretches of the disk change; the parts of one file are one."""
+        follows = sum(
+            (left.file, left.offset + left.length, left.end)
+            == (right.file, right.offset, right.start)
+            for left, right in pairwise(self.writes)
+            if left.file != BLOB
+        )
+        return len(self.writes) - follows + len(self.zeros)
 
     @property
     def length(self) -> int:
@@ -47,10 +54,10 @@ def diff(old: Picture, new: Picture) -> Patch:
             writes.extend(metadata.changed(piece, new.blob))
         elif (piece.start, piece.length, piece.digest) not in present:
             writes.append(piece)
-    zeros = subtract(
-        (Extent(piece.start, piece.length) for piece in old.pieces),
-        (Extent(piece.start, piece.length) for piece in new.pieces),
-    )
+    # Pieces that both have need no look, for they overlap nothing else in either.
+    before = {Extent(*piece[:2]) for piece in old.pieces}
+    after = {Extent(*piece[:2]) for piece in new.pieces}
+    zeros = subtract(before - after, after - before)
     return Patch(tuple(writes), tuple(zeros))
 
 

@@ -8,11 +8,10 @@ what is in it.  Ribs draw pictures with `Canvas`; `plan` stores and `patch` comp
 
 from collections.abc import Iterable
 from dataclasses import field
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
-from doit_diskimg.content import Files, digest_of
+from doit_diskimg.content import FilePart, Files, digest_of
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import SECTOR, align_down
@@ -128,6 +127,13 @@ class Canvas:
         if length:
             self._pieces.append(Piece(start, length, file, offset, digest))
 
+    def parts(self, start: int, file: str, parts: Iterable[FilePart]) -> None:
+        """Put a file of the user's at ``start``, of which these are the parts."""
+        for part in parts:
+            self._pieces.append(
+                Piece(start + part.offset, part.length, file, part.offset, part.digest)
+            )
+
     def made(self, start: int, made: "Made") -> None:
         """Put a payload that programs made at ``start``."""
         for chunk in made.chunks:
@@ -144,9 +150,12 @@ class Canvas:
     def picture(self, notes: Iterable[str] = ()) -> Picture:
         """Return everything, sorted.  Raises ValueError if two pieces overlap: a rib's own bug."""
         pieces = sorted(self._pieces)
-        for left, right in pairwise(pieces):
-            if left.end > right.start:
-                raise ValueError(f"pieces overlap: {left} and {right}")
+        end = 0
+        for piece in pieces:
+            if piece[0] < end:
+                left = pieces[pieces.index(piece) - 1]
+                raise ValueError(f"pieces overlap: {left} and {piece}")
+            end = piece[0] + piece[1]
         return Picture(tuple(pieces), bytes(self._blob), tuple(notes))
 
     def _blob_piece(self, start: int, data: bytes | bytearray) -> None:

@@ -21,13 +21,22 @@ if TYPE_CHECKING:
     from doit_diskimg.layout import Layout
     from doit_diskimg.segment import PlacedPartition, Region
 
-FORMAT = 2
+FORMAT = 3
 """Version of every file in the state folder; another version counts as no file at all."""
+
+
+_quoted = json.encoder.encode_basestring_ascii
+"""Text as JSON; a plan may have as many lines as a volume has files."""
 
 
 def encode_plan(picture: Picture) -> bytes:
     """Return the text of a plan; the blob is stored beside it as it is."""
-    pieces = ",\n".join(map(json.dumps, picture.pieces))
+    pieces = ",\n".join(
+        [
+            f'[{start}, {length}, {_quoted(file)}, {offset}, "{digest}"]'
+            for start, length, file, offset, digest in picture.pieces
+        ]
+    )
     head = json.dumps({"format": FORMAT, "digest": DIGEST, "blob": digest_of(picture.blob)})
     return f'{head[:-1]}, "pieces": [\n{pieces}\n]}}\n'.encode("ascii")
 
@@ -42,14 +51,36 @@ def decode_plan(text: bytes, blob: bytes) -> Picture:
         raise ValueError("written by another version")
     if data["blob"] != digest_of(blob):
         raise ValueError("the blob is not the one that the plan was made with")
-    return Picture(tuple(Piece(*piece) for piece in data["pieces"]), blob)
+    return Picture(tuple(map(Piece._make, data["pieces"])), blob)
 
 
 def encode_receipt(picture: Picture, generation: str) -> bytes:
     """Return a receipt: this picture was injected into the image of that generation."""
     text = encode_plan(picture)
-    head = json.dumps({"format": FORMAT, "generation": generation, "plan": len(text)})
-    return head.encode("ascii") + b"\n" + text + picture.blob
+    head = {
+        "format": FORMAT,
+        "generation": generation,
+        "plan": len(text),
+        "contents": contents_digest(picture),
+    }
+    return json.dumps(head).encode("ascii") + b"\n" + text + picture.blob
+
+
+def contents_digest(picture: Picture) -> str:
+    """Return the digest of what lies where, whichever files it comes from."""
+    pieces = "".join([f"{piece[0]} {piece[1]} {piece[4]}\n" for piece in picture.pieces])
+    return digest_of(pieces.encode("ascii") + digest_of(picture.blob).encode("ascii"))
+
+
+def decode_head(receipt: bytes) -> tuple[str, str]:
+    """Return the generation of a receipt and the digest of the contents, without its picture.
+
+    Raises ValueError if it is no receipt of ours.
+    """
+    head = json.loads(receipt.partition(b"\n")[0])
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise ValueError("written by another version")
+    return head["generation"], head["contents"]
 
 
 def decode_receipt(receipt: bytes) -> tuple[Picture, str]:

@@ -30,6 +30,10 @@ class FakeFiles:
     def digest(self, path: str, where: str) -> str:
         return digest_of(self._answer("digest", path, where))
 
+    def part_digests(self, path: str, length: int, where: str) -> Sequence[str]:
+        data = self._answer("part_digests", path, where)
+        return [digest_of(data[at : at + length]) for at in range(0, len(data), length)]
+
     def range_digest(self, path: str, offset: int, length: int, where: str) -> str:
         data = self._answer("range_digest", path, where)[offset : offset + length]
         assert len(data) == length

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from os import PathLike, fspath
 
-from doit_diskimg.content import Files, Wanted
+from doit_diskimg.content import Files, Wanted, parts
 from doit_diskimg.errors import BadValue, ContentTooLarge, DescriptionError, Problem
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
@@ -50,7 +50,7 @@ class File:
         return Room(length=length, facts=(("content", exact_size(length)),))
 
     def fill(self, place: Place, files: Files, where: str) -> Picture:
-        """Return one piece: the file."""
+        """Return the file."""
         path, where = fspath(self.path), f"{where}.payload"
         length = files.size(path, where)
         if length > place.extent.length:
@@ -64,7 +64,7 @@ class File:
                 ]
             )
         canvas = Canvas()
-        canvas.file(place.extent.start, length, path, files.digest(path, where))
+        canvas.parts(place.extent.start, path, parts(files, path, length, where))
         return canvas.picture()
 
     def needed(self, extent: Extent, picture: Picture) -> Iterator[Extent]:

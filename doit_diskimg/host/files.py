@@ -9,110 +9,19 @@ A file whose size, mtime_ns, ctime_ns and inode are as recorded is not read agai
 
 import os
 import stat
-import threading
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.content import Entry, Tree, digest_of, hasher
-from doit_diskimg.errors import SourceChanged, SourceKind, SourceMissing, WorldError
+from doit_diskimg.errors import SourceKind, SourceMissing, WorldError
+from doit_diskimg.host import hashing
+from doit_diskimg.host.hashing import PartHasher, Signature, changed, digest_file, stretch
 from doit_diskimg.host.machine import now_ns
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import host_failed
 
 if TYPE_CHECKING:
     from doit_diskimg.recipe import Made, Recipe
-
-CHUNK = 1 << 20
-"""Bytes that are read at once."""
-
-_SETTLED_NS = 20_000_000
-"""Age from which a time stamp is trusted: two ticks of the slowest clock that stamps files."""
-
-_buffers = threading.local()
-
-
-class Signature(NamedTuple):
-    """What tells two states of a file apart without reading it."""
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> "Signature":
-        """Return the signature of a file with that status."""
-        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-
-    def settled(self, now: int) -> bool:
-        """Return whether a change from ``now`` on is sure to give another signature."""
-        return max(self.mtime_ns, self.ctime_ns) + _SETTLED_NS < now
-
-
-_memo: dict[str, tuple[Signature, str]] = {}
-"""Digests of this process, so that each file is hashed once a run, by whomever it is asked."""
-
-
-def buffer() -> memoryview:
-    """Return this thread's buffer of `CHUNK` bytes."""
-    if not hasattr(_buffers, "view"):
-        _buffers.view = memoryview(bytearray(CHUNK))
-    view: memoryview = _buffers.view
-    return view
-
-
-def digest_file(path: str, known: tuple[Signature, str] | None = None) -> tuple[Signature, str]:
-    """Return the signature and the digest of a file; read it only if neither ``known`` nor this
-    run has them already.
-
-    Raises OSError, and WorldError if the file changes while it is read.
-    """
-    status = os.stat(path)
-    if not stat.S_ISREG(status.st_mode):
-        raise changed(path)  # to open a pipe would be to wait for somebody who writes
-    signature = Signature.of(status)
-    for remembered in (_memo.get(path), known):
-        if remembered and remembered[0] == signature:
-            return remembered
-    with open(path, "rb", buffering=0) as file:
-        digest = hasher()
-        view = buffer()
-        while count := file.readinto(view):
-            digest.update(view[:count])
-        after = Signature.of(os.fstat(file.fileno()))
-    if after != signature:
-        raise changed(path)
-    _memo[path] = signature, digest.hexdigest()
-    return _memo[path]
-
-
-def _range(path: str, offset: int, length: int, signature: Signature) -> Iterator[memoryview]:
-    """Yield a range of the file that has that signature; each view is valid until the next.
-
-    Raises OSError, and WorldError if the file is another one by now or has no such range.
-    """
-    with open(path, "rb", buffering=0) as file:
-        left = length
-        file.seek(offset)
-        while left and (count := file.readinto(buffer()[: min(left, CHUNK)])):
-            yield buffer()[:count]
-            left -= count
-        after = Signature.of(os.fstat(file.fileno()))
-    if left or after != signature:
-        raise changed(path)
-
-
-def changed(path: str) -> WorldError:
-    """Return the error for a source that changed under our hands."""
-    return WorldError(
-        [
-            SourceChanged(
-                path, "it changed while the image was built",
-                "must stay as it is until the build is done", "run doit again",
-            )
-        ]
-    )
-
 
 class RealFiles:
     """`content.Files` on the real file system.
@@ -123,31 +32,56 @@ class RealFiles:
 
     def __init__(self, known: dict[str, Any] | None = None, payload: str = "") -> None:
         self._known = _signatures(known or {})
+        self._known_parts = _known_parts(known or {}, self._known)
+        self._parts: dict[str, tuple[Signature, int, list[str]]] = {}
         self._known_made: dict[str, Any] = (known or {}).get("made") or {}
         self._payload = payload
         self._made: dict[str, Any] = {}
         self._executable: dict[str, bool] = {}
+        self._looks: dict[str, tuple[str, os.stat_result]] = {}
         self._sizes_before = _numbers(known or {}, "sizes")
         self._sizes: dict[str, int] = {}
         self._mtimes: dict[str, int] = {}
         self._digests: dict[str, tuple[Signature, str]] = {}
         self._trees: dict[str, tuple[Tree, Sequence[Entry]]] = {}
 
+    def _look(self, path: str, where: str) -> tuple[str, os.stat_result]:
+        """Return a file's normal path and its status, which is asked for once."""
+        found = self._looks.get(path)
+        if found is None:
+            name = normal(path)
+            found = self._looks[path] = name, _status(name, where)
+        return found
+
     def size(self, path: str, where: str) -> int:
         """Return a file's length; see `content.Files`."""
-        path = normal(path)
-        self._sizes[path] = _status(path, where).st_size
-        return self._sizes[path]
+        path, status = self._look(path, where)
+        self._sizes[path] = status.st_size
+        return status.st_size
 
     def digest(self, path: str, where: str) -> str:
         """Return the digest of a file's contents; see `content.Files`."""
-        path = normal(path)
+        path, status = self._look(path, where)
         try:
-            _status(path, where)
-            self._digests[path] = digest_file(path, self._known.get(path))
+            self._digests[path] = digest_file(path, self._known.get(path), status)
         except OSError as error:
             raise host_failed(f"{where}: {path}", error, "read it") from error
         return self._digests[path][1]
+
+    def part_digests(self, path: str, length: int, where: str) -> Sequence[str]:
+        """Return the digests of the parts of a file; see `content.Files`."""
+        self.digest(path, where)
+        path = normal(path)
+        signature = self._digests[path][0]
+        for known in (hashing.parts_memo.get(path), self._known_parts.get(path)):
+            if known is not None and known[:2] == (signature, length):
+                self._parts[path] = known
+                return known[2]
+        hashed = PartHasher(length)
+        for view in self._range(path, 0, signature.size, where):
+            hashed.update(view)
+        self._parts[path] = signature, length, hashed.digests()
+        return self._parts[path][2]
 
     def range_digest(self, path: str, offset: int, length: int, where: str) -> str:
         """Return the digest of a part of a file; see `content.Files`.
@@ -175,7 +109,7 @@ class RealFiles:
         self.digest(path, where)
         path = normal(path)
         try:
-            yield from _range(path, offset, length, self._digests[path][0])
+            yield from stretch(path, offset, length, self._digests[path][0])
         except OSError as error:
             raise host_failed(f"{where}: {path}", error, "read it") from error
 
@@ -197,8 +131,8 @@ class RealFiles:
 
     def mtime(self, path: str, where: str) -> int:
         """Return a file's time stamp; see `content.Files`."""
-        path = normal(path)
-        self._mtimes[path] = _status(path, where).st_mtime_ns // 1_000_000_000
+        path, status = self._look(path, where)
+        self._mtimes[path] = status.st_mtime_ns // 1_000_000_000
         return self._mtimes[path]
 
     def size_before(self, path: str) -> int | None:
@@ -216,8 +150,8 @@ class RealFiles:
 
     def executable(self, path: str, where: str) -> bool:
         """Return whether the owner of a file may execute it; see `content.Files`."""
-        path = normal(path)
-        self._executable[path] = is_executable(_status(path, where))
+        path, status = self._look(path, where)
+        self._executable[path] = is_executable(status)
         return self._executable[path]
 
     def make(self, recipe: "Recipe", where: str) -> "Made":
@@ -242,6 +176,7 @@ class RealFiles:
                 for path, (signature, digest) in self._digests.items()
             },
             "trees": {key: entries_digest(entries) for key, (_, entries) in self._trees.items()},
+            "parts": {path: [length, found] for path, (_, length, found) in self._parts.items()},
             "executable": self._executable,
             "made": self._made,
         }
@@ -258,6 +193,17 @@ def _signatures(record: dict[str, Any]) -> dict[str, tuple[Signature, str]]:
         return {path: (Signature(*numbers), digest) for path, (*numbers, digest) in digests}
     except (KeyError, TypeError, ValueError, AttributeError):
         return {}  # a file that is not whole is as good as none
+
+
+def _known_parts(
+    record: dict[str, Any], known: dict[str, tuple[Signature, str]]
+) -> dict[str, tuple[Signature, int, list[str]]]:
+    """Return what is recorded of the parts of files: those that had the digest in the record."""
+    try:
+        parts = record["parts"].items()
+        return {path: (known[path][0], length, found) for path, (length, found) in parts}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
 
 
 def _numbers(record: dict[str, Any], question: str) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from tempfile import TemporaryFile
 from threading import Thread
 
-from doit_diskimg.host.files import CHUNK
+from doit_diskimg.host.hashing import CHUNK
 from doit_diskimg.host.program import failed, surroundings
 from doit_diskimg.recipe import Command
 

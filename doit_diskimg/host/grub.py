@@ -11,7 +11,8 @@ from typing import Any
 from doit_diskimg.bootloaders.grub_image import GrubImage, dependencies
 from doit_diskimg.errors import BadValue, DescriptionError, ProgramMissing, WorldError
 from doit_diskimg.host import program, staging
-from doit_diskimg.host.files import RealFiles, Signature, digest_file
+from doit_diskimg.host.files import RealFiles
+from doit_diskimg.host.hashing import Signature, digest_file
 from doit_diskimg.host.image import check_target
 from doit_diskimg.host.machine import now_ns
 from doit_diskimg.host.paths import normal

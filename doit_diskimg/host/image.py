@@ -7,15 +7,16 @@ its place between check and use.  It counts what it writes.
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from errno import ELOOP
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from doit_diskimg.content import hasher
+from doit_diskimg.content import digest_of, hasher
 from doit_diskimg.errors import ImageKind, WorldError
 from doit_diskimg.extent import Extent
-from doit_diskimg.host.files import CHUNK, buffer, changed, kind_of
+from doit_diskimg.host.files import kind_of
+from doit_diskimg.host.hashing import CHUNK, buffer, changed
 from doit_diskimg.host.lock import hold_writing
 from doit_diskimg.host.state import host_failed
 from doit_diskimg.picture import BLOB, Piece
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from doit_diskimg.patch import Patch
 
 _ZEROS = bytes(CHUNK)
+
+_BLOCK = 1 << 16
+"""Bytes of a source that are not written to a fresh image if all are zero."""
+
+_GAP = 1 << 12
+"""Less than this between two small files is written with them, which is quicker than to skip it."""
 
 
 def check_target(path: str) -> None:
@@ -151,42 +158,62 @@ class ImageFile:
         """Close the image, and let others have it."""
         os.close(self._handle)
 
-    def apply(self, patch: "Patch", blob: bytes) -> None:
+    def apply(self, patch: "Patch", blob: bytes, *, fresh: bool = False) -> None:
         """Carry out ``patch``; ``blob`` is the one its pieces refer to.
 
-        Raises WorldError: when a write fails, and when a source is not what was planned.
+        ``fresh`` says that wherever it writes the image holds zeros and nobody else's bytes: zeros
+        of the sources are not written, and stay holes.  Raises WorldError: when a write fails, and
+        when a source is not what was planned.
         """
         for extent in patch.zeros:
             self._zero(extent)
-        for piece in patch.writes:
-            if piece.file == BLOB:
-                view = memoryview(blob)[piece.offset : piece.offset + piece.length]
-                self._write(piece.start, view)
+        for pieces in _together(patch.writes, fresh=fresh):
+            first = pieces[0]
+            if first.file == BLOB:
+                view = memoryview(blob)[first.offset : first.offset + first.length]
+                self._write(first.start, view)
+            elif first.length > CHUNK:
+                self._copy(first, fresh=fresh)
             else:
-                self._copy(piece)
+                self._copy_small(pieces, fresh=fresh)
 
-    def _copy(self, piece: Piece) -> None:
+    def _copy(self, piece: Piece, *, fresh: bool) -> None:
         """Copy a range of a source, and hash what was copied: the plan says what it must be."""
-        digest, view = hasher(), buffer()
-        position, left = piece.offset, piece.length
-        try:
-            source = os.open(piece.file, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            raise changed(piece.file) from None
-        except OSError as error:
-            raise host_failed(piece.file, error, "read it") from error
-        try:
-            while left:
-                count = _read(source, piece.file, view[: min(left, CHUNK)], position)
-                if count == 0:
-                    raise changed(piece.file)
-                digest.update(view[:count])
-                self._write(piece.start + position - piece.offset, view[:count])
-                position, left = position + count, left - count
-        finally:
-            os.close(source)
+        digest, position, end = hasher(), piece.offset, piece.offset + piece.length
+        with _opened(piece.file) as source:
+            while position < end:
+                view = buffer()[: min(CHUNK, end - position)]
+                _fill(source, piece.file, view, position)
+                digest.update(view)
+                self._write_new(piece.start + position - piece.offset, view, fresh=fresh)
+                position += len(view)
         if digest.hexdigest() != piece.digest:
             raise changed(piece.file)
+
+    def _copy_small(self, pieces: Sequence[Piece], *, fresh: bool) -> None:
+        """Copy what fits into the buffer with one write, once it is known to be as planned."""
+        view, base = buffer(), pieces[0].start
+        position = 0
+        for piece in pieces:
+            start, end = piece.start - base, piece.end - base
+            view[position:start] = _ZEROS[: start - position]
+            with _opened(piece.file) as source:
+                _fill(source, piece.file, view[start:end], piece.offset)
+            if digest_of(view[start:end]) != piece.digest:
+                raise changed(piece.file)
+            position = end
+        self._write_new(base, view[:position], fresh=fresh)
+
+    def _write_new(self, start: int, data: memoryview, *, fresh: bool) -> None:
+        """Write bytes of a source, of which blocks of zeros may be there already."""
+        position = 0
+        for low in range(0, len(data), _BLOCK) if fresh else ():
+            block = data[low : low + _BLOCK]
+            # Of most blocks it is enough to look at two bytes.
+            if not block[0] and not block[-1] and block.tobytes() == _ZEROS[: len(block)]:
+                self._write(start + position, data[position:low])
+                position = low + len(block)
+        self._write(start + position, data[position:])
 
     def _zero(self, extent: Extent) -> None:
         for start in range(extent.start, extent.end, CHUNK):
@@ -203,10 +230,51 @@ class ImageFile:
             raise host_failed(self.path, error, what) from error
 
 
-def _read(handle: int, path: str, view: memoryview, offset: int) -> int:
+def _together(pieces: Sequence[Piece], *, fresh: bool) -> Iterator[list[Piece]]:
+    """Yield the pieces, in a fresh image several at once that one write puts there.
+
+    Between them are the ends of their last clusters, which nobody else has.
+    """
+    run: list[Piece] = []
+    for piece in pieces:
+        fits = (
+            fresh
+            and run
+            and BLOB not in (run[0].file, piece.file)
+            and 0 <= piece.start - run[-1].end < _GAP
+            and piece.end - run[0].start <= CHUNK
+        )
+        if run and not fits:
+            yield run
+            run = []
+        run.append(piece)
+    if run:
+        yield run
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[int]:
+    """Open a source that was there when its bytes were planned."""
     try:
-        buffers: Sequence[memoryview] = [view]
-        return os.preadv(handle, buffers, offset)
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise changed(path) from None
+    except OSError as error:
+        raise host_failed(path, error, "read it") from error
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _fill(handle: int, path: str, view: memoryview, offset: int) -> None:
+    """Read as many bytes as the view has.  Raises WorldError if there are fewer."""
+    try:
+        while view:
+            count = os.preadv(handle, [view], offset)
+            if count == 0:
+                raise changed(path)
+            view, offset = view[count:], offset + count
     except OSError as error:
         raise host_failed(path, error, "read it") from error
 

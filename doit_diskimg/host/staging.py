@@ -11,7 +11,7 @@ import stat
 from collections.abc import Sequence
 
 from doit_diskimg.content import hasher
-from doit_diskimg.host.files import buffer, changed
+from doit_diskimg.host.hashing import buffer, changed
 from doit_diskimg.recipe import Staged
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)

@@ -106,13 +106,24 @@ def need(path: str) -> bytes:
 
 
 def read_json(path: str) -> dict[str, object]:
-    """Return a state file's data, empty if there is none or if it is not whole."""
+    """Return a state file's data, empty if there is none or if it is not whole.
+
+    It is the caller's to read and not to change: who asks again gets the same.
+    """
     data = read(path)
-    with suppress(ValueError):
-        value = json.loads(data or b"{}")
-        if isinstance(value, dict):
-            return value
-    return {}
+    if data is None:
+        return {}
+    known = _parsed.get(path)
+    if known is None or known[0] != data:
+        value: object = None
+        with suppress(ValueError):
+            value = json.loads(data)
+        known = _parsed[path] = data, value if isinstance(value, dict) else {}
+    return known[1]
+
+
+_parsed: dict[str, tuple[bytes, dict[str, object]]] = {}
+"""What was last found in each file: a task is judged by its record and then works with it."""
 
 
 def write(path: str, data: bytes) -> bool:
@@ -148,7 +159,8 @@ def _open_new(path: str) -> BinaryIO:
 
 def write_json(path: str, data: dict[str, object]) -> bool:
     """Like `write`, for data."""
-    return write(path, (json.dumps(data, indent=1) + "\n").encode("ascii"))
+    # A line for each item, and not indent=1, for which Python has no fast encoder.
+    return write(path, (json.dumps(data, separators=(",\n", ": ")) + "\n").encode("ascii"))
 
 
 def broken(path: str, found: str) -> WorldError:

@@ -16,8 +16,8 @@ from doit_diskimg.errors import WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import program as programs
-from doit_diskimg.host.files import CHUNK, buffer, changed
 from doit_diskimg.host.filter import through
+from doit_diskimg.host.hashing import CHUNK, buffer, changed
 from doit_diskimg.host.image import check_target
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import host_failed

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from doit_diskimg.content import digest_of, hasher
 from doit_diskimg.errors import ProgramFailed, WorldError
 from doit_diskimg.host import program, staging
-from doit_diskimg.host.files import Signature, buffer
+from doit_diskimg.host.hashing import Signature, buffer
 from doit_diskimg.host.image import data_of
 from doit_diskimg.host.machine import boot_id
 from doit_diskimg.host.state import WORK, host_failed

@@ -119,6 +119,17 @@ class ShortEntry:
         )
 
 
+def pack_short(
+    name: bytes, attributes: int, time: Timestamp, cluster: int, size: int = 0, *, case: int = 0
+) -> bytes:
+    """Return the bytes of a `ShortEntry` whose moments are all ``time``: a volume has thousands."""
+    date = time.date
+    return _SHORT.pack(
+        name, attributes, case, time.tenths, time.time, date, date, cluster >> 16, time.time, date,
+        cluster & 0xFFFF, size,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class LongEntry:
     """One piece of a long name; the pieces lie before the 8.3 entry, the last piece first."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from doit_diskimg.content import digest_of
 from doit_diskimg.errors import BootFailed, DiskimgError, ProgramMissing, WorldError
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.host.files import digest_file
+from doit_diskimg.host.hashing import digest_file
 from doit_diskimg.host.lock import release
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.qemu import command, find, guest, process, verdict

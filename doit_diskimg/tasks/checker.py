@@ -47,7 +47,7 @@ class Xxh3Checker(FileChangedChecker):  # type: ignore[misc]  # doit has no type
     @staticmethod
     def _state(path: str, status: os.stat_result) -> list[Any]:
         """Return [mtime_ns, size, digest]; mtime_ns is 0 where the clock is too coarse to trust."""
-        from doit_diskimg.host.files import digest_file
+        from doit_diskimg.host.hashing import digest_file
         from doit_diskimg.host.machine import now_ns
         from doit_diskimg.host.paths import normal
         from doit_diskimg.host.seal import sealed_digest

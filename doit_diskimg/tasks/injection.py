@@ -5,13 +5,15 @@ The steps before them decide; here the image is patched, and declared finished.
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from doit_diskimg.content import digest_of
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import seal
-from doit_diskimg.host.files import RealFiles, changed
+from doit_diskimg.host.files import RealFiles
+from doit_diskimg.host.hashing import changed
 from doit_diskimg.host.patching import open_for_patching
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import (
@@ -27,6 +29,7 @@ from doit_diskimg.host.state import (
 from doit_diskimg.patch import diff
 from doit_diskimg.picture import Picture
 from doit_diskimg.plan import (
+    decode_head,
     decode_plan,
     decode_receipt,
     encode_receipt,
@@ -35,6 +38,8 @@ from doit_diskimg.tasks.numbers import DiskNumbers
 from doit_diskimg.tasks.step import Step
 from doit_diskimg.tasks.steps import files_of, fill, layout_of
 from doit_diskimg.units import format_size
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -48,12 +53,15 @@ class Inject(Step):
         state = self.state
         generation = str(read_json(state.file("generation")).get("id", ""))
         picture, receipt = self.picture(), state.file(self.name, ".injected")
-        patch = diff(self._injected(receipt, generation), picture)
+        old = self._injected(receipt, generation)
+        patch = diff(old, picture)
         written, news = 0, ""
         if patch.extents:
             image, news = open_for_patching(state, generation, self.disk.busy)
             with image:
-                image.apply(patch, picture.blob)
+                # Only of a file that nobody has finished yet is it sure what it holds otherwise.
+                fresh = not old.pieces and image.path != state.image
+                image.apply(patch, picture.blob, fresh=fresh)
             written = image.written
         write(receipt, encode_receipt(picture, generation))
         extents = "1 extent" if patch.extents == 1 else f"{patch.extents} extents"
@@ -151,22 +159,31 @@ class Seal(Step):
 
     def _digest(self, generation: str) -> str:
         """Return the digest of the whole image."""
-        plans = injected(self.state, self.parts, generation).values()
-        pieces = [piece[:2] + piece[4:] for plan in plans for piece in plan.pieces]
-        blobs = [digest_of(plan.blob) for plan in plans]
-        size = layout_of(self).size
-        return digest_of(json.dumps([size, pieces, blobs]).encode("ascii"))
+        contents = [*_injected(self.state, self.parts, generation, decode_head).values()]
+        return digest_of(json.dumps([layout_of(self).size, contents]).encode("ascii"))
 
 
 def injected(state: StateFolder, parts: Sequence[str], generation: str) -> dict[str, Picture]:
     """Return what the image holds, by part; every part must be of this generation."""
-    pictures = {}
+    return _injected(
+        state, parts, generation, lambda receipt: decode_receipt(receipt)[::-1]
+    )
+
+
+def _injected(
+    state: StateFolder,
+    parts: Sequence[str],
+    generation: str,
+    decode: Callable[[bytes], tuple[str, _T]],
+) -> dict[str, _T]:
+    """Return what ``decode`` finds in each part's receipt beside its generation."""
+    found = {}
     for part in parts:
         path = state.file(part, ".injected")
         try:
-            pictures[part], injected_into = decode_receipt(need(path))
+            injected_into, found[part] = decode(need(path))
         except (ValueError, KeyError, TypeError) as error:
             raise broken(path, f"it can't be used: {error}") from error
         if injected_into != generation:
             raise broken(path, "it is of another image")
-    return pictures
+    return found

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from doit_diskimg.content import parts
 from doit_diskimg.errors import BadPath, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import linked as files_of_ours
 from doit_diskimg.host import seal
-from doit_diskimg.host.files import RealFiles, changed
+from doit_diskimg.host.files import RealFiles
+from doit_diskimg.host.hashing import changed
 from doit_diskimg.host.image import ImageFile, check_target, create_sparse
 from doit_diskimg.host.machine import boot_id
 from doit_diskimg.host.paths import normal
@@ -120,12 +122,19 @@ def _name(rest: Picture) -> str:
 def _checked(picture: Picture, files: RealFiles) -> Picture:
     """Return the picture with absolute paths; its files must still be what was planned."""
 
+    known: dict[str, dict[tuple[int, int], str]] = {}
+
     def checked(piece: Piece) -> Piece:
         if piece.file == BLOB:
             return piece
-        place = piece.file, piece.offset, piece.length, "linked image"
-        whole = piece.offset == 0 and piece.length == files.size(piece.file, "linked image")
-        found = files.digest(piece.file, "linked image") if whole else files.range_digest(*place)
+        if piece.file not in known:
+            size = files.size(piece.file, "linked image")
+            whole = parts(files, piece.file, size, "linked image")
+            known[piece.file] = {part[:2]: part.digest for part in whole}
+        place = piece.offset, piece.length
+        found = known[piece.file].get(place) or files.range_digest(
+            piece.file, *place, "linked image"
+        )
         if found != piece.digest:
             raise changed(piece.file)
         return piece._replace(file=os.path.abspath(piece.file))

@@ -234,7 +234,7 @@ def _installed(program: Program, known: Sequence[object] = ()) -> list[object]:
     import os
 
     from doit_diskimg.errors import WorldError
-    from doit_diskimg.host.files import Signature
+    from doit_diskimg.host.hashing import Signature
     from doit_diskimg.host.program import find, version
 
     path = find(program)

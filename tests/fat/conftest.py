@@ -65,6 +65,10 @@ class FakeFiles:
         data = self._get(path, where)
         return digest_of(b"%d zeros" % data if isinstance(data, int) else data)
 
+    def part_digests(self, path: str, length: int, where: str) -> list[str]:
+        size = self.size(path, where)
+        return [digest_of(b"%d of %d" % (at, size)) for at in range(0, size, length)]
+
     def walk(self, tree: Tree, where: str) -> list[Entry]:
         self.asked.append(("walk", str(tree.dir)))
         above = f"{tree.dir}/"

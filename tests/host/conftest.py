@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from doit_diskimg.host import files
+from doit_diskimg.host import hashing
 
 _watchers = []
 
@@ -67,8 +67,8 @@ def on_open():
 @pytest.fixture
 def new_run():
     """A function that forgets what a process remembers, as if another run began."""
-    files._memo.clear()
-    return files._memo.clear
+    hashing._memo.clear()
+    return hashing._memo.clear
 
 
 @pytest.fixture

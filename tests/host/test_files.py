@@ -10,7 +10,8 @@ import pytest
 
 from doit_diskimg.content import Tree, digest_of
 from doit_diskimg.errors import SourceChanged, WorldError
-from doit_diskimg.host.files import CHUNK, RealFiles, digest_file
+from doit_diskimg.host.files import RealFiles
+from doit_diskimg.host.hashing import CHUNK, digest_file
 from doit_diskimg.host.recorded import still_true
 
 WHERE = "partitions[0]"

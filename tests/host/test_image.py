@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from doit_diskimg.content import digest_of
 from doit_diskimg.errors import ImageKind, SourceChanged, WorldError
 from doit_diskimg.extent import Extent
-from doit_diskimg.host.files import CHUNK
+from doit_diskimg.host.hashing import CHUNK
 from doit_diskimg.host.image import ImageFile, check_target, copy_sparse, create_sparse
 from doit_diskimg.patch import Patch, diff
 from doit_diskimg.picture import Canvas, Picture, Piece
@@ -297,7 +297,7 @@ def test_a_source_that_became_a_folder_can_not_be_read(here):
     [
         Patch(zeros=(Extent(60_000, 10_000),)),
         Patch(writes=(Piece(60_000, 10_000, "", 0, ""),)),
-        Patch(writes=(Piece(60_000, 10_000, "source", 0, "digest"),)),
+        Patch(writes=(Piece(60_000, 10_000, "source", 0, digest_of(b"x" * 10_000)),)),
     ],
     ids=["zeros", "blob", "source"],
 )

@@ -7,7 +7,8 @@ import pytest
 
 from doit_diskimg.content import digest_of
 from doit_diskimg.errors import SourceChanged, SourceMissing, WorldError
-from doit_diskimg.host.files import CHUNK, RealFiles
+from doit_diskimg.host.files import RealFiles
+from doit_diskimg.host.hashing import CHUNK
 from doit_diskimg.host.recorded import still_true
 
 DATA = bytes(n % 251 for n in range(3 * CHUNK))

@@ -26,6 +26,9 @@ class Files:
     def digest(self, path: str, where: str) -> str:
         return digest_of(self._read(path, where))
 
+    def part_digests(self, path: str, length: int, where: str) -> list[str]:
+        raise NotImplementedError
+
     def range_digest(self, path: str, offset: int, length: int, where: str) -> str:
         return digest_of(self._read(path, where)[offset : offset + length])
 

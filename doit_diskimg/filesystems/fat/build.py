@@ -5,6 +5,7 @@ Nothing is chosen here and nothing can fail: sizes, names, clusters and digests 
 
 from collections.abc import Mapping, Sequence
 
+from doit_diskimg.content import FilePart
 from doit_diskimg.filesystems.fat.boot import Code
 from doit_diskimg.filesystems.fat.contents import ROOT
 from doit_diskimg.filesystems.fat.geometry import Geometry
@@ -14,7 +15,7 @@ from doit_diskimg.filesystems.fat.tree import Directory, File
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.ondisk import fat_dirent, fat_entries
 from doit_diskimg.ondisk.fat_boot import UNKNOWN, BootSector, FsInfo
-from doit_diskimg.ondisk.fat_dirent import ShortEntry, Timestamp
+from doit_diskimg.ondisk.fat_dirent import Timestamp
 from doit_diskimg.ondisk.fat_entries import FIRST_CLUSTER, Run
 from doit_diskimg.picture import Canvas, Picture
 
@@ -31,8 +32,8 @@ class Volume:
     """Clusters by path; on FAT32 also those of the root."""
     parts: Sequence[Part]
     """What lies in the reserved sectors."""
-    digests: Mapping[str, str]
-    """Digest of each file of the host, by its path on the host."""
+    digests: Mapping[str, Sequence[FilePart]]
+    """Digests of each file of the host, by its path on the host."""
     start: int
     """Where the volume begins on the disk, in bytes."""
     hidden_sectors: int
@@ -140,7 +141,7 @@ def _draw_source(
     if isinstance(source, bytes):
         canvas.content(start, source)
     elif length:
-        canvas.file(start, length, source, volume.digests[source])
+        canvas.parts(start, source, volume.digests[source])
 
 
 def _directory_start(volume: Volume, directory: Directory) -> int:
@@ -160,7 +161,10 @@ def _directory_bytes(volume: Volume, directory: Directory) -> bytes:
         size = child.size if isinstance(child, File) else 0
         time = volume.times.get(child.path, volume.time)
         entries.append(
-            long + _entry(name.short, child.attributes, time, cluster, size, case=name.case)
+            long
+            + fat_dirent.pack_short(
+                name.short, child.attributes, time, cluster, size, case=name.case
+            )
         )
     if directory.path == ROOT and volume.label:
         # Before everything, as mkfs.fat has it; but loaders of DOS look for their files there.
@@ -170,7 +174,7 @@ def _directory_bytes(volume: Volume, directory: Directory) -> bytes:
 
 def _label(volume: Volume) -> bytes:
     name = f"{volume.label:11}".encode("ascii")
-    return _entry(name, fat_dirent.VOLUME_ID, volume.time, 0)
+    return fat_dirent.pack_short(name, fat_dirent.VOLUME_ID, volume.time, 0)
 
 
 def _dots(volume: Volume, directory: Directory) -> list[bytes]:
@@ -179,21 +183,6 @@ def _dots(volume: Volume, directory: Directory) -> list[bytes]:
     above = volume.runs[parent].first if parent != ROOT else 0
     own = volume.runs[directory.path].first
     return [
-        _entry(b".          ", fat_dirent.DIRECTORY, volume.time, own),
-        _entry(b"..         ", fat_dirent.DIRECTORY, volume.time, above),
+        fat_dirent.pack_short(b".          ", fat_dirent.DIRECTORY, volume.time, own),
+        fat_dirent.pack_short(b"..         ", fat_dirent.DIRECTORY, volume.time, above),
     ]
-
-
-def _entry(
-    name: bytes, attributes: int, time: Timestamp, cluster: int, size: int = 0, *, case: int = 0
-) -> bytes:
-    return ShortEntry(
-        name=name,
-        attributes=attributes,
-        case=case,
-        created=time,
-        accessed=time.date,
-        modified=time,
-        cluster=cluster,
-        size=size,
-    ).pack()

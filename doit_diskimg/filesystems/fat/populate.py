@@ -7,7 +7,7 @@ are collected on the way and raised once.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from doit_diskimg.content import Files
+from doit_diskimg.content import FilePart, Files, parts
 from doit_diskimg.errors import (
     BadValue,
     DescriptionError,
@@ -166,17 +166,17 @@ def _gather(fat: "Fat", files: Files, where: str, wrong: Iterable[Problem] = ())
     return found.contents
 
 
-def _digests(what: Contents, files: Files) -> tuple[dict[str, str], list[Problem]]:
+def _digests(what: Contents, files: Files) -> tuple[dict[str, Sequence[FilePart]], list[Problem]]:
     """Return the digests of the host's files by their paths, and what failed."""
     sources = [(file.source, file.size, file.where) for file in what.files]
     sources += [(part.source, part.length, part.where) for part in what.parts]
-    digests: dict[str, str] = {}
+    digests: dict[str, Sequence[FilePart]] = {}
     failed: list[Problem] = []
     for source, size, where in sources:
         if isinstance(source, bytes) or not size or source in digests:
             continue
         try:
-            digests[source] = files.digest(source, where)
+            digests[source] = parts(files, source, size, where)
         except WorldError as error:
             failed += error.problems
     return digests, failed

@@ -1,0 +1,144 @@
+"""Reading the user's files: their digests, and what tells one state of a file from another.
+
+Each file is read once a run, by whomever its digest is asked, and not at all while its size,
+mtime_ns, ctime_ns and inode are as recorded.
+"""
+
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from doit_diskimg.content import LARGE, hasher, part_length
+from doit_diskimg.errors import SourceChanged, WorldError
+
+CHUNK = 1 << 20
+"""Bytes that are read at once."""
+
+_SETTLED_NS = 20_000_000
+"""Age from which a time stamp is trusted: two ticks of the slowest clock that stamps files."""
+
+_buffers = threading.local()
+
+
+class Signature(NamedTuple):
+    """What tells two states of a file apart without reading it."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "Signature":
+        """Return the signature of a file with that status."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+    def settled(self, now: int) -> bool:
+        """Return whether a change from ``now`` on is sure to give another signature."""
+        return max(self.mtime_ns, self.ctime_ns) + _SETTLED_NS < now
+
+
+_memo: dict[str, tuple[Signature, str]] = {}
+"""Digests of this process, so that each file is hashed once a run, by whomever it is asked."""
+
+parts_memo: dict[str, tuple[Signature, int, list[str]]] = {}
+"""The same of the parts of large files, with the length of the parts."""
+
+
+def buffer() -> memoryview:
+    """Return this thread's buffer of `CHUNK` bytes."""
+    if not hasattr(_buffers, "view"):
+        _buffers.view = memoryview(bytearray(CHUNK))
+    view: memoryview = _buffers.view
+    return view
+
+
+def digest_file(
+    path: str, known: tuple[Signature, str] | None = None, status: os.stat_result | None = None
+) -> tuple[Signature, str]:
+    """Return the signature and the digest of a file; read it only if neither ``known`` nor this
+    run has them already.
+
+    ``status`` is what was found when the file was looked at, if it was.  Raises OSError, and
+    WorldError if the file is another one by now, or while it is read.
+    """
+    status = status or os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise changed(path)  # to open a pipe would be to wait for somebody who writes
+    signature = Signature.of(status)
+    for remembered in (_memo.get(path), known):
+        if remembered and remembered[0] == signature:
+            return remembered
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        digest, parts = hasher(), PartHasher(part_length(signature.size))
+        view, left = buffer(), signature.size
+        # One read more than there is to read would be one of two for a small file.
+        while left and (count := os.readv(handle, [view[: min(left, CHUNK)]])):
+            digest.update(view[:count])
+            if signature.size > LARGE:
+                parts.update(view[:count])
+            left -= count
+        after = Signature.of(os.fstat(handle))
+    finally:
+        os.close(handle)
+    if left or after != signature:
+        raise changed(path)
+    _memo[path] = signature, digest.hexdigest()
+    parts_memo[path] = signature, parts.length, parts.digests()
+    return _memo[path]
+
+
+class PartHasher:
+    """Digests of bytes in parts of one length."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self._left = length
+        self._digest = hasher()
+        self._done: list[str] = []
+
+    def update(self, data: memoryview) -> None:
+        """Take the next bytes."""
+        while data:
+            now = data[: self._left]
+            self._digest.update(now)
+            data, self._left = data[len(now) :], self._left - len(now)
+            if not self._left:
+                self._done.append(self._digest.hexdigest())
+                self._digest, self._left = hasher(), self.length
+
+    def digests(self) -> list[str]:
+        """Return the digests, that of the last part too if there is any of it."""
+        rest = [] if self._left == self.length else [self._digest.hexdigest()]
+        return [*self._done, *rest]
+
+
+def stretch(path: str, offset: int, length: int, signature: Signature) -> Iterator[memoryview]:
+    """Yield a range of the file that has that signature; each view is valid until the next.
+
+    Raises OSError, and WorldError if the file is another one by now or has no such range.
+    """
+    with open(path, "rb", buffering=0) as file:
+        left = length
+        file.seek(offset)
+        while left and (count := file.readinto(buffer()[: min(left, CHUNK)])):
+            yield buffer()[:count]
+            left -= count
+        after = Signature.of(os.fstat(file.fileno()))
+    if left or after != signature:
+        raise changed(path)
+
+
+def changed(path: str) -> WorldError:
+    """Return the error for a source that changed under our hands."""
+    return WorldError(
+        [
+            SourceChanged(
+                path, "it changed while the image was built",
+                "must stay as it is until the build is done", "run doit again",
+            )
+        ]
+    )
