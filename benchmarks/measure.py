@@ -35,6 +35,11 @@ class Series:
         return statistics.median(sample.wall for sample in self.samples)
 
     @property
+    def cpu(self) -> float:
+        """The median of the seconds of work, which a busy machine makes longer the least."""
+        return statistics.median(sample.cpu for sample in self.samples)
+
+    @property
     def spread(self) -> tuple[float, float]:
         """The fastest and the slowest."""
         walls = [sample.wall for sample in self.samples]

@@ -14,13 +14,13 @@ from doit_diskimg.errors import Problem
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.picture import Picture
-from doit_diskimg.recipe import Program
 from doit_diskimg.segment import Identity, PlacedPartition, Region, Segment
 from doit_diskimg.symbols import Numbers
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from doit_diskimg.recipe import Program
     from doit_diskimg.spec import Disk, Partition
 
 
@@ -271,12 +271,12 @@ class Work(Protocol):
         """Write another file beside the target, for a program to read, and return its path."""
         ...
 
-    def run(self, program: Program, *arguments: str) -> str:
+    def run(self, program: "Program", *arguments: str) -> str:
         """Run a program and return what it printed."""
         ...
 
     def filter(
-        self, program: Program, arguments: Sequence[str], data: Iterable[bytes | memoryview]
+        self, program: "Program", arguments: Sequence[str], data: Iterable[bytes | memoryview]
     ) -> Iterator[bytes]:
         """Run a program on ``data`` as its standard input, and yield its standard output."""
         ...
@@ -297,7 +297,7 @@ class Output(Protocol):
         ...
 
     @property
-    def programs(self) -> Sequence[Program]:
+    def programs(self) -> "Sequence[Program]":
         """The programs that `make` runs."""
         ...
 

@@ -30,7 +30,7 @@ def wait(before: States) -> list[str]:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     folders = sorted({folder for path in before for folder in _folders(path)})
     events = watch(
-        *folders, recursive=False, watch_filter=None, step=50, debounce=400,
+        *folders, recursive=False, watch_filter=None, step=10, debounce=400,
         rust_timeout=_POLL_MS, yield_on_timeout=True,
     )
     while not (changed := [path for path in before if _state(path) != before[path]]):

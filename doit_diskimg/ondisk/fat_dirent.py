@@ -160,12 +160,15 @@ class LongEntry:
         )
 
 
+_ROTATED = [value >> 1 | value << 7 & 0xFF for value in range(0x100)]
+
+
 def checksum(name: bytes) -> int:
     """Return the byte that ties long-name entries to the 8.3 entry with this 11-byte name."""
     total = 0
     for byte in name:
         # Rotate right by one, then add: ChkSum() of the standard.
-        total = ((total >> 1 | total << 7) + byte) & 0xFF
+        total = _ROTATED[total] + byte & 0xFF
     return total
 
 
@@ -175,6 +178,8 @@ def pack_long_name(name: str, short: bytes) -> bytes:
     ``short`` is the 11-byte name in the 8.3 entry that follows them.
     """
     units = name.encode("utf-16-le")
+    if len(units) < 2 * UNITS:  # the usual case: one piece, which has an end
+        return _pack_long(1 | _LAST, checksum(short), (units + b"\0\0").ljust(2 * UNITS, b"\xff"))
     # A name that leaves room in its last piece ends with 0, and the rest is filled with ones.
     pieces = -(-len(units) // (2 * UNITS))
     units = (units + b"\0\0").ljust(pieces * 2 * UNITS, b"\xff")

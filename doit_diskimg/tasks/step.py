@@ -1,6 +1,9 @@
 """What every action of ours is: a picklable object that never shows a traceback to a user."""
 
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -42,7 +45,8 @@ class Step:
 
         try:
             check_target(self.state.image)
-            text = self.run()
+            with _no_collector():
+                text = self.run()
         except DiskimgError as error:
             from doit.exceptions import TaskFailed
 
@@ -52,6 +56,18 @@ class Step:
             sys.stdout.write(f"{text}\n")
             sys.stdout.flush()
         return None
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Pause Python's search for cycles: a plan is a hundred thousand tuples and has none."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class Late:

@@ -183,7 +183,16 @@ class _Fork:
 
 def _warm_up() -> None:
     """Import what the rounds would import, each for itself."""
-    from doit_diskimg.tasks import boot, injection, qemu, show  # noqa: F401
+    import uuid  # noqa: F401
+
+    import xxhash  # noqa: F401
+
+    from doit_diskimg import esp, verify  # noqa: F401
+    from doit_diskimg.filesystems import prebuilt, zero  # noqa: F401
+    from doit_diskimg.filesystems.fat import populate  # noqa: F401
+    from doit_diskimg.host import patching, recorded, walk  # noqa: F401
+    from doit_diskimg.tables import gpt, mbr  # noqa: F401
+    from doit_diskimg.tasks import boot, disk, injection, qemu, show  # noqa: F401
 
 
 def _say(text: str) -> None:

@@ -67,11 +67,11 @@ def test_with_nothing_to_do_each_source_is_looked_at_once_and_none_is_opened(pro
 NEEDED = """
 __main__ abilities asked bootcode canonical content errors esp extent field fields filesystems
 filesystems.ext filesystems.ext.volume filesystems.fat filesystems.fat.volume filesystems.prebuilt
-frozen host host.files host.hashing host.image host.lock host.machine host.paths host.recorded host.seal
-host.state host.walk ondisk ondisk.chs ondisk.gpt ondisk.guids ondisk.mbr picture plan ports
-recipe segment spec symbols tables tables.described tables.gpt tables.gpt_mbr tables.gpt_problems
-tables.mbr tables.mbr_chain tasks tasks.chain tasks.checked tasks.checker tasks.clean tasks.disk
-tasks.numbers tasks.on_request tasks.step tasks.uptodate tasks.verify units
+frozen host host.files host.hashing host.image host.lock host.machine host.paths host.recorded
+host.seal host.state host.walk ondisk ondisk.chs ondisk.gpt ondisk.guids ondisk.mbr picture plan
+ports recipe segment spec symbols tables tables.described tables.gpt tables.gpt_mbr
+tables.gpt_problems tables.mbr tables.mbr_chain tasks tasks.chain tasks.checked tasks.checker
+tasks.clean tasks.disk tasks.numbers tasks.on_request tasks.step tasks.uptodate tasks.verify units
 """
 
 

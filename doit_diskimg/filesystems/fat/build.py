@@ -55,12 +55,14 @@ def draw(volume: Volume) -> Picture:
     canvas = Canvas()
     _draw_reserved(volume, canvas)
     _draw_tables(volume, canvas)
+    clusters = volume.start + volume.geometry.cluster_start(0), volume.geometry.cluster_size
     for node in volume.root.everything():
         if isinstance(node, Directory):
             start = volume.start + _directory_start(volume, node)
             canvas.data(start, _directory_bytes(volume, node))
-        else:
-            _draw_file(volume, canvas, node)
+        elif node.size:
+            start = clusters[0] + volume.runs[node.path].first * clusters[1]
+            _draw_source(volume, canvas, start, node.source, node.size)
     return canvas.picture(volume.notes)
 
 
@@ -129,12 +131,6 @@ def _draw_tables(volume: Volume, canvas: Canvas) -> None:
         canvas.again(start + number * geometry.fat_length, geometry.fat_length, start)
 
 
-def _draw_file(volume: Volume, canvas: Canvas, file: File) -> None:
-    if file.size:
-        start = volume.start + volume.geometry.cluster_start(volume.runs[file.path].first)
-        _draw_source(volume, canvas, start, file.source, file.size)
-
-
 def _draw_source(
     volume: Volume, canvas: Canvas, start: int, source: str | bytes, length: int
 ) -> None:
@@ -151,24 +147,26 @@ def _directory_start(volume: Volume, directory: Directory) -> int:
 
 def _directory_bytes(volume: Volume, directory: Directory) -> bytes:
     """Return the entries: the dots, then the children in order; in the root the label too."""
-    stored = volume.stored[directory.path]
+    stored, runs = volume.stored[directory.path], volume.runs
+    times, time = volume.times, volume.time
     own = [] if directory.path == ROOT else _dots(volume, directory)
-    entries = []
+    entries: list[bytes] = []
     for child in directory.children.values():
         name = stored[child.name]
         long = fat_dirent.pack_long_name(name.long, name.short) if name.long else b""
-        cluster = volume.runs[child.path].first if child.path in volume.runs else 0
-        size = child.size if isinstance(child, File) else 0
-        time = volume.times.get(child.path, volume.time)
-        entries.append(
-            long
-            + fat_dirent.pack_short(
-                name.short, child.attributes, time, cluster, size, case=name.case
-            )
+        run = runs.get(child.path)
+        short = fat_dirent.pack_short(
+            name.short,
+            child.attributes,
+            times.get(child.path, time) if times else time,
+            run.first if run else 0,
+            child.size if isinstance(child, File) else 0,
+            case=name.case,
         )
+        entries += long, short
     if directory.path == ROOT and volume.label:
         # Before everything, as mkfs.fat has it; but loaders of DOS look for their files there.
-        entries.insert(volume.first_entries, _label(volume))
+        entries.insert(2 * volume.first_entries, _label(volume))
     return b"".join(own + entries)
 
 

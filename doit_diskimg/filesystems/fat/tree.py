@@ -147,12 +147,12 @@ class _Gatherer:
         except WorldError as error:
             self.failed += error.problems
             return
-        for entry in entries:
-            below = f"{path}/{entry.path}" if path else entry.path
-            if entry.source is None:
-                self._directory(below, where)
+        prefix = f"{path}/" if path else ""
+        for below, source in entries:
+            if source is None:
+                self._directory(prefix + below, where)
             else:
-                self._file(below, entry.source, where)
+                self._file(prefix + below, source, where)
 
     def _file(self, path: str, source: str | bytes, where: str) -> None:
         above, _, name = path.rpartition("/")
