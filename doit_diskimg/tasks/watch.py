@@ -187,7 +187,6 @@ def _warm_up() -> None:
 
     import xxhash  # noqa: F401
 
-    from doit_diskimg import esp, verify  # noqa: F401
     from doit_diskimg.filesystems import prebuilt, zero  # noqa: F401
     from doit_diskimg.filesystems.fat import populate  # noqa: F401
     from doit_diskimg.host import patching, recorded, walk  # noqa: F401
