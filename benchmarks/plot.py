@@ -20,8 +20,10 @@ class Curve:
 
 def curves(diagrams: Sequence[Curve], title: str) -> str:
     """Return the SVG with the diagrams side by side."""
+    names = dict.fromkeys(name for curve in diagrams for name in curve.lines)
+    colours = dict(zip(names, _COLOURS, strict=False))
     parts = [
-        _diagram(curve, number * (_WIDTH + 20))
+        _diagram(curve, number * (_WIDTH + 20), colours)
         for number, curve in enumerate(diagrams)
         if curve.lines
     ]
@@ -30,18 +32,18 @@ def curves(diagrams: Sequence[Curve], title: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {_HEIGHT}" '
         f'font-family="sans-serif" font-size="11">\n'
         f'<rect width="{width}" height="{_HEIGHT}" fill="white"/>\n'
-        f'<text x="{_LEFT}" y="16" font-weight="bold">Seconds, {escape(title)}</text>\n'
+        f'<text x="{_LEFT}" y="16" font-weight="bold">Seconds {escape(title)}</text>\n'
         + "".join(parts) + "</svg>\n"
     )
 
 
-def _diagram(curve: Curve, left: int) -> str:
+def _diagram(curve: Curve, left: int, colours: Mapping[str, str]) -> str:
     points = [point for line in curve.lines.values() for point in line]
     across = _Axis([x for x, _ in points], left + _LEFT, left + _WIDTH - _RIGHT)
     up = _Axis([y for _, y in points], _HEIGHT - _BOTTOM, _TOP)
     parts = [_grid(across, up)]
     for number, (name, line) in enumerate(curve.lines.items()):
-        colour = _COLOURS[number % len(_COLOURS)]
+        colour = colours[name]
         path = " ".join(f"{across.at(x):.1f},{up.at(y):.1f}" for x, y in line)
         parts.append(
             f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>\n'
@@ -74,12 +76,18 @@ class _Axis:
         return list(range(self.first, self.last + 1))
 
 
+def _short(power: int) -> str:
+    """Return a power of ten in few letters: 1, 10, 100, 1k, ... 1M."""
+    unit = max(0, min(power // 3, 3))
+    return f"{10 ** (power - 3 * unit):g}{' kMG'[unit].strip()}"
+
+
 def _grid(across: _Axis, up: _Axis) -> str:
     lines = []
     for power in across.ticks:
         x = across.at(10**power)
         lines.append(f'<line x1="{x}" x2="{x}" y1="{up.high}" y2="{up.low}" stroke="#ddd"/>')
-        lines.append(f'<text x="{x}" y="{up.low + 14}" text-anchor="middle">{10**power:,}</text>')
+        lines.append(f'<text x="{x}" y="{up.low + 14}" text-anchor="middle">{_short(power)}</text>')
     for power in up.ticks:
         y = up.at(10**power)
         left, right = across.low, across.high

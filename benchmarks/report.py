@@ -33,7 +33,8 @@ def _row(answer: Answer, series: Series, *, first: bool) -> str:
     low, high = series.spread
     ratio = "" if first else f"{answer.series[0].wall / series.wall:.2f}"
     cpu = series.cpu
-    in_cpu = "" if first or not cpu else f"{answer.series[0].cpu / cpu:.2f}"
+    is_whole = answer.name not in ("P4", "P10")  # not a part of a process, and not memory
+    in_cpu = f"{answer.series[0].cpu / cpu:.2f}" if is_whole and cpu and not first else ""
     if answer.name == "P10":
         peak = max(sample.peak for sample in series.samples)
         ratio = f"{peak / _MIB:.0f} MiB at the most"
@@ -52,6 +53,7 @@ _PAGE = """# Benchmarks
 `doit bench` measures this again and writes this page. Whole processes, one after the other in turn
 (A B A B), {runs} runs each after one that does not count; files in the page cache; medians. A ratio
 below 1 means that doit_diskimg needed less. The machine: {machine}.
+On a busy machine all times are longer, CPU times the least: compare those.
 
 Every program gets the same files and whatever makes it fast: sparse files, no copy that it can
 do without, no question to the kernel. After each run mtools looks whether the edited file is in the
@@ -81,7 +83,7 @@ def write_page(page: Path, answers: Mapping[str, Sequence[Answer]], runs: int) -
                 Curve("bytes changed at the end of a 64 MiB file", _points(found, "size ")),
                 Curve("files of 4 KB in the volume, one edited", _points(found, "count ")),
             ],
-            f"whole process, {place}",
+            f"of CPU, whole process, {place}",
         ),
         encoding="utf-8",
     )
@@ -93,7 +95,7 @@ def _points(answers: Iterable[Answer], prefix: str) -> dict[str, list[tuple[floa
         if answer.name.startswith(prefix):
             x = float(answer.name.removeprefix(prefix))
             for series in answer.series:
-                lines.setdefault(series.name, []).append((x, series.wall))
+                lines.setdefault(series.name, []).append((x, series.cpu))
     return lines
 
 
