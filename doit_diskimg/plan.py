@@ -33,7 +33,7 @@ def encode_plan(picture: Picture) -> bytes:
     """Return the text of a plan; the blob is stored beside it as it is."""
     pieces = ",\n".join(
         [
-            f'[{start}, {length}, {_quoted(file)}, {offset}, "{digest}"]'
+            f'[{start}, {length}, {_quoted(file)}, {offset}, {_quoted(digest)}]'
             for start, length, file, offset, digest in picture.pieces
         ]
     )
@@ -68,8 +68,9 @@ def encode_receipt(picture: Picture, generation: str) -> bytes:
 
 def contents_digest(picture: Picture) -> str:
     """Return the digest of what lies where, whichever files it comes from."""
-    pieces = "".join([f"{piece[0]} {piece[1]} {piece[4]}\n" for piece in picture.pieces])
-    return digest_of(pieces.encode("ascii") + digest_of(picture.blob).encode("ascii"))
+    lines = [f"{piece[0]} {piece[1]} {piece[4]}\n" for piece in picture.pieces]
+    text = "".join([*lines, digest_of(picture.blob)])
+    return digest_of(text.encode("utf-8", "surrogatepass"))
 
 
 def decode_head(receipt: bytes) -> tuple[str, str]:
