@@ -54,6 +54,7 @@ class Example(NamedTuple):
     """True for a step that doit would find up to date."""
 
 
+DATA = 'Partition("data", Fat({}), size="4MiB", persist=True)'
 ESP = 'Esp({"kernel.elf": "kernel.elf"}, size="4MiB")'
 
 
@@ -106,6 +107,13 @@ def _guest_writes(step: str) -> None:
         _build(_evaluate(EXAMPLES["ImageWritten"].code), lambda step: None)
         with open("os.img", "r+b") as image:
             image.write(b"guest")
+
+
+def _image_is_lost(step: str) -> None:
+    """Build, and then remove the image, with what a guest may have written to it."""
+    if step == "create" and not Path("os.img").exists():
+        _build(_evaluate(EXAMPLES["KeptBytes"].code), lambda step: step.endswith(":reset"))
+        os.unlink("os.img")
 
 
 def _something_writes(step: str) -> None:
@@ -212,6 +220,7 @@ EXAMPLES = {
     "ImageWritten": Example(
         _disk(ESP, more=', guest_writes="error"'), "a guest wrote to the image", _guest_writes
     ),
+    "KeptBytes": Example(_disk(DATA), "somebody removes the image", _image_is_lost),
     "ImageWrong": Example(
         _disk(ESP), "something writes to the image before `doit os.img:verify`", _something_writes
     ),

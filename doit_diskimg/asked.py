@@ -165,16 +165,19 @@ def _identity_problems(disk: "Disk", symbol: Symbol, where: str) -> Iterator[Pro
 
 
 def _file_problems(part: "Partition", symbol: Symbol, where: str) -> Iterator[Problem]:
-    if symbol.path is None:
+    if part.persist and (symbol.asks_file or symbol.asks_contents):
+        yield UnknownSymbol(
+            where, f"{part.name!r} has persist=True, and its guest may move and change what is in it",
+            "must be of bytes that stay", "ask for something in another partition",
+        )
+    elif symbol.path is None:
         return
-    if not isinstance(part.payload, Locating):
+    elif not isinstance(part.payload, Locating):
         yield UnknownSymbol(
             where, f"{type(part.payload).__name__} can't tell where its files lie",
             "must be a volume of Fat(...)", "put the file into one, or into a segment",
         )
-        return
-    found = part.payload.unlocatable(symbol.path)
-    if found:
+    elif found := part.payload.unlocatable(symbol.path):
         yield no_file(where, found)
 
 

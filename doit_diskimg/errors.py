@@ -173,6 +173,12 @@ class ImageWritten(Problem):
     """Somebody else wrote to the finished image, and the description says not to rebuild then."""
 
 
+class KeptBytes(Problem):
+    """A partition with ``persist=True`` belongs to its guest: nothing gives up what it wrote there
+    but ``doit os.img:NAME:reset``.
+    """
+
+
 class ImageWrong(Problem):
     """The finished image is not what was planned, or a reader that keeps to the standards would
     stumble over it.

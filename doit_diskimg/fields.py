@@ -3,12 +3,12 @@
 Every check yields problems and raises nothing, whatever a user may have written.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike, fspath
 from typing import NamedTuple
 
 from doit_diskimg.errors import BadName, BadSize, BadValue, Problem, Unaligned
-from doit_diskimg.units import parse_size
+from doit_diskimg.units import SizeLike, parse_size
 
 AUTO = "auto"
 """A size: as much as it takes."""
@@ -147,3 +147,23 @@ def as_size(size: object) -> int | None:
         return parse_size(size)  # type: ignore[arg-type]  # a user may give anything
     except ValueError:
         return None
+
+
+def persist_problems(persist: bool, size: SizeLike | None, where: str) -> Iterator[Problem]:
+    """Yield the problem of a guest's partition without a size of its own."""
+    if persist and size is None:
+        yield BadSize(
+            where, "there is none, and persist=True", "must be a size, since what a guest wrote "
+            "can't grow or shrink with the payload", 'write for example size="64MiB"',
+        )
+
+
+def rest_problems(sizes: Sequence[object]) -> Iterator[Problem]:
+    """Yield a problem for each partition but the first whose size is the rest of the disk."""
+    rest = [index for index, size in enumerate(sizes) if size == REST]
+    for index in rest[1:]:
+        yield BadValue(
+            f"partitions[{index}].size", f'partitions[{rest[0]}] has "{REST}" too',
+            "must be one partition at most, since there is one rest",
+            f'give all but one a size, or "{AUTO}"',
+        )

@@ -20,6 +20,8 @@ from doit_diskimg.fields import (
     as_size,
     is_path,
     name_problems,
+    persist_problems,
+    rest_problems,
     size_problems,
 )
 from doit_diskimg.frozen import dataclass
@@ -60,6 +62,7 @@ class Partition:
     are GPT bits by name or as a number, ``active`` is the MBR's 0x80.  ``logical`` puts a partition
     of an MBR into the extended one (True) or among the primary ones (False).  With
     ``in_table=False`` the partition takes its room but the table does not mention it.
+    ``persist`` leaves its bytes to the guest: they are made once and carried over from then on.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Partition:
     active: bool = False
     logical: bool | None = None
     in_table: bool = True
+    persist: bool = False
 
     def problems(self, where: str, size: SizeLike | None, sector_size: int) -> Iterator[Problem]:
         """Yield what is wrong with this partition alone; ``size`` is what it was given."""
@@ -86,6 +90,7 @@ class Partition:
         yield from self._start_problems(where)
         yield from self._unlisted_problems(where)
         yield from partition_kind_problems(self, where)
+        yield from persist_problems(self.persist and self.size != REST, size, f"{where}.size")
         length = as_size(size)
         is_size = size is None or length is not None  # else reported above
         if is_size and fits(self.payload, Payload):
@@ -271,7 +276,7 @@ class Disk:
             size = self.size_of(partition)
             yield from partition.problems(f"partitions[{index}]", size, self.sector_size)
         yield from self._outside_problems()
-        yield from self._rest_problems()
+        yield from rest_problems([part.size for part in self.partitions])
         yield from output_problems(self, {TABLE, *STEPS})
 
     def _outside_problems(self) -> Iterator[Problem]:
@@ -284,15 +289,6 @@ class Disk:
         for where, segment in outside:
             yield from segment.problems(where)
         yield from self._duplicates(outside)
-
-    def _rest_problems(self) -> Iterator[Problem]:
-        rest = [index for index, part in enumerate(self.partitions) if part.size == REST]
-        for index in rest[1:]:
-            yield BadValue(
-                f"partitions[{index}].size", f'partitions[{rest[0]}] has "{REST}" too',
-                "must be one partition at most, since there is one rest",
-                f'give all but one a size, or "{AUTO}"',
-            )
 
     def _choice_problems(self) -> Iterator[Problem]:
         for field, values in (("busy", ("swap", "error")), ("guest_writes", ("restore", "error"))):

@@ -106,3 +106,23 @@ def gone(folder, seconds=10):
             return False
         time.sleep(0.05)
     return True
+
+
+def wait_until_open(process, path):
+    """Wait until QEMU has taken its locks, which it does right after opening."""
+    wanted = path.stat()
+    for _ in range(600):
+        assert process.poll() is None, process.stderr.read()
+        fds = f"/proc/{process.pid}/fd"
+        if any(same(f"{fds}/{fd}", wanted) for fd in os.listdir(fds)):
+            time.sleep(0.2)
+            return
+        time.sleep(0.05)
+    raise AssertionError("QEMU did not open the image")
+
+
+def same(path, wanted):
+    try:
+        return os.path.samestat(os.stat(path), wanted)
+    except OSError:
+        return False

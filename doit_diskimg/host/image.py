@@ -8,16 +8,16 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from errno import ELOOP
+from errno import ELOOP, ENXIO
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from doit_diskimg.content import digest_of, hasher
 from doit_diskimg.errors import ImageKind, WorldError
-from doit_diskimg.extent import Extent
+from doit_diskimg.extent import Extent, clipped, subtract
 from doit_diskimg.host.files import kind_of
 from doit_diskimg.host.hashing import CHUNK, buffer, changed
-from doit_diskimg.host.lock import hold_writing
+from doit_diskimg.host.lock import hold_writing, is_written
 from doit_diskimg.host.state import host_failed
 from doit_diskimg.picture import BLOB, Piece
 
@@ -88,11 +88,14 @@ def copy_sparse(source: str, target: str) -> None:
 def data_of(handle: int) -> Iterator[tuple[int, int]]:
     """Yield the stretches of a file that are no holes."""
     end = 0
-    with suppress(OSError):  # ENXIO: no data from here on
+    try:
         while True:
             start = os.lseek(handle, end, os.SEEK_DATA)
             end = os.lseek(handle, start, os.SEEK_HOLE)
             yield start, end
+    except OSError as error:
+        if error.errno != ENXIO:  # no data from here on; else the file system knows no holes
+            yield end, os.fstat(handle).st_size
 
 
 def _copy_range(source: int, target: int, start: int, end: int) -> None:
@@ -154,6 +157,10 @@ class ImageFile:
         """Keep every QEMU from opening the image from now on; False if one has it already."""
         return hold_writing(self._handle)
 
+    def is_written(self) -> bool:
+        """Keep every QEMU from opening the image from now on; True if one has it that may write."""
+        return is_written(self._handle)
+
     def close(self) -> None:
         """Close the image, and let others have it."""
         os.close(self._handle)
@@ -176,6 +183,25 @@ class ImageFile:
                 self._copy(first, fresh=fresh)
             else:
                 self._copy_small(pieces, fresh=fresh)
+
+    def carry(self, old: int, path: str, source: Extent, start: int) -> None:
+        """Make our bytes from ``start`` on those at ``source`` of another image; holes stay holes.
+
+        ``old`` is that image, open, and ``path`` its name.  Raises WorldError.
+        """
+        shift = start - source.start
+        data = [Extent(low, high - low) for low, high in data_of(old)]
+        for extent in clipped(data, source):
+            position = extent.start
+            while position < extent.end:
+                view = buffer()[: min(CHUNK, extent.end - position)]
+                _fill(old, path, view, position)
+                self._write(position + shift, view)
+                position += len(view)
+        ours = [Extent(low, high - low) for low, high in data_of(self._handle)]
+        for hole in subtract([source], data):
+            for stale in clipped(ours, Extent(hole.start + shift, hole.length)):
+                self._zero(stale)
 
     def _copy(self, piece: Piece, *, fresh: bool) -> None:
         """Copy a range of a source, and hash what was copied: the plan says what it must be."""

@@ -38,6 +38,20 @@ def hold_writing(handle: int) -> bool:
     return True
 
 
+def is_written(handle: int) -> bool:
+    """Keep every QEMU from opening a file that is open here; True if one has it that may write.
+
+    One that only reads, or that writes to a snapshot of its own, leaves the bytes what they are.
+    """
+    if not hasattr(fcntl, "F_OFD_SETLK"):
+        return False
+    with suppress(OSError):
+        fcntl.fcntl(handle, fcntl.F_OFD_SETLK, _flock(fcntl.F_RDLCK, _USES + _WRITE, 1))
+        answer = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, _flock(fcntl.F_WRLCK, _USES + _WRITE, 1))
+        return bool(struct.unpack(_LOCK, answer)[0] != fcntl.F_UNLCK)
+    return False
+
+
 def _flock(kind: int, start: int, length: int) -> bytes:
     return struct.pack(_LOCK, kind, os.SEEK_SET, start, length, 0)
 

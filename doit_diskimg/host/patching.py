@@ -7,16 +7,20 @@ file that it has.
 """
 
 from doit_diskimg.errors import ImageBusy, WorldError
+from doit_diskimg.host import kept
 from doit_diskimg.host.image import ImageFile, copy_sparse
 from doit_diskimg.host.lock import holders
 from doit_diskimg.host.seal import break_seal
 from doit_diskimg.host.state import StateFolder
 
 
-def open_for_patching(state: StateFolder, generation: str, busy: str) -> tuple[ImageFile, str]:
+def open_for_patching(
+    state: StateFolder, generation: str, busy: str, guests: str = ""
+) -> tuple[ImageFile, str]:
     """Return the image to inject into, and what to tell the user, if anything.
 
-    ``busy`` is the description's word for what to do when a QEMU has the image.  Raises WorldError.
+    ``busy`` is the description's word for what to do when a QEMU has the image.  ``guests`` names
+    what belongs to the guest: a copy would not have what a QEMU writes there.  Raises WorldError.
     """
     path, building = state.current(generation), state.building(generation)
     image = ImageFile(path)
@@ -26,7 +30,10 @@ def open_for_patching(state: StateFolder, generation: str, busy: str) -> tuple[I
         # Before the first byte: whatever happens from here on, this image is not finished.
         break_seal(state)
         return image, ""
+    guest_writes = bool(guests) and image.is_written()
     image.close()
+    if guest_writes:
+        raise kept.busy(path, guests)
     who = _who(holders(path))
     if busy == "error":
         raise WorldError(

@@ -80,6 +80,8 @@ def written_by_others(state: StateFolder) -> bool:
     seal = read_json(state.file("seal.json"))
     if (seal.get("format"), seal.get("boot")) != (FORMAT, boot_id()):
         return False
+    if os.path.exists(state.building(str(seal.get("generation", "")))):
+        return False  # the image that it is of has not taken its place: somebody was killed
     return os.path.exists(state.image) and not _agreed(state)
 
 
@@ -89,12 +91,27 @@ def sealed_generation(state: StateFolder) -> str:
     Empty too if a receipt is gone or is another one: the image is right and can't be patched.
     """
     seal = _agreed(state)
+    return "" if _receipts(state, seal) is None else str(seal.get("generation", ""))
+
+
+def sealed_receipts(state: StateFolder, generation: str) -> list[str] | None:
+    """Return the receipts of the image of that generation as it was sealed, whatever it holds now.
+
+    None if it was not sealed, or if a receipt is gone or is another one.
+    """
+    seal = read_json(state.file("seal.json"))
+    if (seal.get("format"), seal.get("generation")) != (FORMAT, generation):
+        return None
+    return _receipts(state, seal)
+
+
+def _receipts(state: StateFolder, seal: dict[str, object]) -> list[str] | None:
+    """Return the paths of a seal's receipts, None unless each is as it was."""
     stamps = seal.get("receipts")
     if not isinstance(stamps, dict):
-        return ""
-    if any(_stamp(os.path.join(state.path, name)) != stamp for name, stamp in stamps.items()):
-        return ""
-    return str(seal.get("generation", ""))
+        return None
+    paths = {os.path.join(state.path, name): stamp for name, stamp in stamps.items()}
+    return [*paths] if all(_stamp(path) == stamp for path, stamp in paths.items()) else None
 
 
 def sealed_digest(image: str, status: os.stat_result | None = None) -> str:

@@ -16,6 +16,7 @@ from doit_diskimg.host.state import StateFolder
 from doit_diskimg.plan import FORMAT
 from doit_diskimg.segment import Segment
 from doit_diskimg.spec import TABLE, Partition
+from doit_diskimg.tasks.guests import guests_of, left_to_guest, resets
 from doit_diskimg.tasks.numbers import PLACES, NumbersAsResolved, described, sources_of
 from doit_diskimg.tasks.step import Late, Step
 from doit_diskimg.tasks.uptodate import (
@@ -50,15 +51,16 @@ class DiskTasks:
         yield self._create()
         for index, part in enumerate(self.disk.partitions):
             if part.payload.populated:
-                yield self._populate(index)
-                yield self._inject(part.name, part.name)
+                steps = [self._populate(index), self._inject(part.name, part.name)]
             else:
-                yield self._inject_file(index)
+                steps = [self._inject_file(index)]
+            yield from (left_to_guest(step, self.state) if part.persist else step for step in steps)
         yield from map(self._inject_segment, range(len(self.disk.outside)))
         if self.disk.table is not None:
             yield self._inject(TABLE, "the partition table")
         yield self._seal()
         yield self._verify()
+        yield from resets(self.disk, self.epoch, self.state)
         if self.disk.outputs:
             from doit_diskimg.tasks.outputs import output_task
 
@@ -95,7 +97,7 @@ class DiskTasks:
             disk.name, disk.size, disk.table, disk.align, disk.guid, disk.signature,
             disk.power_of_two,
             [[part.name, part.type, part.start, part.size, part.align, part.guid, part.attributes,
-              part.active, part.logical, part.in_table,
+              part.active, part.logical, part.in_table, part.persist,
               part.payload.blank() if disk.takes_rest(part) else None]
              for part in disk.partitions],
             [[segment.name, segment.start, segment.keep, _length_or_path(segment)]
@@ -134,7 +136,7 @@ class DiskTasks:
             spec=[],
         )
         task["task_dep"] = [f"{self.disk.name}:{TABLE}"]
-        task["uptodate"].append(ImageAsSealed(normal(self.disk.image)))
+        task["uptodate"].append(ImageAsSealed(normal(self.disk.image), guests_of(self.disk)))
         return task
 
     def _populate(self, index: int) -> _Task:
@@ -213,17 +215,21 @@ class DiskTasks:
 
     def _seal(self) -> _Task:
         from doit_diskimg.tasks.clean import Clean
-        disk, state, parts = self.disk, self.state, self.parts
+        disk, state, parts, guests = self.disk, self.state, self.parts, guests_of(self.disk)
         task = self.task(
             "seal",
             "declare the image finished",
             Late("injection.Seal", disk, self.epoch, parts),
-            deps=[state.file("generation"), *(state.file(name, ".injected") for name in parts)],
+            deps=[
+                state.file("generation"),
+                *(state.file(name, ".injected") for name in parts if name not in guests),
+            ],
             targets=[state.file("seal.json"), normal(disk.image)],
             spec=parts,
         )
-        task["uptodate"].append(ImageAsSealed(normal(disk.image)))
-        task["clean"] = [Clean(normal(disk.image))]
+        task["task_dep"] += [f"{disk.name}:{name}:inject" for name in guests]
+        task["uptodate"].append(ImageAsSealed(normal(disk.image), guests))
+        task["clean"] = [Clean(normal(disk.image), disk.name, guests)]
         return task
 
     @property

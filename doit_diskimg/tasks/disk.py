@@ -1,6 +1,6 @@
 """`Disk`: the description with its tasks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike, fspath
 from typing import Any
 
@@ -12,6 +12,7 @@ from doit_diskimg.host.paths import normal
 from doit_diskimg.tasks import checker
 from doit_diskimg.tasks.chain import DiskTasks
 from doit_diskimg.tasks.checked import Checked
+from doit_diskimg.tasks.guests import guests_of
 
 checker.register()
 
@@ -40,14 +41,15 @@ class Disk(spec.Disk):
         your own files, so that QEMU boots a disk that nobody has written.  QEMU must open it with
         ``snapshot=on``.  ``tasks()`` must be in the same dodo.py; the image itself is not needed.
         """
+        from doit_diskimg.tasks.keeping import unlinked
         from doit_diskimg.tasks.outputs import linked_task
 
-        seconds = self._checked_epoch()
+        seconds = self._checked_epoch([unlinked(name) for name in guests_of(self)])
         return linked_task(
             DiskTasks(self, seconds), normal(path or f"{fspath(self.image)}.vmdk")
         )
 
-    def _checked_epoch(self) -> int:
+    def _checked_epoch(self, more: Sequence[Problem] = ()) -> int:
         """Return the time stamp of everything in the image.  Raises doit's InvalidTask."""
         from doit.exceptions import InvalidTask
 
@@ -56,7 +58,7 @@ class Disk(spec.Disk):
         problems, seconds = [] if checked else self.problems(), 0
         if not problems:
             checked.remember()
-            problems += self._image_among_sources()
+            problems += [*self._image_among_sources(), *more]
         try:
             seconds = epoch()
         except ValueError as error:

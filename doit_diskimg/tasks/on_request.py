@@ -24,18 +24,29 @@ class OnRequest(Reason, UptodateCalculator):  # type: ignore[misc]  # doit has n
     by_group = True
     """Whether to name the task's group is to ask for the task."""
 
+    aloud = False
+    """Whether nothing but the task's name on the command line asks for it, letter by letter; or
+    the name of a task that needs it.  No pattern, and no ``default_tasks``."""
+
     def setup(self, dep_manager: Any, tasks_dict: _Tasks) -> None:
         """Called by doit before each check."""
         self._tasks = tasks_dict
 
     def __call__(self, task: Any, values: dict[str, Any]) -> bool:
         """Called by doit: may the task be skipped?"""
-        if _running(task) and not _asked_for(task, self._tasks, self.by_group):
+        if _running(task) and not self._asked_for(task):
             # Nothing but this answer shall count, so doit gets nothing else to look at.
             task.file_dep, task.targets = set(), []
             task.custom_title, task.meta = _title, {**(task.meta or {}), _SKIPPED: True}
             return self.says("")
         return self.says(self.reason(task, values))
+
+    def _asked_for(self, task: Any) -> bool:
+        words = set(sys.argv[1:])
+        if self.aloud:
+            needing = _needing(task, self._tasks, {task.subtask_of})
+            return any(other.name in words for other in needing)
+        return _asked_for(task, self._tasks, self.by_group, words)
 
     def reason(self, task: Any, values: dict[str, Any]) -> str:
         """Return why the task has to run now that it is asked for, empty if it need not."""
@@ -66,13 +77,13 @@ def _running(task: Any) -> bool:
     return True
 
 
-def _asked_for(task: Any, tasks: _Tasks, by_group: bool) -> bool:
+def _asked_for(task: Any, tasks: _Tasks, by_group: bool, words: set[str]) -> bool:
     """Return whether ``task`` is named, or needed for what is.
 
     doit parses the options of the tasks that are named as soon as it knows their names, and those
     of all others when they run; a task that needs this one can't have run yet.
     """
-    words = set(sys.argv[1:])  # a target that is named leaves no trace in its task
+    # A target that is named leaves no trace in its task, so the words of the command line count.
     return any(
         other.options is not None or not words.isdisjoint(other.targets) or _runs_anyhow(other)
         for other in _needing(task, tasks, set() if by_group else {task.subtask_of})

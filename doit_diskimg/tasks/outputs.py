@@ -59,13 +59,16 @@ class MakeOutput(Step):
         from doit_diskimg.host.state import read_json
         from doit_diskimg.host.work import RealWork
         from doit_diskimg.tasks.injection import injected
+        from doit_diskimg.tasks.keeping import ours
         from doit_diskimg.tasks.steps import layout_of
 
         layout = layout_of(self)
         generation = str(read_json(self.state.file("generation")).get("id", ""))
-        pictures = injected(self.state, self.parts, generation)
+        pictures = injected(self.state, ours(self.state, self.parts), generation)
         pieces = (piece for picture in pictures.values() for piece in picture.pieces)
-        covered = list(merged(Extent(piece.start, piece.length) for piece in pieces))
+        whole = [part.extent for part in layout.partitions if part.name not in pictures]
+        written = (Extent(piece.start, piece.length) for piece in pieces)
+        covered = list(merged([*written, *whole]))
         return RealWork(
             image=self.state.image,
             final=final,
@@ -84,7 +87,7 @@ def _needed(
     yield from (region.extent for region in layout.regions if region.where == TABLE)
     for partition in disk.partitions:
         extent = layout.extent(partition.name)
-        if isinstance(partition.payload, Selective):
+        if isinstance(partition.payload, Selective) and partition.name in pictures:
             yield from partition.payload.needed(extent, pictures[partition.name])
         else:
             yield extent

@@ -9,11 +9,13 @@ import json
 from doit_diskimg.content import Tree
 from doit_diskimg.errors import DescriptionError, ImageWritten, Problem, WorldError
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.host import seal
+from doit_diskimg.host import kept, seal
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.image import create_sparse
+from doit_diskimg.host.kept import Places
 from doit_diskimg.host.machine import new_generation, running_as_root
 from doit_diskimg.host.state import (
+    StateFolder,
     broken,
     need,
     read_json,
@@ -26,11 +28,14 @@ from doit_diskimg.plan import (
     FORMAT,
     decode_layout,
     decode_places,
+    decode_plan,
     encode_layout,
     encode_plan,
 )
 from doit_diskimg.ports import Place, Room
 from doit_diskimg.spec import TABLE, Disk, Partition
+from doit_diskimg.tasks.guests import guests_of, places
+from doit_diskimg.tasks.keeping import check, listed, only_guests_wrote, settled
 from doit_diskimg.tasks.numbers import DiskNumbers, write_places
 from doit_diskimg.tasks.step import Step
 from doit_diskimg.units import parse_size
@@ -89,6 +94,7 @@ class MakeTable(Step):
             return room
 
         layout = place(self.disk, self._rooms(files), self._lengths(files), settle)
+        check(self.disk, layout, places(self.state, guests_of(self.disk)))
         picture = Picture()
         if self.disk.table is not None:
             picture = self.disk.table.encode(
@@ -135,27 +141,41 @@ class MakeTable(Step):
 
 @dataclass(frozen=True)
 class Create(Step):
-    """Makes the new, empty, sparse image of a new generation, beside the old one."""
+    """Makes the new, empty, sparse image of a new generation, beside the old one.
+
+    An image in which a guest wrote nothing but what is its own stays what it is.
+    """
 
     def run(self) -> str:
         """Write the image and ``generation``; say why, if somebody else gave the reason."""
-        state, layout = self.state, layout_of(self)
-        news = [self._judge_writes(), _ROOT if running_as_root() else ""]
+        state, layout, names = self.state, layout_of(self), guests_of(self.disk)
+        found = settled(self, layout, self._table())
+        if found:
+            with kept.held_still(state.image, listed(found)):
+                if only_guests_wrote(self, layout, found):
+                    kept.store(state, found)
+                    return f"{state.image} is as it was built, but for {listed(found)}"
+        news = [self._judge_writes(found), _ROOT if running_as_root() else ""]
         state.make()
+        if found or names:
+            kept.store(state, found)
         state.discard()
         generation = new_generation()
         create_sparse(state.building(generation), layout.size)
-        write_json(
-            state.file("generation"),
-            {"format": FORMAT, "id": generation, "skeleton": self._skeleton()},
-        )
+        data = {"format": FORMAT, "id": generation, "skeleton": self._skeleton(), "persist": names}
+        write_json(state.file("generation"), data)
         return "\n".join(filter(None, news))
 
     def _skeleton(self) -> str:
         """Return the digest of what may not change within a generation."""
         return decode_places(need(self.state.file("layout.json")))[1]
 
-    def _judge_writes(self) -> str:
+    def _table(self) -> Picture:
+        if self.disk.table is None:
+            return Picture()
+        return planned(self.state, TABLE)
+
+    def _judge_writes(self, found: Places) -> str:
         """Return what to say of an image that somebody else wrote to.  Raises WorldError."""
         path = self.state.image
         if not seal.written_by_others(self.state):
@@ -170,7 +190,8 @@ class Create(Step):
                     )
                 ]
             )
-        return f"{path} was written to since it was built: it is built anew"
+        but = f", but for {listed(found)}" if found else ""
+        return f"{path} was written to since it was built: it is built anew{but}"
 
 
 _ROOT = "note: this build runs as root; it does not need to"
@@ -194,6 +215,15 @@ class Populate(Step):
         write(state.file(part.name, ".plan"), encode_plan(picture))
         write_json(record, files.record())
         return "\n".join(picture.notes)
+
+
+def planned(state: StateFolder, name: str) -> Picture:
+    """Return what an earlier task planned for a part.  Raises WorldError."""
+    path = state.file(name, ".plan")
+    try:
+        return decode_plan(need(path), need(state.file(name, ".blob")))
+    except (ValueError, KeyError, TypeError) as error:
+        raise broken(path, f"it can't be used: {error}") from error
 
 
 def files_of(step: Step, name: str) -> RealFiles:

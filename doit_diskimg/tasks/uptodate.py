@@ -181,10 +181,14 @@ class SourcesAsPlanned(Reason):
 
 
 class ImageAsSealed(Reason):
-    """The image is the one that was sealed last, and no part of it has to move."""
+    """The image is the one that was sealed last, and no part of it has to move.
 
-    def __init__(self, image: str) -> None:
+    ``guests`` are the partitions that belong to the guest.
+    """
+
+    def __init__(self, image: str, guests: Sequence[str] = ()) -> None:
         self._image = normal(image)
+        self._guests = guests
 
     def __call__(self) -> bool:
         """Called by doit."""
@@ -199,7 +203,16 @@ class ImageAsSealed(Reason):
             return self.says("a build is not finished")
         if sealed_generation(state) != generation.get("id"):
             return self.says(f"{self._image!r} is not as the last build left it")
-        return self.says(self._moved(state, generation))
+        return self.says(self._moved(state, generation) or self._unmade(state))
+
+    def _unmade(self, state: Any) -> str:
+        if not self._guests:
+            return ""
+        from doit_diskimg.host.kept import recorded
+
+        known = recorded(state) or {}
+        return next((f"{name} has still to be made" for name in self._guests if name not in known),
+                    "")
 
     @staticmethod
     def _moved(state: Any, generation: dict[str, object]) -> str:

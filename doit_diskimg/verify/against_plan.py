@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from doit_diskimg.content import hasher
+from doit_diskimg.extent import Extent, subtract
 from doit_diskimg.picture import Picture, Piece
 from doit_diskimg.verify.finding import Findings
 from doit_diskimg.verify.image import Checked
@@ -19,19 +20,25 @@ _GHOSTS = 100
 
 
 def compare_bytes(
-    source: Source, length: int, pictures: Sequence[Picture], found: Findings
+    source: Source,
+    length: int,
+    pictures: Sequence[Picture],
+    found: Findings,
+    apart: Sequence[Extent] = (),
 ) -> None:
-    """Report where the image, which must have ``length`` bytes, is not what ``pictures`` say."""
+    """Report where the image, which must have ``length`` bytes, is not what ``pictures`` say.
+
+    What lies in ``apart``, where no picture has a piece, may be anything.
+    """
     if source.length != length:
         text = f"the image has {source.length:,} bytes, {length:,} were planned"
         found.add("not-as-planned", text)
     pieces = [(piece, picture.blob) for picture in pictures for piece in picture.pieces]
-    end = 0
     for piece, blob in sorted(pieces, key=lambda pair: pair[0].start):
-        _compare_zero(source, end, piece.start, found)
         _compare_piece(source, piece, blob, found)
-        end = max(end, piece.end)
-    _compare_zero(source, end, length, found)
+    claimed = [*(Extent(piece.start, piece.length) for piece, _ in pieces), *apart]
+    for gap in subtract([Extent(0, length)], claimed):
+        _compare_zero(source, gap.start, gap.end, found)
 
 
 def _compare_zero(source: Source, start: int, end: int, found: Findings) -> None:

@@ -13,13 +13,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
-from doit.doit_cmd import DoitMain
+from forked import HERE, doit
 from project import Project
-
-import doit_diskimg
 
 DODO = '''
 import sys
@@ -37,11 +34,6 @@ def task_image():
 # The one database of doit's that a kill while it is written leaves whole.
 DOIT_CONFIG = {"backend": "sqlite3"}
 '''
-# Loaded once, here, so that a forked doit has them: everything that dodo.py and the actions import.
-for name in doit_diskimg.__all__:
-    getattr(doit_diskimg, name)
-
-HERE = str(Path(__file__).parent)
 KILLS = int(os.environ.get("KILLS", "60"))
 
 
@@ -87,31 +79,6 @@ def restore(project):
     project.write("root.bin", b"r" * 60_000)
     project.write("boot.bin", b"\xf4" * 440)
     (project.folder / "etc/new").unlink(missing_ok=True)
-
-
-def doit(project, fault="none:0"):
-    """Call doit in a forked process, which saves its start; return the exit code and the output.
-
-    It is a process of its own all the same, and can be killed.
-    """
-    said, report = project.folder / "said.txt", project.folder / "report.txt"
-    report.unlink(missing_ok=True)
-    pid = os.fork()
-    if pid == 0:
-        os.chdir(project.folder)
-        os.environ["FAULT"] = fault
-        handle = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(handle, 1)
-        os.dup2(handle, 2)
-        sys.stdout, sys.stderr = os.fdopen(1, "w", 1), os.fdopen(2, "w", 1)
-        sys.dont_write_bytecode = True
-        # doit took hold of the standard output of pytest when it was imported.
-        code = DoitMain().run(["run", "-o", "report.txt"])
-        sys.stdout.flush()
-        os._exit(code)
-    _, status = os.waitpid(pid, 0)
-    text = report.read_text() if report.exists() else ""
-    return os.waitstatus_to_exitcode(status), said.read_text() + text
 
 
 class Trial:
