@@ -197,6 +197,8 @@ _section("FAT: directories", {
     "fat-long-orphan": (ERROR, "Pieces of a long name belong to no entry.", _FSCK),
     "fat-long-fill": (ERROR, "A long name is empty, has no end or something behind it, or fields "
                       "of a piece that must be 0 are not.", _FSCK),
+    "fat-label-char": (WARNING, "The label has a character that no short name can have; fsck.fat "
+                       "removes such a label.", "set another one"),
     "fat-label-twice": (ERROR, "The root directory has more than one volume label.",
                         "remove one, for example with mlabel"),
     "fat-label-place": (ERROR, "A volume label lies in a subdirectory, or has clusters.",

@@ -45,12 +45,13 @@ def short_text(short: bytes, case: int = 0) -> str:
 def short_faults(short: bytes, *, label: bool = False) -> Iterator[tuple[str, str]]:
     """Yield (code, text) of what is wrong with a short name or a label.
 
-    A label's characters are its owner's business, but for control characters.
+    Nobody looks a label up, so that the characters of its text are a warning.
     """
     rest = short[1:] if short[0] == _KANJI else short
-    bad = sorted(byte for byte in set(rest) if byte in _SHORT_BAD and (not label or byte < 0x20))
+    bad = sorted(byte for byte in set(rest) if byte in _SHORT_BAD)
     if bad:
-        yield "fat-short-char", f"{short!r} has {bytes(bad)!r}"
+        text = label and bad[0] >= 0x20
+        yield "fat-label-char" if text else "fat-short-char", f"{short!r} has {bytes(bad)!r}"
     elif short[0] == 0x20:
         yield "fat-short-char", f"{short!r} begins with a space"
     if not label and any(0x61 <= byte <= 0x7A for byte in short):

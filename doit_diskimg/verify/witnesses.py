@@ -19,7 +19,7 @@ from doit_diskimg.verify.volume import Volume
 _MOST_METADATA = 1 << 28
 _MOST_ENTRIES = 1 << 20  # of a FAT that pyfatfs reads: a second
 _MOST_FILES = 1 << 13  # that pyfatfs lists: another one
-_SKEPTIC_OF = ("fat-dirty", "fat-label-differs")
+_SKEPTIC_OF = ("fat-dirty", "fat-label-differs", "fat-label-char")
 """Warnings of ours for which fsck.fat ends with the code of an error."""
 
 

@@ -423,6 +423,13 @@ def low_label(v):
     v.put(at, b"LOW LABEL  \x08")
 
 
+@case("a comma in the label", "fat-label-char")
+def comma(v):
+    wide = v.fat == 32
+    for at in (71, 6 * 512 + 71, v.short(LABEL)) if wide else (43, v.short(LABEL)):
+        v.put(at, b"LAB,L")
+
+
 @case("no label in the root", "fat-label-differs")
 def no_label(v):
     v.put(v.short(LABEL), b"\xe5")

@@ -22,6 +22,8 @@ KNOWN = {
     r"Label in boot sector is '.*', but there is no volume label": "fat-label-differs",
     # Its locale has no such letter; the code page of the label's maker had it.
     r"Volume label '.*_.*' stored in root directory is not valid": "fat-label-differs",
+    # Characters that a name can't have: a label is no name that anybody opens.
+    r"Volume label '.*' stored in root directory is not valid": "fat-label-char",
     # A reserved bit beside the two for lower case: "no 8.3 name", which nobody else knows.
     r"Bad short file name|no 8.3 name flag": "fat-attributes",
     r"Dirty bit is set": "fat-dirty",
