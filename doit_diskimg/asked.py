@@ -167,8 +167,8 @@ def _identity_problems(disk: "Disk", symbol: Symbol, where: str) -> Iterator[Pro
 def _file_problems(part: "Partition", symbol: Symbol, where: str) -> Iterator[Problem]:
     if part.persist and (symbol.asks_file or symbol.asks_contents):
         yield UnknownSymbol(
-            where, f"{part.name!r} has persist=True, and its guest may move and change what is in it",
-            "must be of bytes that stay", "ask for something in another partition",
+            where, f"{part.name!r} has persist=True", "must be of bytes that no guest may change",
+            "ask for something in another partition",
         )
     elif symbol.path is None:
         return

@@ -56,7 +56,10 @@ def disk(*boot, stage2=(), table=None, files=None, **changes):
     return spec.Disk("os.img", **fields)
 
 
+GUESTS = [Partition("data", Fat({"k": b"kernel"}), size="8MiB", persist=True)]
+
 GOOD = [
+    disk(lba("data"), sectors("data"), partitions=GUESTS),
     disk(lba("stage2"), sectors("split"), lba("boot"), lba("bootcode"), disk_signature()),
     disk(file_lba("boot", "K/KERNEL"), crc32("root"), crc32("boot", "/k/kernel"), crc32("stage2")),
     disk(disk_guid(), partition_guid("root"), table=Gpt(), segments=()),
@@ -94,6 +97,9 @@ BAD = [
      "disk (write table=Gpt())"),
     (disk(disk_signature(), table=Gpt(), segments=()), "disk_signature(): this table has no disk "
      "signature, must be a number that is on the disk (write table=Mbr())"),
+    *((disk(symbol, partitions=GUESTS), f"{symbol}: 'data' has persist=True, must be of bytes that "
+       "no guest may change (ask for something in another partition)")
+      for symbol in (file_lba("data", "k"), crc32("data", "k"), crc32("data"))),
     (disk(crc32("split")), "crc32('split'): 'split' spans bytes of others, a checksum is that of "
      "bytes in one piece (split the segment in two instead of giving it keep)"),
 ]  # fmt: skip
