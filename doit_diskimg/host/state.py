@@ -7,10 +7,12 @@ exists for a finished one: after a kill a half-written file would pass for up to
 import json
 import os
 from contextlib import suppress
+from errno import EDQUOT, ENOSPC
 from typing import BinaryIO
 from urllib.parse import quote
 
 from doit_diskimg.errors import HostFailed, StateBroken, WorldError
+from doit_diskimg.units import format_size
 
 WORK = ".work"
 """Ending of a folder in which programs work; what is in it is never used by anybody else."""
@@ -179,7 +181,19 @@ def host_failed(path: str, error: OSError, action: str) -> WorldError:
     """Return the error for a system call that failed, in words."""
     if isinstance(error, WorldError):
         return error
-    reason = error.strerror or str(error)
+    reason = (error.strerror or str(error)) + _free(path, error)
     return WorldError(
         [HostFailed(path, reason, f"the build has to {action}", "mend that and run doit again")]
     )
+
+
+def _free(path: str, error: OSError) -> str:
+    """Return how much room there is where there was too little."""
+    if error.errno not in (ENOSPC, EDQUOT):
+        return ""
+    import shutil
+
+    with suppress(OSError):
+        free = shutil.disk_usage(os.path.dirname(path) or os.curdir).free
+        return f" ({format_size(free)} free)"
+    return ""

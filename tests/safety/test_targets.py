@@ -7,6 +7,10 @@ import stat
 import pytest
 from project import Project
 
+from doit_diskimg.errors import WorldError
+from doit_diskimg.host import image
+from doit_diskimg.host.state import StateFolder
+
 DODO = '''
 from doit_diskimg import Disk, Esp, Gpt, Tree
 disk = Disk("%s", size="40MiB", table=Gpt(), name="os.img", partitions=[
@@ -113,3 +117,66 @@ def test_an_image_inside_its_own_sources(tmp_path, image, tree):
     run = make(tmp_path, image, tree).doit(code=3)
     assert "partitions[0].files['etc']: the image " in run.said
     assert "itself is in it, an image can't be part of itself" in run.said
+
+
+# A machine whose disks can be lost ---------------------------------------------------------------
+
+DISKS = {
+    "/dev/sda": stat.S_IFBLK, "/dev/nvme0n1p2": stat.S_IFBLK, "/dev/loop0": stat.S_IFBLK,
+    "/dev/mapper/root": stat.S_IFBLK, "/dev/mem": stat.S_IFCHR, "/mnt/disks/b": stat.S_IFBLK,
+}
+
+
+@pytest.fixture
+def machine(fs):
+    """A made-up machine with block devices that everybody may write to, and links to them."""
+    for path, kind in DISKS.items():
+        fs.create_file(path, contents="precious", st_mode=kind | 0o666)
+    fs.create_symlink("/dev/disk/by-label/ROOT", "/dev/sda")
+    fs.create_symlink("/home/me/os.img", "/dev/disk/by-label/ROOT")
+    fs.create_symlink("/home/me/devices", "/dev")
+    return fs
+
+
+ON_THE_MACHINE = [
+    *DISKS, "/dev/disk/by-label/ROOT", "/home/me/os.img", "/home/me/devices/sda",
+    "/home/me/devices/new", "/dev/sdb", "/dev/disk/by-label/NEW", "/dev/mapper/../new",
+]
+
+
+@pytest.mark.parametrize("path", ON_THE_MACHINE)
+def test_no_disk_of_a_machine_is_a_target(machine, path):
+    with pytest.raises(WorldError, match="an image is a regular file and nothing else"):
+        image.check_target(path)
+    assert all(machine.get_object(disk).contents == "precious" for disk in DISKS)
+    assert not machine.exists("/dev/sdb")
+
+
+@pytest.mark.parametrize("path", [*DISKS, "/dev/disk/by-label/ROOT", "/home/me/os.img"])
+def test_no_disk_of_a_machine_is_patched(machine, path):
+    """Also if it took the place of the image after that was looked at."""
+    with pytest.raises(WorldError, match="it is a (block device|character device|symbolic link),"):
+        image.ImageFile(path)
+    assert all(machine.get_object(disk).contents == "precious" for disk in DISKS)
+
+
+def test_a_new_image_replaces_a_link_and_no_disk(machine):
+    image.create_sparse("/home/me/os.img", 4096)
+    assert stat.S_ISREG(os.lstat("/home/me/os.img").st_mode)
+    assert all(machine.get_object(disk).contents == "precious" for disk in DISKS)
+
+
+def test_clean_removes_a_link_and_no_disk(machine):
+    StateFolder("/home/me/os.img").remove()
+    assert not os.path.lexists("/home/me/os.img")
+    assert all(machine.get_object(disk).contents == "precious" for disk in DISKS)
+
+
+def test_a_full_disk_gets_no_image_of_half_the_length(fs):
+    """Sparse or not: what can't be made is told with the room there is, and leaves nothing."""
+    fs.create_dir("/small")
+    fs.set_disk_usage(1000, "/small")
+    with pytest.raises(WorldError, match=r"No space left on device \(1000 B free\), the build has "
+                                         r"to create an image of 4,096 bytes"):
+        image.create_sparse("/small/os.img", 4096)
+    assert os.listdir("/small") == []
