@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from doit_diskimg.spec import Disk
 
 
+_INTERRUPTED = 130
+"""What shells report of a program that Ctrl-C ended."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One action on one disk; subclasses say what in `run`.
@@ -51,6 +55,10 @@ class Step:
             from doit.exceptions import TaskFailed
 
             return TaskFailed(failure_text(self.disk.name, error))
+        except KeyboardInterrupt:
+            # doit would show where in our code it was; nobody who pressed Ctrl-C asked for that.
+            sys.stderr.write(f"{self.disk.name}: interrupted; the next doit goes on from here\n")
+            raise SystemExit(_INTERRUPTED) from None
         if text:
             # One write, newline and all: with -n several processes share the terminal.
             sys.stdout.write(f"{text}\n")

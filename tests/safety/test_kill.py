@@ -227,3 +227,33 @@ def kill_after(seconds, project, number):
     if finished:
         return "finished"
     return begun[-1][3:].removeprefix("os.img:") if begun else "before the first task"
+
+
+SLOW = '''
+import os, signal, time
+from doit_diskimg import Disk, File, Mbr, Partition
+
+class Slow(File):
+    def fill(self, place, files, where):
+        if os.path.exists("press"):
+            os.unlink("press")
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(10)
+        return super().fill(place, files, where)
+
+def task_image():
+    return Disk("build/os.img", size="4MiB", table=Mbr(), partitions=[
+        Partition("a", Slow("a.bin"), type=0x83), Partition("b", File("a.bin"), type=0x83),
+    ]).tasks()
+'''
+
+
+def test_ctrl_c_says_one_line(tmp_path):
+    project = Project(tmp_path / "project", SLOW)
+    project.write("a.bin", b"a" * 100_000)
+    project.write("press", b"")
+    run = project.doit(code=130)
+    assert run.err == "os.img: interrupted; the next doit goes on from here\n"
+    assert not project.image_path.exists()
+    project.doit()
+    assert project.sha256() == project.clean_build(tmp_path / "clean")
