@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from doit_diskimg.patterns import Patterns
 
 
+_MOST_WAYS = 100
+"""Links through which one directory is taken; two in each of thirty directories would make a
+thousand million paths."""
+
+_DEEPEST = 200
+"""Directories in one another; a path on FAT, of up to 260 characters, has no room for more."""
+
+
 def tree_key(tree: Tree) -> str:
     """Return a text that names the tree and its patterns."""
     return repr((normal(tree.dir), tuple(tree.include), tuple(tree.exclude)))
@@ -75,6 +83,7 @@ class _Walker:
         self._include = _patterns(tree.include)
         self._exclude = _patterns(tree.exclude)
         self._parents: list[str] = [top]
+        self._ways: dict[str, int] = {}
 
     def look_below(self, folder: str, prefix: str, *, is_taken: bool) -> None:
         """Add the entries of ``folder``, whose paths in the tree begin with ``prefix``."""
@@ -100,6 +109,9 @@ class _Walker:
         return self._include is None or self._include.match(path, is_directory=is_directory)
 
     def _directory(self, child: os.DirEntry[str], path: str, *, is_taken: bool) -> None:
+        if len(self._parents) > _DEEPEST:
+            self._refuse(child.path[:100] + "...", f"is more than {_DEEPEST} directories deep")
+            return
         before = len(self.found)
         self._parents.append(child.path)
         self.look_below(child.path, path + "/", is_taken=is_taken)
@@ -118,9 +130,18 @@ class _Walker:
             self._refuse(child.path, f"is a symbolic link to {real!r}, which does not exist")
         elif any((parent + os.sep).startswith(real + os.sep) for parent in parents):
             self._refuse(child.path, "is a symbolic link to a directory that holds it")
+        elif self._has_many_ways(real):
+            if self._ways[real] == _MOST_WAYS + 1:
+                self._refuse(child.path, f"is one of more than {_MOST_WAYS} ways to a directory")
         else:
             return True
         return False
+
+    def _has_many_ways(self, real: str) -> bool:
+        if not os.path.isdir(real):
+            return False
+        self._ways[real] = self._ways.get(real, 0) + 1
+        return self._ways[real] > _MOST_WAYS
 
     def _refuse(self, path: str, found: str) -> None:
         self.problems.append(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from doit_diskimg.content import Files
 from doit_diskimg.errors import (
     BadPath,
+    ContentTooLarge,
     DescriptionError,
     Problem,
     ProgramFailed,
@@ -58,6 +59,8 @@ def volume(ext: "Ext", place: "Place", files: Files, where: str) -> Made:
     problems += gathered.problems + _unknown_modes(ext, gathered, where)
     staged: list[Staged] = []
     if not problems:
+        problems += _oversized(gathered, files, place.extent.length)
+    if not problems:
         staged = _staged(ext, gathered, files)
     if problems:
         raise DescriptionError(problems + gathered.failed)
@@ -79,6 +82,20 @@ def _unknown_modes(ext: "Ext", gathered: Gathered, where: str) -> list[Problem]:
         for path in ext.modes
         if path.strip("/") and path.strip("/") not in gathered.nodes
     ]
+
+
+def _oversized(gathered: Gathered, files: Files, length: int) -> Iterator[Problem]:
+    """Yield what can't be right, before it is read: a sparse file has any length for nothing."""
+    for path, (source, where) in gathered.nodes.items():
+        try:
+            size = files.size(source, where) if isinstance(source, str) else 0
+        except WorldError:
+            continue  # to be told when it is staged
+        if size > length:
+            yield ContentTooLarge(
+                where, f"{path!r} has {size:,} bytes", f"the whole volume has {length:,}",
+                "leave it out, or give the partition a larger size",
+            )
 
 
 def _staged(ext: "Ext", gathered: Gathered, files: Files) -> list[Staged]:
