@@ -155,7 +155,7 @@ def test_no_disk_of_a_machine_is_a_target(machine, path):
 @pytest.mark.parametrize("path", [*DISKS, "/dev/disk/by-label/ROOT", "/home/me/os.img"])
 def test_no_disk_of_a_machine_is_patched(machine, path):
     """Also if it took the place of the image after that was looked at."""
-    with pytest.raises(WorldError, match="it is a (block device|character device|symbolic link),"):
+    with pytest.raises(WorldError, match=r"it is a (block device|character device|symbolic link),"):
         image.ImageFile(path)
     assert all(machine.get_object(disk).contents == "precious" for disk in DISKS)
 
