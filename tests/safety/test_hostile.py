@@ -16,18 +16,18 @@ from doit_diskimg import verify
 SECONDS, MEMORY = 60, 600 << 20
 """What no tree of this file may take; most take a second and 60 MiB."""
 
-DODO = '''
+DODO = f'''
 import resource
-resource.setrlimit(resource.RLIMIT_AS, (%d, %d))
+resource.setrlimit(resource.RLIMIT_AS, ({MEMORY}, {MEMORY}))
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 26, 1 << 26))
 
 from doit_diskimg import Disk, Ext, Fat, Gpt, Partition, Tree
 disk = Disk("build/os.img", size="40MiB", table=Gpt(), partitions=[
-    Partition("p", %%s, type="linux-filesystem", size="33MiB"),
+    Partition("p", %s, type="linux-filesystem", size="33MiB"),
 ])
 def task_image():
     return disk.tasks()
-''' % (MEMORY, MEMORY)
+'''
 
 PAYLOADS = {"fat": 'Fat({"in": Tree("tree")})', "ext": 'Ext({"in": Tree("tree")})'}
 

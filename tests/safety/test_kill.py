@@ -233,6 +233,8 @@ SLOW = '''
 import os, signal, time
 from doit_diskimg import Disk, File, Mbr, Partition
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has none
+
 class Slow(File):
     def fill(self, place, files, where):
         if os.path.exists("press"):
