@@ -8,8 +8,10 @@ import pytest
 from project import Project
 
 from doit_diskimg.errors import WorldError
-from doit_diskimg.host import image
+from doit_diskimg.host import image, staging
 from doit_diskimg.host.state import StateFolder
+
+assert staging, "loaded before a test puts another file system in the place of the real one"
 
 DODO = '''
 from doit_diskimg import Disk, Esp, Gpt, Tree

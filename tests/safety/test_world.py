@@ -26,7 +26,8 @@ if "boot" in world:
     real_open = builtins.open
     def another_boot(file, *arguments, **options):
         if file == "/proc/sys/kernel/random/boot_id":
-            return io.StringIO(world["boot"])
+            binary = "b" in "".join(arguments[:1])
+            return io.BytesIO(world["boot"].encode()) if binary else io.StringIO(world["boot"])
         return real_open(file, *arguments, **options)
     builtins.open = another_boot
 if "clock" in world:
