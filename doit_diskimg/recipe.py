@@ -6,8 +6,9 @@ files are laid out, which programs run with which arguments, and how long the pa
 does it (`host.workshop`), and what comes back is a file with the digests of its chunks.
 
 The programs run in an empty folder of their own, in which they find what is staged and a file
-`PAYLOAD` of zeros.  All names in the arguments are relative to that folder, so that a recipe is the
-same on every machine and no name of the host's can be taken for an option.
+`PAYLOAD`: of zeros, unless it is staged too.  All names in the arguments are relative to that
+folder, so that a recipe is the same on every machine and no name of the host's can be taken for an
+option.
 """
 
 from typing import NamedTuple
@@ -27,6 +28,8 @@ class Program(NamedTuple):
     """The Debian package that has it, for the message when it is missing."""
     version: tuple[str, ...]
     """The arguments that make it print its version; a payload depends on that too."""
+    library: bool = False
+    """True for a Python package of that name, which code of the host's calls (`host.library`)."""
 
 
 class Command(NamedTuple):
@@ -37,6 +40,8 @@ class Command(NamedTuple):
     silent: bool = False
     """True for a program that goes on after errors: if it writes anything but its own name and
     version to stderr, it has failed."""
+    codes: tuple[int, ...] = (0,)
+    """The exit codes of success."""
 
 
 class Staged(NamedTuple):
@@ -50,6 +55,17 @@ class Staged(NamedTuple):
     """What the copy must turn out to be; empty for anything but a file of the host."""
     mode: int = 0o644
     """Permission bits, whatever the umask.  The owner is whoever builds."""
+    seconds: int | None = None
+    """Its time stamp, since 1970; None for that of the recipe."""
+
+
+class Must(NamedTuple):
+    """Bytes that a payload must have when it is made: no program decides what we decided."""
+
+    offset: int
+    data: bytes
+    name: str
+    """What they are, in the words of the standard."""
 
 
 class Recipe(NamedTuple):
@@ -62,6 +78,7 @@ class Recipe(NamedTuple):
     """What the programs see beside PATH, HOME, ``LC_ALL=C`` and ``TZ=UTC``."""
     seconds: int = 0
     """The time stamp of everything that is staged, since 1970."""
+    musts: tuple[Must, ...] = ()
 
 
 class Chunk(NamedTuple):

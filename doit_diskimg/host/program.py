@@ -9,6 +9,7 @@ import shutil
 import subprocess
 
 from doit_diskimg.errors import ProgramFailed, ProgramMissing, WorldError
+from doit_diskimg.host import library
 from doit_diskimg.recipe import Command, Program
 
 _ALSO = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -17,6 +18,8 @@ _ALSO = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 def find(program: Program) -> str | None:
     """Return the path of a program, None if it is not installed."""
+    if program.library:
+        return library.find(program.name)
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *_ALSO])
     found = shutil.which(program.name, path=path)
     return None if found is None else os.path.abspath(found)
@@ -24,14 +27,18 @@ def find(program: Program) -> str | None:
 
 def missing(program: Program, where: str, what: str = "the payload") -> ProgramMissing:
     """Return the problem for a program that is not installed; ``what`` is what it has to make."""
+    kind = "Python package" if program.library else "program"
     return ProgramMissing(
-        where, f"the program {program.name} is not installed", f"it has to make {what}",
-        f"install it; in Debian it is in the package {program.package}",
+        where, f"the {kind} {program.name} is not installed", f"it has to make {what}",
+        f"pip install {program.package}" if program.library
+        else f"install it; in Debian it is in the package {program.package}",
     )
 
 
 def version(program: Program, path: str, where: str) -> str:
     """Return what the program says of its version, in one line.  Raises WorldError."""
+    if program.library:
+        return library.version(program.name)
     command = Command(program, program.version)
     return " ".join(run(path, command, os.curdir, {}, where).split())
 
@@ -49,6 +56,11 @@ def run(
     Raises WorldError if it fails, with its last words; ``what`` is what it has to make.
     """
     name = command.program.name
+    if command.program.library:
+        try:
+            return library.run(name, folder, command.arguments)
+        except library.LibraryError as error:
+            raise _failed(where, f"{name}: {error}", what) from error
     try:
         done = subprocess.run(
             [name, *command.arguments],
@@ -66,7 +78,7 @@ def run(
         raise _failed(where, f"{name} can't be run: {error.strerror}", what) from error
     words = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     complaints = [line for line in words if not line.startswith(f"{name} ")]
-    if done.returncode or (command.silent and complaints):
+    if done.returncode not in command.codes or (command.silent and complaints):
         found = _how_it_failed(command, done.returncode, complaints, done.stdout)
         raise _failed(where, found, what)
     return done.stdout + done.stderr

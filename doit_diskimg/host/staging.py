@@ -32,7 +32,8 @@ def stage(folder: str, staged: Sequence[Staged], seconds: int) -> None:
     for item in reversed(staged):  # a directory when what is in it has been made
         path = _below(folder, item.path)
         os.chmod(path, item.mode)
-        os.utime(path, (seconds, seconds))
+        own = seconds if item.seconds is None else item.seconds
+        os.utime(path, (own, own))
 
 
 def _below(folder: str, path: str) -> str:

@@ -48,7 +48,8 @@ class Workshop:
         versions = {name: tool.version for name, tool in tools.items()}
         key = digest_of(repr([recipe, sorted(versions.items())]).encode("utf-8", "surrogatepass"))
         try:
-            if self._known.get("key") != key or still_made(self._known):
+            known = self._known.get("key"), self._known.get("file")
+            if known != (key, self.file) or still_made(self._known):
                 self._produce(recipe, tools, where)
             made = Made(self.file, tuple(_chunks(self.file)))
             self.record = {
@@ -70,16 +71,37 @@ class Workshop:
         try:
             staging.stage(folder, recipe.staged, recipe.seconds)
             payload = os.path.join(folder, PAYLOAD)
-            with open(payload, "xb") as file:
+            with open(payload, "ab") as file:
                 file.truncate(recipe.length)
             for command in recipe.commands:
                 path = tools[command.program.name].path
                 program.run(path, command, folder, dict(recipe.environment), where)
             if os.path.getsize(payload) != recipe.length:
                 raise _wrong_length(os.path.getsize(payload), recipe, where)
+            _check(payload, recipe, where)
             os.replace(payload, self.file)
         finally:
             staging.remove(folder)
+
+
+def _check(payload: str, recipe: Recipe, where: str) -> None:
+    """Raise WorldError if the programs did not do what the recipe says of the result."""
+    problems = []
+    with open(payload, "rb") as file:
+        for must in recipe.musts:
+            file.seek(must.offset)
+            found = file.read(len(must.data))
+            if found != must.data:
+                problems.append(
+                    ProgramFailed(
+                        where, f"{must.name}: {found.hex(' ')} is there, made by "
+                        f"{recipe.commands[-1].program.name}",
+                        f"{must.data.hex(' ')} was asked for",
+                        "use another version of it, or another program",
+                    )
+                )
+    if problems:
+        raise WorldError(problems)
 
 
 def _wrong_length(length: int, recipe: Recipe, where: str) -> WorldError:
@@ -132,8 +154,8 @@ def still_made(record: _Record) -> str:
         is_same = False
     if not is_same or record["boot"] != boot_id():
         return f"{file!r} is not what this task made"
-    for name, package, arguments, _, _, version in record["programs"]:
-        wanted = Program(name, package, tuple(arguments))
+    for name, package, arguments, library, _, _, version in record["programs"]:
+        wanted = Program(name, package, tuple(arguments), library)
         path = program.find(wanted)
         if path is not None and _tool(wanted, path, record, name).version != version:
             return f"{name} is another version"
