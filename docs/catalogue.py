@@ -201,6 +201,9 @@ EXAMPLES = {
         _boot('bytes(99), patches=[\n        Patch(0x40, "B", file_sectors("esp", "kernel.elf"))]')
     ),
     "PatchMisplaced": Example(_boot('bytes(99), patches=[Patch(98, "<H", lba("esp"))]')),
+    "EngineCannot": Example(
+        _fat('{"kernel.elf": "kernel.elf"}', more=', engine="mtools", oem_name="MYOS"')
+    ),
     "FatTypeImpossible": Example(_fat("{}", "16MiB", ", fat=32")),
     "Overlap": Example(_disk(_root(', start="1MiB"'), ESP[:-1] + ', start="1536KiB")')),
     "OutsideDisk": Example(_disk(ESP, _root(), size="5MiB")),
@@ -291,7 +294,7 @@ def _build(described: Any, before: Callable[[str], object]) -> None:
     if problems:
         raise DescriptionError(problems)
     for task in disk.tasks():
-        if task["name"] is not None:
+        if task["name"] is not None and not task["name"].endswith(":crosscheck"):
             is_done = before(task["name"])
             (action,) = task["actions"]
             if not is_done:

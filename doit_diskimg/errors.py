@@ -94,6 +94,14 @@ class BootSectorMismatch(Problem):
     """
 
 
+class EngineCannot(Problem):
+    """An engine can't make the volume that is described: its program has no way to, or errs.
+
+    Every engine makes the volume that `native` makes, or none: a file system that differs only
+    now and then from the one that was tested is worse than a refusal.
+    """
+
+
 class OverTable(Problem):
     """Boot code in sector 0 has bytes where the partition table is: one of them would be lost."""
 

@@ -30,6 +30,7 @@ def Esp(  # noqa: N802  # reads like the classes beside it in a description
     cluster_size: SizeLike | None = None,
     free: SizeLike | None = None,
     firmware: str = "any",
+    engine: str = "native",
 ) -> Partition:
     """Return ``Partition(name, Fat(files, ...), type="esp", ...)``.
 
@@ -52,5 +53,6 @@ def Esp(  # noqa: N802  # reads like the classes beside it in a description
         cluster_size=cluster_size,
         free=free,
         minimum=_MINIMUM.get(firmware, firmware) if isinstance(firmware, str) else firmware,
+        engine=engine,
     )
     return Partition(name, payload, type="esp", size=size, start=start, guid=guid)

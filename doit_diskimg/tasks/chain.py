@@ -61,10 +61,16 @@ class DiskTasks:
         yield self._seal()
         yield self._verify()
         yield from resets(self.disk, self.epoch, self.state)
+        yield from self._crosschecks()
         if self.disk.outputs:
             from doit_diskimg.tasks.outputs import output_task
 
             yield from (output_task(self, index) for index in range(len(self.disk.outputs)))
+
+    def _crosschecks(self) -> Iterator[_Task]:
+        from doit_diskimg.tasks.crosscheck import crosscheck_tasks
+
+        return crosscheck_tasks(self)
 
     @property
     def state(self) -> StateFolder:

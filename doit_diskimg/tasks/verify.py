@@ -25,16 +25,17 @@ if TYPE_CHECKING:
     from doit_diskimg.verify.finding import Finding
 
 
-class VerifiedAsSealed(OnRequest):
-    """The image was read back since it was sealed, and was right."""
+class CheckedAsIs(OnRequest):
+    """What a state file stands for was checked since that file was written, and was right."""
 
     by_group = False  # `doit os.img` builds the image, and that is all
 
-    KEY = "doit_diskimg:verified"
+    KEY = ""
+    TEXT = ""
 
-    def __init__(self, seal: str) -> None:
+    def __init__(self, path: str) -> None:
         super().__init__()
-        self._seal = seal
+        self._path = path
         self._now = ""
 
     def configure_task(self, task: Any) -> None:
@@ -42,18 +43,23 @@ class VerifiedAsSealed(OnRequest):
         task.value_savers.append(self.values)
 
     def values(self) -> dict[str, Any]:
-        """Return what doit is to store with the task: which seal it was, if it was looked at.
+        """Return what doit is to store with the task: which file it was, if it was looked at.
 
         `doit --always` calls tasks that nobody asked for a success too.
         """
         return {self.KEY: self._now} if self._now else {}
 
     def reason(self, task: Any, values: dict[str, Any]) -> str:
-        """Return why the image has to be read."""
-        self._now = digest_of(read(self._seal) or b"")
-        if values.get(self.KEY) == self._now:
-            return ""
-        return "the image was not read back since it was sealed"
+        """Return why it has to be checked."""
+        self._now = digest_of(read(self._path) or b"")
+        return "" if values.get(self.KEY) == self._now else self.TEXT
+
+
+class VerifiedAsSealed(CheckedAsIs):
+    """The image was read back since it was sealed, and was right."""
+
+    KEY = "doit_diskimg:verified"
+    TEXT = "the image was not read back since it was sealed"
 
 
 @dataclass(frozen=True)

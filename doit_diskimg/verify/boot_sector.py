@@ -44,6 +44,7 @@ class Boot:
     fs_info: int
     backup: int
     dirty: int
+    volume_id: int
     label: bytes | None
     """11 bytes; None where the extended fields are not there."""
     type_text: bytes
@@ -101,7 +102,8 @@ def decode(sector: bytes) -> Boot:
     tail = sector[64:] if wide else sector[36:]
     return Boot(
         jump=jump, **dict(zip(_NUMBERS, (*numbers, *fat32), strict=True)),
-        dirty=tail[1], label=tail[7:18] if tail[2] == 0x29 else None,
+        dirty=tail[1], volume_id=int.from_bytes(tail[3:7], "little"),
+        label=tail[7:18] if tail[2] == 0x29 else None,
         type_text=tail[18:26] if tail[2] == 0x29 else b"", signed=sector[510:512] == b"\x55\xaa",
     )  # fmt: skip
 

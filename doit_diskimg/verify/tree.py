@@ -34,6 +34,7 @@ class StoredFile:
     size: int
     runs: list[list[int]]
     """[first cluster, count] of each contiguous stretch."""
+    attributes: int = 0
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ class Tree:
             self._found.add("fat-dir-start", text, at=entry.place + 26, length=2, path=path)
             return ()
         chain = self._chain(entry.cluster, path, entry.place)
-        self.files.append(StoredFile(path[1:], 0, chain.runs))
+        self.files.append(StoredFile(path[1:], 0, chain.runs, entry.attributes))
         if not chain.runs:
             return ()
         return (_Waiting(path, entry.cluster, chain.runs, parent),)
@@ -157,7 +158,7 @@ class Tree:
             code = "fat-chain-long" if count > needed else "fat-chain-short"
             text = f"{count} clusters, its {entry.size:,} bytes need {needed}"
             self._found.add(code, text, at=entry.place + 26, length=6, path=path)
-        self.files.append(StoredFile(path[1:], entry.size, chain.runs))
+        self.files.append(StoredFile(path[1:], entry.size, chain.runs, entry.attributes))
 
     def _chain(self, first: int, path: str, place: int) -> Chain:
         """Follow a chain that an entry at ``place`` begins; report what ends it."""

@@ -16,7 +16,7 @@ from doit_diskimg.errors import (
     Unaligned,
 )
 from doit_diskimg.fields import shown
-from doit_diskimg.filesystems.fat import names, numbers, reserved
+from doit_diskimg.filesystems.fat import engines, names, numbers, reserved
 from doit_diskimg.filesystems.fat.choose import LARGEST_CLUSTER, TYPES, choose
 from doit_diskimg.filesystems.fat.free import DEFAULT, Free, parse_free
 from doit_diskimg.filesystems.fat.geometry import Geometry, Options
@@ -45,6 +45,7 @@ def problems(
         yield BadValue(f"{where}.files", found, must, change)
     yield from _label_problems(fat.label, f"{where}.label")
     yield from _volume_id_problems(fat.volume_id, f"{where}.volume_id")
+    yield from engines.problems(fat, where)
     shape = [
         *_type_problems(fat.fat, f"{where}.fat"),
         *_type_problems(fat.prefer, f"{where}.prefer"),

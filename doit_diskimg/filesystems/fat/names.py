@@ -131,7 +131,7 @@ def assign(
         stored[name] = StoredName(short, name if by_long else "", case or 0)
     tails = _Tails({entry.short for entry in stored.values()})
     for folded in others:
-        stored[by_fold[folded]] = StoredName(tails.next(*_basis(folded)), by_fold[folded])
+        stored[by_fold[folded]] = StoredName(tails.next(*basis(folded)), by_fold[folded])
     return stored
 
 
@@ -174,7 +174,7 @@ class _Tails:
         raise OverflowError(f"no short name is left for {base!r}")
 
 
-def _basis(folded: str) -> tuple[str, str]:
+def basis(folded: str) -> tuple[str, str]:
     """Return the basis name: up to 8 characters and an extension of up to 3.
 
     Spaces and leading dots go, the base ends at the first dot, the extension follows the last

@@ -16,6 +16,9 @@ def needed(extent: Extent, picture: Picture) -> Iterator[Extent]:
     The zeros between them count: a free entry of a table is one, and so is the end of a directory.
     Raises ValueError if the picture is that of no volume at ``extent``.
     """
+    if picture.pieces and picture.pieces[0].file != BLOB:  # made by an engine: a file like any
+        yield extent
+        return
     boot = _boot_sector(extent, picture)
     sectors = boot.reserved_sectors + boot.number_of_fats * boot.sectors_per_fat
     sectors += ceil_div(boot.root_entries * fat_dirent.SIZE, boot.bytes_per_sector)

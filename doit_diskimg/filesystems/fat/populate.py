@@ -17,7 +17,17 @@ from doit_diskimg.errors import (
     refuse,
 )
 from doit_diskimg.extent import Extent
-from doit_diskimg.filesystems.fat import allocate, boot, build, check, contents, fit, full, reserved
+from doit_diskimg.filesystems.fat import (
+    allocate,
+    boot,
+    build,
+    check,
+    contents,
+    engines,
+    fit,
+    full,
+    reserved,
+)
 from doit_diskimg.filesystems.fat.build import Volume
 from doit_diskimg.filesystems.fat.choose import MAX_SECTORS
 from doit_diskimg.filesystems.fat.contents import Contents
@@ -83,7 +93,10 @@ def draw(fat: "Fat", place: "Place", files: Files, where: str) -> Picture:
     Raises DescriptionError with everything that is wrong, or WorldError if nothing is wrong but
     files of the host are missing.
     """
-    return build.draw(volume(fat, place, files, where))
+    decided = volume(fat, place, files, where)
+    if fat.engine == engines.NATIVE:
+        return build.draw(decided)
+    return engines.draw(fat.engine, decided, files, where)
 
 
 def locate(
@@ -133,7 +146,7 @@ def volume(fat: "Fat", place: "Place", files: Files, where: str) -> Volume:
     """Return the volume that ``fat`` becomes at ``place``; see `draw`."""
     what, geometry = _decide(fat, place, files, where)
     own_boot = boot.read(fat, files, where)
-    digests, failed = _digests(what, files)
+    found, failed = digests(what, files, whole=fat.engine != engines.NATIVE)
     _raise([], failed)
     decided = Volume(
         geometry=geometry,
@@ -141,7 +154,7 @@ def volume(fat: "Fat", place: "Place", files: Files, where: str) -> Volume:
         stored=what.stored,
         runs=_runs(what, geometry),
         parts=what.parts,
-        digests=digests,
+        digests=found,
         start=place.extent.start,
         hidden_sectors=_hidden_sectors(fat, place),
         drive_number=_drive_number(fat, place, geometry),
@@ -149,7 +162,7 @@ def volume(fat: "Fat", place: "Place", files: Files, where: str) -> Volume:
         first_entries=sum("/" not in path for path in dict.fromkeys(what.first)),
         volume_id=_volume_id(fat, place),
         time=Timestamp.of(place.epoch),
-        times=_times(fat, what, files),
+        times=times(fat, what, files),
         code=boot.code(own_boot, fat.oem_name, geometry.fat),
         notes=tuple(what.notes(where)),
     )
@@ -166,23 +179,31 @@ def _gather(fat: "Fat", files: Files, where: str, wrong: Iterable[Problem] = ())
     return found.contents
 
 
-def _digests(what: Contents, files: Files) -> tuple[dict[str, Sequence[FilePart]], list[Problem]]:
-    """Return the digests of the host's files by their paths, and what failed."""
+def digests(
+    what: Contents, files: Files, *, whole: bool
+) -> tuple[dict[str, Sequence[FilePart]], list[Problem]]:
+    """Return the digests of the host's files by their paths, and what failed.
+
+    A ``whole`` file is one part: programs get copies, which are compared as wholes.
+    """
     sources = [(file.source, file.size, file.where) for file in what.files]
     sources += [(part.source, part.length, part.where) for part in what.parts]
-    digests: dict[str, Sequence[FilePart]] = {}
+    found: dict[str, Sequence[FilePart]] = {}
     failed: list[Problem] = []
     for source, size, where in sources:
-        if isinstance(source, bytes) or not size or source in digests:
+        if isinstance(source, bytes) or not size or source in found:
             continue
         try:
-            digests[source] = parts(files, source, size, where)
+            if whole:
+                found[source] = [FilePart(0, size, files.digest(source, where))]
+            else:
+                found[source] = parts(files, source, size, where)
         except WorldError as error:
             failed += error.problems
-    return digests, failed
+    return found, failed
 
 
-def _times(fat: "Fat", what: Contents, files: Files) -> dict[str, Timestamp]:
+def times(fat: "Fat", what: Contents, files: Files) -> dict[str, Timestamp]:
     """Return the time stamps of the host's files, if they are wanted; bytes have none."""
     if fat.times != "source":
         return {}

@@ -53,6 +53,10 @@ class Fat:
     the time stamps of the host's; the default is that of the whole build (SOURCE_DATE_EPOCH, or
     1980).  ``long_names=False`` makes an 8.3 volume, upper case, in which other names are errors.
     ``case_bits=True`` stores ``kernel.elf`` without a long name, for readers that know the bits.
+
+    **Engine.**  ``"native"`` is our own planner.  ``"mtools"``, ``"pyfatfs"`` and ``"guestfish"``
+    are other people's programs, which make the same volume by the same numbers: files, names,
+    contents, attributes, label, volume id and type are equal, the places of the clusters are not.
     """
 
     files: Mapping[str, Source] = field(default_factory=dict)
@@ -79,6 +83,7 @@ class Fat:
     times: str = "epoch"
     long_names: bool = True
     case_bits: bool = False
+    engine: str = "native"
 
     @property
     def populated(self) -> bool:
@@ -163,6 +168,8 @@ class Fat:
         """Return what speaks against a file at ``path``; see `abilities.Locating`."""
         from doit_diskimg.filesystems.fat import contents
 
+        if self.engine != "native":
+            return f"engine={self.engine!r} decides where it lies, native says so beforehand"
         return contents.unlocatable(self, path)
 
     def locate(

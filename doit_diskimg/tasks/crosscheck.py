@@ -1,0 +1,150 @@
+"""The task ``os.img:esp:crosscheck``: one volume by every engine, and whether they are the same.
+
+Each engine makes the volume in a file of its own in the state folder, which is removed again; the
+image is neither needed nor touched.  The reader is `verify`'s, which is none of the engines.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from doit_diskimg.errors import (
+    DescriptionError,
+    EngineCannot,
+    Problem,
+    ProgramFailed,
+    ProgramMissing,
+    WorldError,
+)
+from doit_diskimg.filesystems.fat.volume import Fat
+from doit_diskimg.frozen import dataclass
+from doit_diskimg.tasks.on_request import skipped
+from doit_diskimg.tasks.step import Step
+from doit_diskimg.tasks.verify import CheckedAsIs
+
+if TYPE_CHECKING:
+    from doit.exceptions import TaskFailed
+
+    from doit_diskimg.picture import Picture
+    from doit_diskimg.ports import Place
+    from doit_diskimg.tasks.chain import DiskTasks
+    from doit_diskimg.verify.survey import Survey
+
+
+def crosscheck_tasks(tasks: "DiskTasks") -> Iterator[dict[str, Any]]:
+    """Yield the task of each FAT volume of a disk."""
+    for index, part in enumerate(tasks.disk.partitions):
+        if isinstance(part.payload, Fat):
+            yield {
+                "basename": tasks.disk.name,
+                "name": f"{part.name}:crosscheck",
+                "doc": f"make the volume in {part.name} with every engine (when asked for by name)",
+                "actions": [CrossCheck(tasks.disk, tasks.epoch, index)],
+                "task_dep": [f"{tasks.disk.name}:{part.name}:populate"],
+                "uptodate": [CrossChecked(tasks.state.file(part.name, ".plan"))],
+            }
+
+
+class CrossChecked(CheckedAsIs):
+    """The volume was made by every engine since it was populated, and all were the same."""
+
+    KEY = "doit_diskimg:crosschecked"
+    TEXT = "the volume was not made by the other engines since it was populated"
+
+
+@dataclass(frozen=True)
+class CrossCheck(Step):
+    """Makes one volume with every engine that is installed, and compares what readers see."""
+
+    index: int
+
+    def __call__(self, task: Any) -> "TaskFailed | None":  # type: ignore[override]
+        """Called by doit."""
+        return None if skipped(task) else super().__call__()
+
+    def run(self) -> str:
+        """Return what became of each engine, one a line.  Raises WorldError with all differences.
+        """
+        from doit_diskimg.filesystems.fat import engines
+
+        wanted, lines, problems = self._survey(engines.NATIVE), list[str](), list[Problem]()
+        problems += self._errors(engines.NATIVE, wanted)
+        lines.append(f"{engines.NATIVE}: {_summary(wanted)}")
+        for name in engines.NAMES:
+            try:
+                found = self._survey(name)
+            except (DescriptionError, WorldError) as error:
+                if not _is_excused(error.problems):
+                    raise
+                lines.append(f"{name}: {error.problems[0].found}")
+                continue
+            wrong = [*self._errors(name, found), *self._differences(name, wanted, found)]
+            problems += wrong
+            lines += [] if wrong else [f"{name}: the same"]
+        if problems:
+            raise WorldError(problems)
+        return "\n".join(lines)
+
+    def _survey(self, name: str) -> "Survey":
+        """Make the volume with one engine, read it, and remove it again."""
+        from doit_diskimg.host.files import RealFiles
+        from doit_diskimg.host.state import read_json
+        from doit_diskimg.tasks.steps import place_of
+        from doit_diskimg.verify.survey import survey
+
+        part, where = self.disk.partitions[self.index], f"partitions[{self.index}]"
+        assert isinstance(part.payload, Fat)
+        payload = replace(part.payload, engine=name)
+        made = self.state.file(part.name, f".{name}.payload")
+        path = self.state.file(part.name, f".{name}.volume")
+        files = RealFiles(read_json(self.state.file(part.name, ".files.json")), made)
+        place = place_of(self, self.index, files)
+        try:
+            self._write(payload.fill(place, files, where), place, path)
+            return survey(path)
+        finally:
+            for file in (made, path):
+                with suppress(FileNotFoundError):
+                    os.unlink(file)
+
+    @staticmethod
+    def _write(picture: "Picture", place: "Place", path: str) -> None:
+        """Write a volume into a file of its own."""
+        from doit_diskimg.host.image import ImageFile, create_sparse
+        from doit_diskimg.patch import Patch
+
+        start = place.extent.start
+        pieces = (piece._replace(start=piece.start - start) for piece in picture.pieces)
+        create_sparse(path, place.extent.length)
+        with ImageFile(path) as image:
+            image.apply(Patch(tuple(pieces)), picture.blob)
+
+    def _errors(self, name: str, found: "Survey") -> Iterator[Problem]:
+        for text in found.errors:
+            yield self._problem(name, text, "a volume must be without errors")
+
+    def _differences(self, name: str, wanted: "Survey", found: "Survey") -> Iterator[Problem]:
+        from doit_diskimg.verify.survey import differences
+
+        for text in differences(wanted, found):
+            yield self._problem(name, text, "every engine makes the same volume")
+
+    def _problem(self, name: str, found: str, must: str) -> Problem:
+        where = f"partitions[{self.index}].engine={name!r}"
+        return ProgramFailed(where, found, must, "tell us, with the versions of its programs")
+
+
+def _is_excused(problems: tuple[Problem, ...]) -> bool:
+    """Whether an engine is not here, or says itself that it can't make this volume."""
+    return all(isinstance(problem, (EngineCannot, ProgramMissing)) for problem in problems)
+
+
+def _summary(survey: "Survey") -> str:
+    directories = sum(path.endswith("/") for path in survey.files)
+    files = len(survey.files) - directories
+    return (
+        f"FAT{survey.numbers.get('FAT type')}, {files:,} files, {directories:,} directories, "
+        f"label {survey.numbers.get('label')}, volume id {survey.numbers.get('volume id')}"
+    )

@@ -1,0 +1,69 @@
+"""A bench that makes volumes of real files with every engine, in files of their own."""
+
+import os
+import shutil
+import uuid
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from tools import tool
+
+from doit_diskimg.extent import Extent
+from doit_diskimg.filesystems.fat.volume import Fat
+from doit_diskimg.host.files import RealFiles
+from doit_diskimg.host.image import ImageFile, create_sparse
+from doit_diskimg.patch import Patch
+from doit_diskimg.ports import Place
+
+EPOCH = 1700000001
+IDENTITY = uuid.UUID(int=0x0BADCAFE12345678)
+PROGRAMS = {"native": [], "pyfatfs": [], "mtools": ["mkfs.fat", "mcopy"], "guestfish": []}
+
+
+@dataclass(frozen=True)
+class Bench:
+    folder: Path
+
+    def write(self, path: str, data: bytes, seconds: int | None = None) -> str:
+        """Write a file of the host's and return its path."""
+        file = self.folder / "host" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        if seconds is not None:
+            os.utime(file, (seconds, seconds))
+        return str(file)
+
+    def make(
+        self, fat: Fat, size: int, engine: str, *, start: int = 0, sector_size: int = 512,
+        name: str = "",
+        programs: bool = True,
+    ) -> Path:
+        """Make a volume and return the file that it fills; skip the test without its programs."""
+        for program in PROGRAMS[engine] if programs else []:
+            tool(program)
+        work = self.folder / (name or engine)
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        place = Place(
+            extent=Extent(start, size), sector_size=sector_size, identity=IDENTITY, epoch=EPOCH,
+            bare=start == 0,
+        )
+        files = RealFiles({}, str(work / "payload"))
+        picture = replace(fat, engine=engine).fill(place, files, "p")
+        path = work / "volume"
+        create_sparse(str(path), size)
+        pieces = tuple(piece._replace(start=piece.start - start) for piece in picture.pieces)
+        with ImageFile(str(path)) as image:
+            image.apply(Patch(pieces), picture.blob)
+        return path
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def shared_bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(tmp_path_factory.mktemp("engines"))
