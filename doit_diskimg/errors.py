@@ -169,6 +169,10 @@ class SourceChanged(Problem):
     """A file changed while the image was built: what was planned is not what was copied."""
 
 
+class BadImage(Problem):
+    """A base image is not what it has to be: a FAT volume, or a disk with a partition table."""
+
+
 class ImageKind(Problem):
     """The image's path is something other than a regular file; nothing else is ever written."""
 

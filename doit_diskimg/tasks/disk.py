@@ -1,6 +1,6 @@
 """`Disk`: the description with its tasks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any
 
@@ -9,6 +9,8 @@ from doit_diskimg.content import Tree
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.host.machine import epoch
 from doit_diskimg.host.paths import normal
+from doit_diskimg.ports import Output, Payload
+from doit_diskimg.segment import Segment
 from doit_diskimg.tasks import checker
 from doit_diskimg.tasks.chain import DiskTasks
 from doit_diskimg.tasks.checked import Checked
@@ -25,6 +27,34 @@ class Disk(spec.Disk):
     The fields are those of `spec.Disk`.  ``tasks()`` goes into a task function of dodo.py:
     ``return disk.tasks()``.
     """
+
+    @classmethod
+    def from_image(
+        cls,
+        base: str | PathLike[str],
+        image: str | PathLike[str],
+        partitions: Mapping[int | str, Payload],
+        *,
+        own: Sequence[spec.Partition | Segment] = (),
+        name: str = "",
+        outputs: Sequence[Output] = (),
+        busy: str = "swap",
+        guest_writes: str = "restore",
+        durable: bool = False,
+    ) -> "Disk":
+        """Return a disk that is ``base``, a disk of somebody else's, but for what is ours.
+
+        ``partitions`` maps numbers or GPT names of its partitions to payloads, which fill them;
+        their places, types and names stay.  ``own`` is what lies outside of them: a `Segment` with
+        bytes, or a `Partition` with a start, a size and ``in_table=False``.  Every other byte is
+        the base image's, which is read when dodo.py is and never written.
+        """
+        from doit_diskimg.tasks.from_image import fields
+
+        return cls(
+            image, name=name, outputs=outputs, busy=busy, guest_writes=guest_writes,
+            durable=durable, **fields(base, image, partitions, own),
+        )
 
     def tasks(self) -> Iterator[_Task]:
         """Yield the doit tasks that build the image.

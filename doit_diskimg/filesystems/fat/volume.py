@@ -15,6 +15,7 @@ from doit_diskimg.units import SECTOR, SizeLike, exact_size, parse_size
 if TYPE_CHECKING:
     from doit_diskimg.errors import Problem
     from doit_diskimg.extent import Extent
+    from doit_diskimg.filesystems.fat.image import FatImage
     from doit_diskimg.picture import Picture
     from doit_diskimg.ports import Place, Room
 
@@ -84,6 +85,23 @@ class Fat:
     long_names: bool = True
     case_bits: bool = False
     engine: str = "native"
+
+    @staticmethod
+    def from_image(
+        path: str | PathLike[str],
+        files: Mapping[str, Source] | None = None,
+        *,
+        attributes: Mapping[str, str] | None = None,
+        times: str = "epoch",
+    ) -> "FatImage":
+        """Return the volume of somebody else's that fills ``path``, with ``files`` put into it.
+
+        What is there already under the name of a file is replaced, all else stays.  mtools does
+        that on a copy (packages mtools and coreutils).
+        """
+        from doit_diskimg.filesystems.fat.image import FatImage
+
+        return FatImage(path, files or {}, attributes=attributes or {}, times=times)
 
     @property
     def populated(self) -> bool:

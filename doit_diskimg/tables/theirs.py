@@ -1,0 +1,107 @@
+"""The table of a base image: somebody else's, which stays as it is.
+
+It is read once, when the description is made, and gives its partitions their places.  Its bytes
+belong to the segment that is the rest of the image, so it claims no region and draws nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from doit_diskimg.errors import Overlap, Problem
+from doit_diskimg.extent import Extent
+from doit_diskimg.fields import as_size
+from doit_diskimg.frozen import dataclass
+from doit_diskimg.picture import Picture
+from doit_diskimg.ports import Chain
+from doit_diskimg.segment import Identity, PlacedPartition, Region
+from doit_diskimg.tables.described import DescribedDisk, DescribedPartition
+
+BASE = "base"
+"""The name of the segment that is the rest of the image."""
+
+
+class TheirPart(NamedTuple):
+    """A partition of the base image that gets a payload of ours."""
+
+    name: str
+    """Of the partition in our description."""
+    number: int
+    type: str
+
+
+class Taken(NamedTuple):
+    """A stretch of the base image that nothing of ours outside the partitions may cover."""
+
+    what: str
+    extent: Extent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Theirs:
+    """The partition table of ``path``; ``faults`` are what is wrong with it, or with our wishes."""
+
+    path: str
+    bytes_per_sector: int = 512
+    parts: tuple[TheirPart, ...] = ()
+    taken: tuple[Taken, ...] = ()
+    faults: tuple[Problem, ...] = ()
+
+    @property
+    def sector_size(self) -> int:
+        """Bytes per logical sector."""
+        return self.bytes_per_sector
+
+    def problems(self, disk: Any) -> Iterator[Problem]:
+        """Yield the faults, and what of ours would cover something of theirs."""
+        yield from self.faults
+        for where, own in self._own(disk):
+            for what, extent in self.taken:
+                if own.overlaps(extent):
+                    yield Overlap(
+                        where, f"it covers {what} of {self.path!r} at {extent.start:#x}",
+                        "what has no place in their table must lie between their partitions",
+                        "move it, or name that partition",
+                    )
+
+    def _own(self, disk: Any) -> Iterator[tuple[str, Extent]]:
+        """Yield what of ours lies outside of their partitions; ``disk`` is a `spec.Disk`."""
+        for index, part in enumerate(disk.partitions):
+            start, size = as_size(part.start), as_size(part.size)
+            if index >= len(self.parts) and start is not None and size is not None:
+                yield f"partitions[{index}] {part.name!r}", Extent(start, size)
+        for index, segment in enumerate(disk.segments):
+            start = as_size(segment.start)
+            if segment.name != BASE and isinstance(segment.source, bytes) and start is not None:
+                where = f"segments[{index}] {segment.name!r}"
+                yield where, Extent(start, len(segment.source))
+
+    def regions(self, size: int) -> Sequence[Region]:
+        """Return nothing: the table is part of the rest of the image."""
+        return ()
+
+    def usable(self, size: int) -> Extent:
+        """Return the whole disk."""
+        return Extent(0, size)
+
+    def size_for(self, end: int) -> int:
+        """Return ``end``; the disk is as long as the base image."""
+        return end
+
+    def numbers(self, disk: DescribedDisk) -> Sequence[int]:
+        """Return the numbers that their table gives, 0 for what it does not mention."""
+        known = {part.name: part.number for part in self.parts}
+        return [known.get(part.name, 0) for part in disk.partitions]
+
+    def chain(self, disk: DescribedDisk) -> Chain | None:
+        """Return None: places are given, and nobody writes the chain."""
+        return None
+
+    def type_of(self, partition: DescribedPartition, payload_type: str | None) -> str:
+        """Return the type that their table says, whatever the payload."""
+        return next(part.type for part in self.parts if part.name == partition.name)
+
+    def encode(
+        self, size: int, identity: Identity, partitions: Sequence[PlacedPartition]
+    ) -> Picture:
+        """Return an empty picture: their table stays as it is."""
+        return Picture()

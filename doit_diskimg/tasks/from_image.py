@@ -1,0 +1,206 @@
+"""`Disk.from_image`: the description of a disk of somebody else's in which a part is ours.
+
+Everything that is not ours is one segment, the base image, with holes where ours is.  Its table is
+read when dodo.py is: places are part of a description, and a description is complete before the
+first task runs.  So the base image has to be there by then.
+"""
+
+import os
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike, fspath
+from typing import Any, NamedTuple
+
+from doit_diskimg.errors import BadImage, BadValue, Problem, SourceMissing, WorldError
+from doit_diskimg.extent import Extent
+from doit_diskimg.fields import as_size, name_problems
+from doit_diskimg.host.paths import normal
+from doit_diskimg.ondisk.gpt import HEADER_SIZE, GptHeader
+from doit_diskimg.ondisk.mbr import START as MBR_START
+from doit_diskimg.ports import Payload
+from doit_diskimg.segment import Segment
+from doit_diskimg.spec import STEPS, TABLE, Partition
+from doit_diskimg.tables.theirs import BASE, Taken, TheirPart, Theirs
+from doit_diskimg.verify import gpt, mbr
+from doit_diskimg.verify.finding import Findings
+from doit_diskimg.verify.partitions import Part
+from doit_diskimg.verify.source import Source
+
+_SECTOR = 512
+
+
+class _Found(NamedTuple):
+    """What is on the base image."""
+
+    size: int
+    sector_size: int
+    parts: Sequence[Part]
+    table: Sequence[Taken]
+
+
+def fields(
+    base: str | PathLike[str],
+    image: str | PathLike[str],
+    payloads: Mapping[int | str, Payload],
+    own: Sequence[Partition | Segment],
+) -> dict[str, Any]:
+    """Return the fields of `spec.Disk` that the base image decides.
+
+    What is wrong becomes faults of the table: a description never raises, it has problems.
+    """
+    try:
+        found = _read(base, image)
+    except WorldError as error:
+        return _nothing(base, error.problems)
+    chosen, faults = list[tuple[TheirPart, Part, Payload]](), list[Problem]()
+    for key, payload in payloads.items() if isinstance(payloads, Mapping) else ():
+        part = _find(found.parts, key)
+        if part is None:
+            faults.append(_unknown(base, key, found.parts))
+        else:
+            name = _name(part, [their.name for their, _, _ in chosen])
+            chosen.append((TheirPart(name, part.number, part.type), part, payload))
+    faults += _own_faults(own)
+    if faults or (not chosen and not own):
+        return _nothing(base, faults or [_nothing_is_ours(base)])
+    ours = {part.number for _, part, _ in chosen}
+    taken = [*found.table, *_others(found.parts, ours)]
+    return {
+        "size": found.size,
+        "table": Theirs(
+            path=fspath(base), bytes_per_sector=found.sector_size,
+            parts=tuple(their for their, _, _ in chosen), taken=tuple(taken),
+        ),
+        "partitions": [
+            *(Partition(their.name, payload, start=part.start, size=part.length)
+              for their, part, payload in chosen),
+            *(one for one in own if isinstance(one, Partition)),
+        ],
+        "segments": [
+            Segment(BASE, base, 0, keep=_holes([part for _, part, _ in chosen], own)),
+            *(one for one in own if isinstance(one, Segment)),
+        ],
+    }  # fmt: skip
+
+
+def _nothing(base: object, problems: Sequence[Problem]) -> dict[str, Any]:
+    """Return fields with which nothing is wrong but ``problems``."""
+    return {"size": _SECTOR, "table": Theirs(path=str(base), faults=tuple(problems))}
+
+
+def _read(base: str | PathLike[str], image: str | PathLike[str]) -> _Found:
+    """Return the partitions of the base image.  Raises WorldError."""
+    if not isinstance(base, (str, PathLike)) or not fspath(base):
+        raise WorldError([_bad(base, f"{base!r} is no path")])
+    if not os.path.exists(base):
+        must = "its table is read when dodo.py is, so it must be there before the build"
+        raise WorldError([SourceMissing(BASE, f"{fspath(base)!r} does not exist", must, "mend it")])
+    if isinstance(image, (str, PathLike)) and normal(base) == normal(image):
+        raise WorldError([_bad(base, f"{fspath(base)!r} is the image that is built")])
+    with Source(base) as source:
+        ignored = Findings()
+        if sector_size := gpt.present(source):
+            parts = gpt.check(source, sector_size, ignored)
+            table = list(_gpt_regions(source, sector_size))
+        elif mbr.looks_valid(source.read(0, _SECTOR), source.length // _SECTOR, faults=1):
+            sector_size = _SECTOR
+            parts = mbr.check(source, _SECTOR, ignored)
+            table = list(_mbr_regions(source))
+        else:
+            raise WorldError([_bad(base, f"{fspath(base)!r} has neither a GPT nor an MBR")])
+        inside = [part for part in parts if part.length > 0 and part.end <= source.length]
+        return _Found(source.length, sector_size, inside, table)
+
+
+def _gpt_regions(source: Source, sector_size: int) -> Iterator[Taken]:
+    try:
+        header = GptHeader.unpack(source.read(sector_size, HEADER_SIZE))
+        first, end = header.first_usable_lba * sector_size, (header.last_usable_lba + 1)
+    except (ValueError, struct.error):  # damaged; the backup was read
+        first, end = 34 * sector_size, source.length // sector_size - 33
+    yield Taken("the partition table", Extent(MBR_START, max(0, first - MBR_START)))
+    yield Taken("the backup table", Extent(end * sector_size, source.length - end * sector_size))
+
+
+def _mbr_regions(source: Source) -> Iterator[Taken]:
+    yield Taken("the partition table", Extent(MBR_START, _SECTOR - MBR_START))
+    for entry in mbr.entries(source.read(0, _SECTOR), 0):
+        if entry.type in mbr.EXTENDED:
+            extent = Extent(entry.first * _SECTOR, entry.sectors * _SECTOR)
+            yield Taken("the extended partition", extent)
+
+
+def _others(parts: Sequence[Part], ours: set[int]) -> Iterator[Taken]:
+    for part in parts:
+        whose = "" if part.number not in ours else ", which is ours already,"
+        yield Taken(f"{part.title}{whose}", Extent(part.start, part.length))
+
+
+def _find(parts: Sequence[Part], key: object) -> Part | None:
+    """Return the partition of that number, or that name if only one has it."""
+    found = [part for part in parts if key in (part.number, part.name or None)]
+    return found[0] if len(found) == 1 and not isinstance(key, bool) else None
+
+
+def _name(part: Part, names: Sequence[str]) -> str:
+    """Return the name of a partition in our description: its own, if tasks can have it."""
+    reserved = {TABLE, BASE, *STEPS, *names}
+    if part.name and not list(name_problems(part.name, "")) and part.name not in reserved:
+        return part.name
+    return f"partition{part.number}"
+
+
+def _holes(
+    parts: Sequence[Part], own: Sequence[Partition | Segment]
+) -> list[tuple[int, int]]:
+    """Return what the base image does not have to fill, half-open."""
+    extents = [Extent(part.start, part.length) for part in parts]
+    for one in own:
+        start = as_size(one.start)
+        length = as_size(one.size) if isinstance(one, Partition) else _length(one)
+        if start is not None and length is not None:
+            extents.append(Extent(start, length))
+    return sorted((extent.start, extent.end) for extent in extents)
+
+
+def _length(segment: Segment) -> int | None:
+    return len(segment.source) if isinstance(segment.source, bytes) else None
+
+
+def _own_faults(own: Sequence[object]) -> Iterator[Problem]:
+    """Yield what of ours has no room of its own that is known now."""
+    change = 'write Partition("stage2", File(...), start=512, size="31KiB", in_table=False)'
+    for index, one in enumerate(own):
+        where = f"own[{index}]"
+        if isinstance(one, Segment) and not isinstance(one.source, bytes):
+            must = "what lies in a disk of somebody else's needs a room that does not change"
+            yield BadValue(where, f"{one.name!r} is as long as its file", must, change)
+        elif isinstance(one, Partition):
+            if one.in_table or as_size(one.start) is None or as_size(one.size) is None:
+                must = "must have in_table=False, a start and a size: their table stays as it is"
+                yield BadValue(where, f"{one.name!r} has not", must, change)
+        elif not isinstance(one, Segment):
+            must = "must be Segment(...) with bytes, or Partition(..., in_table=False)"
+            yield BadValue(where, f"{one!r} is neither", must, change)
+
+
+def _unknown(base: object, key: object, parts: Sequence[Part]) -> Problem:
+    known = ", ".join(part.title for part in parts) or "none"
+    return BadValue(
+        f"partitions[{key!r}]", f"{str(base)!r} has no such partition",
+        "must be the number of one, or a name that one of them has", f"there are: {known}",
+    )
+
+
+def _nothing_is_ours(base: object) -> Problem:
+    return BadValue(
+        "partitions", f"nothing in {str(base)!r} is ours", "one partition must be, or something "
+        "in own", "write for example {2: Fat({...})}",
+    )
+
+
+def _bad(base: object, found: str) -> Problem:
+    return BadImage(
+        BASE, found, "must be a disk image of somebody else's, with a partition table",
+        "name another image",
+    )
