@@ -410,13 +410,16 @@ def test_a_missing_program_is_one_line_with_its_package(tmp_path):
 
 def test_a_volume_that_is_too_small_says_how_much_there_is(tmp_path):
     project = make(tmp_path)
-    project.write("sysroot/huge", os.urandom(30 * MIB))
+    project.write("sysroot/huge", os.urandom(22 * MIB))
     said = project.doit(code=1).said
     assert (
-        "os.img: partitions[0].files: 23 files and directories with 32 MiB (the largest: huge "
-        "30 MiB, deep/er/and/deeper 1.2 MiB, boot/kernel 585.9 KiB) need more blocks, the volume "
+        "os.img: partitions[0].files: 23 files and directories with 24 MiB (the largest: huge "
+        "22 MiB, deep/er/and/deeper 1.2 MiB, boot/kernel 585.9 KiB) need more blocks, the volume "
         "has 24 MiB (make the partition larger, or leave files out)"
     ) in said
+    project.write("sysroot/huge", os.urandom(30 * MIB))
+    said = project.doit(code=1).said
+    assert "'huge' has 31,457,280 bytes, the whole volume has 25,165,824" in said
     project.write("spec.json", json.dumps({"inodes": 16, "version": 2}))
     (project.folder / "sysroot/huge").unlink()
     assert "need more inodes" in project.doit(code=1).said
