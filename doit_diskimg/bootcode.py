@@ -135,7 +135,7 @@ class BootCode:
         """
         own = list(own)
         kept = [_moved(hole, -place.start) for hole in subtract([place], own)]
-        fields = self._fields(place.length, kept, files, numbers, where)
+        fields = self.fields(place.length, kept, files, numbers, where)
         touched = list(merged(_sectors(_moved(field.extent, place.start)) for field, _ in fields))
         plain = subtract(own, touched)
         patched = [part for extent in own for part in clipped(touched, extent)]
@@ -144,10 +144,13 @@ class BootCode:
             found.append(self._patched(_moved(part, -place.start), fields, files, where))
         return sorted(found)
 
-    def _fields(
+    def fields(
         self, length: int, kept: Sequence[Extent], files: Files, numbers: Numbers | None, where: str
     ) -> list[tuple[Field, bytes]]:
-        """Return what to write where; all that is wrong with it is raised at once."""
+        """Return what to write where; all that is wrong with it is raised at once.
+
+        ``length`` is that of the source, ``kept`` are bytes of it that no patch may touch.
+        """
         fields = [patch.field(here) for here, patch in self._patches(where)]
         wrong, failed = list(misplaced(fields, length, kept)), list[Problem]()
         values = []
@@ -180,14 +183,15 @@ class BootCode:
     def _patched(
         self, part: Extent, fields: Iterable[tuple[Field, bytes]], files: Files, where: str
     ) -> Stretch:
-        data = bytearray(self._read(part, files, where))
+        data = bytearray(self.read(part, files, where))
         for field, value in fields:
             if part.contains(field.extent):
                 low = field.offset - part.start
                 data[low : low + field.size] = value
         return Stretch(*part, bytes(data), "")
 
-    def _read(self, part: Extent, files: Files, where: str) -> bytes:
+    def read(self, part: Extent, files: Files, where: str) -> bytes:
+        """Return bytes of the source, as they are."""
         if isinstance(self.source, bytes):
             return self.source[part.start : part.end]
         return files.read_range(fsdecode(self.source), *part, f"{where}.source")
@@ -202,7 +206,7 @@ def draw(canvas: Canvas, start: int, stretches: Iterable[Stretch]) -> None:
         elif stretch.digest:
             canvas.content(place, stretch.source)
         else:
-            canvas.data(place, stretch.source)
+            canvas.whole(place, stretch.source)
 
 
 @dataclass(frozen=True)
@@ -236,7 +240,7 @@ class SectorZero(BootCode):
     ) -> list[Stretch]:
         """Return its bytes; see `BootCode`.  None may lie where the table does."""
         if place.length > BOOT_CODE:
-            tail = self._read(Extent(BOOT_CODE, place.length - BOOT_CODE), files, where)
+            tail = self.read(Extent(BOOT_CODE, place.length - BOOT_CODE), files, where)
             table, end = tail[: _TABLE_END - BOOT_CODE], tail[_TABLE_END - BOOT_CODE :]
             if any(table) or (any(end) and end != _SIGNATURE[: len(end)]):
                 raise DescriptionError([_over_table(tail, place.length, where)])

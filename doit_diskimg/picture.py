@@ -103,6 +103,10 @@ class Canvas:
             position = step
         self._blob_piece(start + run, data[run:])
 
+    def whole(self, start: int, data: bytes) -> None:
+        """Put bytes of ours at ``start``, zeros and all: somebody reads them."""
+        self._blob_piece(start, data)
+
     def again(self, start: int, length: int, source: int) -> None:
         """Repeat at ``start`` the bytes that this canvas already has at ``source``.
 

@@ -1,26 +1,31 @@
-"""A file that goes into its partition as it is: a file system that another program made."""
+"""A file that goes into its partition as it is: a file system that another program made.
+
+Or boot code with patches: a GPT may have a partition for it.
+"""
 
 from collections.abc import Iterable, Iterator
 from os import PathLike, fspath
 
+from doit_diskimg.bootcode import BootCode, draw
 from doit_diskimg.content import Files, Wanted, parts
 from doit_diskimg.errors import BadValue, ContentTooLarge, DescriptionError, Problem
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.picture import Canvas, Picture
 from doit_diskimg.ports import Place, Room
+from doit_diskimg.symbols import Symbol
 from doit_diskimg.units import SECTOR, exact_size
 
 
 @dataclass(frozen=True)
 class File:
-    """The bytes of ``path``, from the partition's first byte on.
+    """The bytes of ``path``, from the partition's first byte on; `BootCode` has patches in them.
 
     Without a size of its own the partition is as long as the file, in whole sectors.  In a longer
     partition the rest is zero.
     """
 
-    path: str | PathLike[str]
+    path: str | PathLike[str] | BootCode
 
     populated = False
 
@@ -28,7 +33,9 @@ class File:
         self, where: str, size: int | None, sector_size: int = SECTOR
     ) -> Iterator[Problem]:
         """Yield what is wrong with the description; see `ports.Payload`."""
-        if not isinstance(self.path, (str, PathLike)) or not fspath(self.path):
+        if isinstance(self.path, BootCode):
+            yield from self.path.source_problems(f"{where}.payload")
+        elif not isinstance(self.path, (str, PathLike)) or not fspath(self.path):
             yield BadValue(
                 f"{where}.payload", f"{self.path!r} is no path",
                 "File(...) takes the path of a file", 'write for example File("build/root.ext2")',
@@ -36,7 +43,15 @@ class File:
 
     def sources(self, where: str) -> Iterable[Wanted]:
         """Yield the file."""
-        return [Wanted(f"{where}.payload", self.path)]
+        where = f"{where}.payload"
+        if isinstance(self.path, BootCode):
+            return self.path.wanted(where)
+        return [Wanted(where, self.path)]
+
+    def asks(self, where: str) -> Iterator[tuple[str, Symbol]]:
+        """Yield the symbols in it; see `abilities.Asking`."""
+        if isinstance(self.path, BootCode):
+            yield from self.path.asks(f"{where}.payload")
 
     def blank(self) -> object:
         """Nothing but the file's length decides the room."""
@@ -46,26 +61,40 @@ class File:
         self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
     ) -> Room:
         """Return the length of the file.  Raises WorldError if there is none."""
-        length = files.size(fspath(self.path), f"{where}.payload")
+        length = self._size(files, f"{where}.payload")
         return Room(length=length, facts=(("content", exact_size(length)),))
 
     def fill(self, place: Place, files: Files, where: str) -> Picture:
-        """Return the file."""
-        path, where = fspath(self.path), f"{where}.payload"
-        length = files.size(path, where)
+        """Return the file; of boot code, what is between its patches too."""
+        where = f"{where}.payload"
+        length = self._size(files, where)
         if length > place.extent.length:
             raise DescriptionError(
                 [
                     ContentTooLarge(
-                        where, f"{path!r} has {exact_size(length)}",
+                        where, f"{self._name!r} has {exact_size(length)}",
                         f"its partition has {exact_size(place.extent.length)}",
                         "run doit again if it has just grown, else raise the partition's size",
                     )
                 ]
             )
-        canvas = Canvas()
-        canvas.parts(place.extent.start, path, parts(files, path, length, where))
+        canvas, start = Canvas(), place.extent.start
+        if isinstance(self.path, BootCode):
+            own = Extent(start, length)
+            draw(canvas, start, self.path.stretches(own, [own], files, place.numbers, where))
+        else:
+            path = fspath(self.path)
+            canvas.parts(start, path, parts(files, path, length, where))
         return canvas.picture()
+
+    def _size(self, files: Files, where: str) -> int:
+        if isinstance(self.path, BootCode):
+            return self.path.size(files, where)
+        return files.size(fspath(self.path), where)
+
+    @property
+    def _name(self) -> object:
+        return self.path.source if isinstance(self.path, BootCode) else fspath(self.path)
 
     def needed(self, extent: Extent, picture: Picture) -> Iterator[Extent]:
         """Yield the file, zeros and all: what they mean is its file system's business."""

@@ -47,6 +47,10 @@ class FakeFiles:
         self.asked.append(("read", path))
         return self._get(path, where)
 
+    def read_range(self, path: str, offset: int, length: int, where: str) -> bytes:
+        self.asked.append(("read_range", path))
+        return self._get(path, where)[offset : offset + length]
+
     def mtime(self, path: str, where: str) -> int:
         self.asked.append(("mtime", path))
         self._get(path, where)

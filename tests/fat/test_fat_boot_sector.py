@@ -256,7 +256,8 @@ def test_sectors_before_a_volume_that_32_bits_do_not_count(bench):
              "(write a number)",
              "p.reserved['1']: '1' is no sector, must be the number of a sector, 1 to 65523 "
              "(write a number)",
-             "p.reserved[3]: 4 is no source, must be the path of a file, or bytes (change it)"],
+             "p.reserved[3]: 4 is no source, must be the path of a file, bytes, or "
+             "BootCode(...) (change it)"],
         ),
         (
             {"reserved": [STAGE2]},

@@ -222,8 +222,8 @@ def test_a_media_byte_on_a_floppy_and_fat32_with_one_table(bench):
                                  "out for 'epoch')"]),
         ({"long_names": "no"}, MIB, ["long_names: 'no' is given, must be True or False (leave it "
                                      "out for True)"]),
-        ({"boot_sector": 7}, MIB, ["boot_sector: 7 is given, must be the path of a file, or bytes "
-                                   '(write "build/vbr.bin")']),
+        ({"boot_sector": 7}, MIB, ["boot_sector: 7 is given, must be the path of a file, bytes, "
+                                   'or BootCode(...) (write "build/vbr.bin")']),
         # A long root makes FAT16 of what would have been FAT32.
         ({"root_entries": 512}, 512 * MIB, []),
         ({"root_entries": 512}, 4096 * MIB, ["size: 4 GiB has 131,055 clusters of 32 KiB, FAT16 "

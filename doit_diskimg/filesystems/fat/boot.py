@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from os import PathLike, fsdecode
 from typing import TYPE_CHECKING, NamedTuple
 
+from doit_diskimg.bootcode import BootCode
 from doit_diskimg.content import Files
 from doit_diskimg.errors import BootSectorMismatch, ContentTooLarge, DescriptionError, Problem
+from doit_diskimg.extent import Extent
 from doit_diskimg.ondisk import fat_boot
 from doit_diskimg.ondisk.fat_boot import SIGNATURE, SIZE, Field
 
@@ -53,7 +55,10 @@ class Code(NamedTuple):
 
 
 def read(fat: "Fat", files: Files, where: str) -> bytes | None:
-    """Return the user's boot sector, None without one.  Raises WorldError or DescriptionError."""
+    """Return the user's boot sector as it is, None without one.
+
+    Raises WorldError or DescriptionError.
+    """
     source, where = fat.boot_sector, f"{where}.boot_sector"
     if source is None:
         return None
@@ -61,6 +66,10 @@ def read(fat: "Fat", files: Files, where: str) -> bytes | None:
         path = fsdecode(source)
         length = files.size(path, where)
         data = files.read(path, where) if length <= SIZE else bytes(length)
+    elif isinstance(source, BootCode):
+        length = source.size(files, where)
+        within = Extent(0, length)
+        data = source.read(within, files, where) if length <= SIZE else bytes(length)
     else:
         data = source
     if len(data) > SIZE:

@@ -5,6 +5,8 @@ Nothing is chosen here and nothing can fail: sizes, names, clusters and digests 
 
 from collections.abc import Mapping, Sequence
 
+from doit_diskimg import bootcode
+from doit_diskimg.bootcode import BootCode, Stretch
 from doit_diskimg.content import FilePart
 from doit_diskimg.filesystems.fat.boot import Code
 from doit_diskimg.filesystems.fat.contents import ROOT
@@ -32,6 +34,8 @@ class Volume:
     """Clusters by path; on FAT32 also those of the root."""
     parts: Sequence[Part]
     """What lies in the reserved sectors."""
+    patched: Mapping[int, Sequence[Stretch]]
+    """The bytes of those of them that are boot code with patches, by sector."""
     digests: Mapping[str, Sequence[FilePart]]
     """Digests of each file of the host, by its path on the host."""
     start: int
@@ -75,7 +79,10 @@ def _draw_reserved(volume: Volume, canvas: Canvas) -> None:
         canvas.again(copy, (FS_INFO_SECTOR + 1) * sector, volume.start)
     for part in volume.parts:
         start = volume.start + part.sector * volume.geometry.sector_size
-        _draw_source(volume, canvas, start, part.source, part.length)
+        if isinstance(part.source, BootCode):
+            bootcode.draw(canvas, start, volume.patched[part.sector])
+        else:
+            _draw_source(volume, canvas, start, part.source, part.length)
 
 
 def boot_sector(volume: Volume) -> BootSector:

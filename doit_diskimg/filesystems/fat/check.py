@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from doit_diskimg.bootcode import BootCode
 from doit_diskimg.content import Tree
 from doit_diskimg.errors import (
     BadLabel,
@@ -16,7 +17,7 @@ from doit_diskimg.errors import (
     Unaligned,
 )
 from doit_diskimg.fields import shown
-from doit_diskimg.filesystems.fat import engines, names, numbers, reserved
+from doit_diskimg.filesystems.fat import engines, names, numbers, patched, reserved
 from doit_diskimg.filesystems.fat.choose import LARGEST_CLUSTER, TYPES, choose
 from doit_diskimg.filesystems.fat.free import DEFAULT, Free, parse_free
 from doit_diskimg.filesystems.fat.geometry import Geometry, Options
@@ -43,6 +44,7 @@ def problems(
         if isinstance(fat.files, Tree):
             change = f'write {{"/": Tree({str(fat.files.dir)!r})}} for its root'
         yield BadValue(f"{where}.files", found, must, change)
+    yield from _boot_sector_problems(fat, f"{where}.boot_sector")
     yield from _label_problems(fat.label, f"{where}.label")
     yield from _volume_id_problems(fat.volume_id, f"{where}.volume_id")
     yield from engines.problems(fat, where)
@@ -110,6 +112,13 @@ def volume_id(value: int | str) -> int:
     if match is None:
         raise ValueError(f"{value!r} is no volume id")
     return int(match[1] + match[2], 16)
+
+
+def _boot_sector_problems(fat: "Fat", where: str) -> Iterator[Problem]:
+    if isinstance(fat.boot_sector, BootCode):
+        # FAT12 and FAT16 leave the most; what FAT32 takes of that is said when the type is known.
+        kept = patched.ours(fat.fat if fat.fat in TYPES else 12)
+        yield from fat.boot_sector.source_problems(where, kept)
 
 
 def _label_problems(label: object, where: str) -> Iterator[Problem]:

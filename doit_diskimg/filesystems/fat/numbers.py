@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, NamedTuple
 
+from doit_diskimg.bootcode import BootCode
 from doit_diskimg.errors import BadSize, BadValue, Problem
 from doit_diskimg.filesystems.fat import reserved
 from doit_diskimg.filesystems.fat.choose import FAT32_FEWEST_RESERVED
@@ -51,8 +52,8 @@ _RULES = (
     _Rule("drive_number", _in(0, 0xFF), "must be 0 to 255", "write 0x80 for the first disk"),
     _Rule("reserved_sectors", _in(1, 0xFFFF), "must be 1 to 65535", "write a number of sectors"),
     _Rule("oem_name", _is_text, "an OEM name has up to 8 ASCII characters", 'write "MSWIN4.1"'),
-    _Rule("boot_sector", lambda value: isinstance(value, (str, bytes, PathLike)),
-          "must be the path of a file, or bytes", 'write "build/vbr.bin"'),
+    _Rule("boot_sector", lambda value: isinstance(value, (str, bytes, PathLike, BootCode)),
+          "must be the path of a file, bytes, or BootCode(...)", 'write "build/vbr.bin"'),
     _Rule("first", _is_list_of_text, "must be a list of paths in the volume",
           'write ["IO.SYS", "MSDOS.SYS"]'),
     _Rule("attributes", lambda value: isinstance(value, Mapping),

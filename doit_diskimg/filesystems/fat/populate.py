@@ -5,6 +5,7 @@ are collected on the way and raised once.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from doit_diskimg.content import FilePart, Files, parts
@@ -26,13 +27,14 @@ from doit_diskimg.filesystems.fat import (
     engines,
     fit,
     full,
+    patched,
     reserved,
 )
 from doit_diskimg.filesystems.fat.build import Volume
 from doit_diskimg.filesystems.fat.choose import MAX_SECTORS
 from doit_diskimg.filesystems.fat.contents import Contents
 from doit_diskimg.filesystems.fat.geometry import Geometry
-from doit_diskimg.filesystems.fat.tree import File
+from doit_diskimg.filesystems.fat.patched import OwnNumbers
 from doit_diskimg.ondisk.fat_dirent import Timestamp
 from doit_diskimg.ondisk.fat_entries import Run
 from doit_diskimg.picture import Picture
@@ -104,16 +106,8 @@ def locate(
 ) -> dict[str, Extent | str]:
     """Return where files lie on the disk, or why not, in words; see `abilities.Locating`."""
     what, geometry = _decide(fat, place, files, where)
-    runs = _runs(what, geometry)
-    found: dict[str, Extent | str] = {}
-    for path in paths:
-        node = what.root.find(path)
-        size = node.size if isinstance(node, File) else 0
-        found[path] = contents.no_place(path, node, empty=not size)
-        if size and node is not None:
-            start = place.extent.start + geometry.cluster_start(runs[node.path].first)
-            found[path] = Extent(start, size)
-    return found
+    numbers = OwnNumbers(place, what, geometry, _runs(what, geometry), files)
+    return {path: numbers.located(path) for path in paths}
 
 
 def _decide(
@@ -145,6 +139,8 @@ def _runs(what: Contents, geometry: Geometry) -> dict[str, Run]:
 def volume(fat: "Fat", place: "Place", files: Files, where: str) -> Volume:
     """Return the volume that ``fat`` becomes at ``place``; see `draw`."""
     what, geometry = _decide(fat, place, files, where)
+    runs = _runs(what, geometry)
+    numbers = OwnNumbers(place, what, geometry, runs, files)
     own_boot = boot.read(fat, files, where)
     found, failed = digests(what, files, whole=fat.engine != engines.NATIVE)
     _raise([], failed)
@@ -152,8 +148,9 @@ def volume(fat: "Fat", place: "Place", files: Files, where: str) -> Volume:
         geometry=geometry,
         root=what.root,
         stored=what.stored,
-        runs=_runs(what, geometry),
+        runs=runs,
         parts=what.parts,
+        patched=patched.reserved(what, geometry, place, files, numbers),
         digests=found,
         start=place.extent.start,
         hidden_sectors=_hidden_sectors(fat, place),
@@ -166,10 +163,12 @@ def volume(fat: "Fat", place: "Place", files: Files, where: str) -> Volume:
         code=boot.code(own_boot, fat.oem_name, geometry.fat),
         notes=tuple(what.notes(where)),
     )
-    if own_boot is not None:
-        ours = build.boot_sector(decided).pack()
-        refuse(boot.problems(own_boot, ours, geometry.fat, fat.oem_name, where))
-    return decided
+    if own_boot is None:
+        return decided
+    ours = build.boot_sector(decided).pack()
+    refuse(boot.problems(own_boot, ours, geometry.fat, fat.oem_name, where))
+    own_boot = patched.boot_sector(fat, own_boot, geometry, files, numbers, where)
+    return replace(decided, code=boot.code(own_boot, fat.oem_name, geometry.fat))
 
 
 def _gather(fat: "Fat", files: Files, where: str, wrong: Iterable[Problem] = ()) -> Contents:
@@ -186,12 +185,13 @@ def digests(
 
     A ``whole`` file is one part: programs get copies, which are compared as wholes.
     """
-    sources = [(file.source, file.size, file.where) for file in what.files]
+    sources: list[tuple[object, int, str]] = []
+    sources += [(file.source, file.size, file.where) for file in what.files]
     sources += [(part.source, part.length, part.where) for part in what.parts]
     found: dict[str, Sequence[FilePart]] = {}
     failed: list[Problem] = []
     for source, size, where in sources:
-        if isinstance(source, bytes) or not size or source in found:
+        if not isinstance(source, str) or not size or source in found:
             continue
         try:
             if whole:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from os import PathLike, fsdecode
 from typing import TYPE_CHECKING, NamedTuple
 
+from doit_diskimg.bootcode import BootCode
 from doit_diskimg.content import Files
 from doit_diskimg.errors import BadValue, ContentTooLarge, Overlap, Problem, WorldError
 from doit_diskimg.filesystems.fat.geometry import Geometry
@@ -38,7 +39,7 @@ class Part(NamedTuple):
     sector: int
     length: int
     """Bytes; 1 where it is not known yet."""
-    source: str | bytes
+    source: str | bytes | BootCode
     where: str
 
     def end(self, sector_size: int) -> int:
@@ -70,24 +71,32 @@ def gather(fat: "Fat", files: Files | None, where: str) -> Area:
             area.wrong.append(BadValue(here, f"{sector!r} is no sector", must, "write a number"))
         elif isinstance(source, bytes):
             area.parts.append(Part(sector, len(source), source, here))
-        elif isinstance(source, (str, PathLike)):
-            area.parts.append(_file(sector, fsdecode(source), here, files, area.failed))
+        elif isinstance(source, (str, PathLike, BootCode)):
+            kind = source if isinstance(source, BootCode) else fsdecode(source)
+            area.parts.append(_file(sector, kind, here, files, area.failed))
+            area.wrong.extend(kind.source_problems(here) if isinstance(kind, BootCode) else ())
         else:
-            found, must = f"{source!r} is no source", "must be the path of a file, or bytes"
+            found = f"{source!r} is no source"
+            must = "must be the path of a file, bytes, or BootCode(...)"
             area.wrong.append(BadValue(here, found, must, "change it"))
     area.parts.sort(key=lambda part: part.sector)
     return area
 
 
 def _file(
-    sector: int, path: str, where: str, files: Files | None, failed: list[Problem]
+    sector: int, source: str | BootCode, where: str, files: Files | None, failed: list[Problem]
 ) -> Part:
     length = 1
     try:
-        length = files.size(path, where) if files is not None else 1
+        if isinstance(source, BootCode) and isinstance(source.source, bytes):
+            length = len(source.source)
+        elif files is not None and isinstance(source, BootCode):
+            length = source.size(files, where)
+        elif files is not None:
+            length = files.size(str(source), where)
     except WorldError as error:
         failed += error.problems
-    return Part(sector, length, path, where)
+    return Part(sector, length, source, where)
 
 
 def least(parts: Sequence[Part], sector_size: int) -> int:

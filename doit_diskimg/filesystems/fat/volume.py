@@ -8,6 +8,7 @@ from dataclasses import KW_ONLY, field
 from os import PathLike, fsdecode
 from typing import TYPE_CHECKING
 
+from doit_diskimg.bootcode import BootCode
 from doit_diskimg.content import Files, Source, Tree, Wanted
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import SECTOR, SizeLike, exact_size, parse_size
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from doit_diskimg.filesystems.fat.image import FatImage
     from doit_diskimg.picture import Picture
     from doit_diskimg.ports import Place, Room
+    from doit_diskimg.symbols import Symbol
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Fat:
     and the code are taken from it, the BPB is the volume's, and a number in it that is neither
     zero nor the volume's is an error.  ``reserved`` maps sectors of the volume to what lies in
     them, a stage 2 for example; there are as many reserved sectors as it takes, or
-    ``reserved_sectors``.
+    ``reserved_sectors``.  Either may be `BootCode`, whose patches can hold the places of the
+    volume's own files.
 
     **Files.**  ``first`` are paths whose entries and clusters come before all others, as loaders
     of DOS need them.  ``attributes`` maps paths to letters: ``r`` read-only, ``h`` hidden, ``s``
@@ -72,13 +75,13 @@ class Fat:
     cluster_size: SizeLike | None = None
     root_entries: int | None = None
     reserved_sectors: int | None = None
-    reserved: Mapping[int, str | PathLike[str] | bytes] = field(default_factory=dict)
+    reserved: Mapping[int, str | PathLike[str] | bytes | BootCode] = field(default_factory=dict)
     number_of_fats: int = 2
     media: int | None = None
     hidden_sectors: int | None = None
     drive_number: int | None = None
     oem_name: str | None = None
-    boot_sector: str | PathLike[str] | bytes | None = None
+    boot_sector: str | PathLike[str] | bytes | BootCode | None = None
     first: Sequence[str] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
     times: str = "epoch"
@@ -116,12 +119,25 @@ class Fat:
                 yield Wanted(f"{where}.files[{key!r}]", fsdecode(source))
             elif isinstance(source, Tree):
                 yield Wanted(f"{where}.files[{key!r}]", source)
-        for sector, source in self.reserved.items():
-            if isinstance(source, (str, PathLike)):
-                decides = self.reserved_sectors is None
-                yield Wanted(f"{where}.reserved[{sector!r}]", fsdecode(source), decides)
+        decides = self.reserved_sectors is None
+        for sector, part in self.reserved.items():
+            if isinstance(part, (str, PathLike)):
+                yield Wanted(f"{where}.reserved[{sector!r}]", fsdecode(part), decides)
+            elif isinstance(part, BootCode):
+                for want in part.wanted(f"{where}.reserved[{sector!r}]"):
+                    yield want._replace(decides_room=decides)
         if isinstance(self.boot_sector, (str, PathLike)):
             yield Wanted(f"{where}.boot_sector", fsdecode(self.boot_sector))
+        elif isinstance(self.boot_sector, BootCode):
+            yield from self.boot_sector.wanted(f"{where}.boot_sector")
+
+    def asks(self, where: str) -> "Iterator[tuple[str, Symbol]]":
+        """Yield the symbols in its boot code; see `abilities.Asking`."""
+        if isinstance(self.boot_sector, BootCode):
+            yield from self.boot_sector.asks(f"{where}.boot_sector")
+        for sector, source in self.reserved.items():
+            if isinstance(source, BootCode):
+                yield from source.asks(f"{where}.reserved[{sector!r}]")
 
     def blank(self) -> object:
         """Return what decides the geometry, sizes in bytes.
@@ -214,8 +230,14 @@ def _shape(sources: object) -> object:
         return None
     return [
         [str(key), len(source) if isinstance(source, bytes) else source]
-        for key, source in sorted(sources.items(), key=lambda item: str(item[0]))
+        for key, source in sorted(_plain(sources), key=lambda item: str(item[0]))
     ]
+
+
+def _plain(sources: Mapping[object, object]) -> Iterator[tuple[object, object]]:
+    """Yield each source by its key; of boot code, what is patched into it decides no room."""
+    for key, source in sources.items():
+        yield key, source.source if isinstance(source, BootCode) else source
 
 
 def _bytes(size: SizeLike | None) -> object:
