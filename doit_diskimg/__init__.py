@@ -10,7 +10,8 @@ The map, in reading order:
     frozen      dataclasses that cost nothing
     extent      half-open bytes of the disk      content     where bytes come from, their digests
     picture     bytes with places                segment     a name, a place, a source
-    symbols     numbers of the layout by name    bootcode    a binary with such numbers in `field`s
+    symbols     numbers of the layout by name    bootcode    a binary with such numbers in it, and
+                                                             its `field`, `elf`, `sector_zero`
     patterns    which paths of a tree            fields      what one field may hold
     recipe      what outside programs have to do
     ports       the sockets: Table, Payload, Bootloader, Output; `abilities` of payloads

@@ -13,11 +13,11 @@ from os import PathLike, fsdecode
 from typing import TYPE_CHECKING, NamedTuple
 
 from doit_diskimg.content import Files, Wanted, digest_of
+from doit_diskimg.elf import Elf
 from doit_diskimg.errors import (
     BadValue,
-    ContentTooLarge,
     DescriptionError,
-    OverTable,
+    PatchMisplaced,
     Problem,
     WorldError,
 )
@@ -31,12 +31,6 @@ from doit_diskimg.units import SECTOR, align_down, align_up
 if TYPE_CHECKING:
     from doit_diskimg.segment import Segment
     from doit_diskimg.spec import Disk
-
-BOOT_CODE = 440
-"""Bytes of sector 0 before the disk signature and the partition table."""
-
-_TABLE_END = 510
-_SIGNATURE = b"\x55\xaa"
 
 
 class Stretch(NamedTuple):
@@ -54,6 +48,9 @@ class Stretch(NamedTuple):
 class BootCode:
     """Boot code: ``source`` is the path of a flat binary, or bytes; ``patches`` are put into it.
 
+    ``elf`` is the path of the ELF file that the binary was made of (``objcopy -O binary``): then a
+    patch may name a symbol of it instead of an offset.
+
     As ``Disk(boot=BootCode(...))`` it is the boot code of sector 0, bytes 0 to 439.  A binary of
     512 bytes is fine there if nothing but 55 aa follows those: the rest is the partition table's.
     """
@@ -61,6 +58,7 @@ class BootCode:
     source: str | PathLike[str] | bytes
     _: KW_ONLY
     patches: Sequence[Patch] = ()
+    elf: str | PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.patches, Sequence) and not isinstance(self.patches, (str, bytes)):
@@ -74,10 +72,9 @@ class BootCode:
 
     def segments(self, disk: "Disk") -> "Sequence[Segment]":
         """Return the one segment that it is: sector 0 up to the disk signature."""
-        from doit_diskimg.segment import Segment
+        from doit_diskimg.sector_zero import segment
 
-        code = SectorZero(self.source, patches=self.patches)
-        return [Segment("bootcode", code, 0, keep=[(BOOT_CODE, SECTOR)])]
+        return [segment(self.source, self.patches, self.elf)]
 
     # Where it is a source -----------------------------------------------------------------------
 
@@ -88,6 +85,11 @@ class BootCode:
                 f"{where}.source", f"{self.source!r} is no source",
                 "must be the path of a file, or bytes", 'write for example "build/stage1.bin"',
             )
+        if self.elf is not None and not (isinstance(self.elf, (str, PathLike)) and self.elf):
+            yield BadValue(
+                f"{where}.elf", f"{self.elf!r} is no path", "must be the path of an ELF file",
+                'write for example "build/stage1.elf"',
+            )
         if not isinstance(self.patches, tuple):
             yield BadValue(
                 f"{where}.patches", f"{self.patches!r} is no list", "must be a list of patches",
@@ -97,7 +99,7 @@ class BootCode:
         length = len(self.source) if isinstance(self.source, bytes) else None
         fields = []
         for here, patch in self._patches(where):
-            found = list(_problems(patch, here))
+            found = list(_problems(patch, here, elf=self.elf is not None))
             yield from found
             if not found and isinstance(patch.offset, int):
                 fields.append(patch.field(here))
@@ -107,6 +109,8 @@ class BootCode:
         """Yield the files that it is made of."""
         if not isinstance(self.source, bytes):
             yield Wanted(f"{where}.source", fsdecode(self.source))
+        if self.elf is not None:
+            yield Wanted(f"{where}.elf", fsdecode(self.elf))
 
     def asks(self, where: str) -> Iterator[tuple[str, Symbol]]:
         """Yield the symbols of its patches, each with its place in the description."""
@@ -151,9 +155,12 @@ class BootCode:
 
         ``length`` is that of the source, ``kept`` are bytes of it that no patch may touch.
         """
-        fields = [patch.field(here) for here, patch in self._patches(where)]
-        wrong, failed = list(misplaced(fields, length, kept)), list[Problem]()
-        values = []
+        elf = self._elf(files, where)
+        fields, wrong = self._located(elf, where)
+        wrong += misplaced(fields, length, kept)
+        if elf is not None and not wrong:
+            wrong += self._foreign(fields, elf, files, where)
+        failed, values = list[Problem](), []
         for field in fields:
             try:
                 values.append((field, resolve(field, numbers)))
@@ -166,6 +173,46 @@ class BootCode:
         if failed:
             raise WorldError(failed)
         return values
+
+    def _located(self, elf: Elf | None, where: str) -> tuple[list[Field], list[Problem]]:
+        """Return the fields, and what is wrong with those that are symbols."""
+        fields, wrong = list[Field](), list[Problem]()
+        for here, patch in self._patches(where):
+            if isinstance(patch.offset, int):
+                fields.append(patch.field(here))
+                continue
+            try:
+                assert elf is not None
+                fields.append(patch.found(here, elf.find(patch.offset, here)))
+            except DescriptionError as error:
+                wrong += error.problems
+        return fields, wrong
+
+    def _elf(self, files: Files, where: str) -> Elf | None:
+        if self.elf is None:
+            return None
+        path, where = fsdecode(self.elf), f"{where}.elf"
+        return Elf(files.read(path, where), path, where)
+
+    def _foreign(
+        self, fields: Iterable[Field], elf: Elf, files: Files, where: str
+    ) -> Iterator[Problem]:
+        """Yield a problem if the binary is not the one that was made of the ELF file."""
+        patches = dict(self._patches(where))
+        for field in fields:
+            name = patches[field.where].offset
+            if isinstance(name, int):
+                continue
+            expected = elf.find(name, field.where).data[: field.size]
+            found = self.read(Extent(field.offset, len(expected)), files, where)
+            if found != expected:
+                yield PatchMisplaced(
+                    field.where, f"{name!r} is {expected.hex(' ')} in the ELF file, the binary has "
+                    f"{found.hex(' ')} at {field.offset:#x}",
+                    "the binary must be made of that file by objcopy -O binary",
+                    "name the file that it was made of, or make it again",
+                )
+                return
 
     def _patches(self, where: str) -> Iterator[tuple[str, Patch]]:
         for index, patch in enumerate(self.patches if isinstance(self.patches, tuple) else ()):
@@ -209,59 +256,9 @@ def draw(canvas: Canvas, start: int, stretches: Iterable[Stretch]) -> None:
             canvas.whole(place, stretch.source)
 
 
-@dataclass(frozen=True)
-class SectorZero(BootCode):
-    """Boot code whose last 72 bytes, if it has them, are the partition table's."""
-
-    def size(self, files: Files, where: str) -> int:
-        """Return how many bytes it has.  Raises DescriptionError if they are more than a sector."""
-        length = super().size(files, where)
-        if length > SECTOR:
-            raise DescriptionError(
-                [
-                    ContentTooLarge(
-                        where, f"the boot code has {length:,} bytes",
-                        f"sector 0 has {BOOT_CODE} for it, before the partition table",
-                        'load the rest from elsewhere: Segment("stage2", "build/stage2.bin", 512); '
-                        "what spans the table by itself is a segment with "
-                        f"keep=[({BOOT_CODE}, {SECTOR})]",
-                    )
-                ]
-            )
-        return length
-
-    def stretches(
-        self,
-        place: Extent,
-        own: Iterable[Extent],
-        files: Files,
-        numbers: Numbers | None,
-        where: str,
-    ) -> list[Stretch]:
-        """Return its bytes; see `BootCode`.  None may lie where the table does."""
-        if place.length > BOOT_CODE:
-            tail = self.read(Extent(BOOT_CODE, place.length - BOOT_CODE), files, where)
-            table, end = tail[: _TABLE_END - BOOT_CODE], tail[_TABLE_END - BOOT_CODE :]
-            if any(table) or (any(end) and end != _SIGNATURE[: len(end)]):
-                raise DescriptionError([_over_table(tail, place.length, where)])
-        return super().stretches(place, own, files, numbers, where)
-
-
-def _over_table(tail: bytes, length: int, where: str) -> Problem:
-    if tail[_TABLE_END - BOOT_CODE :] == _SIGNATURE:
-        tail = tail[: _TABLE_END - BOOT_CODE]
-    last = BOOT_CODE + max(index for index, byte in enumerate(tail) if byte)
-    return OverTable(
-        where, f"its {length:,} bytes reach over the partition table: byte {last} is not zero",
-        f"bytes {BOOT_CODE} to {SECTOR - 1} are the table's; a binary of {SECTOR} may have zeros "
-        "there and 55 aa at the end",
-        f"make the code {last + 1 - BOOT_CODE} bytes shorter, or let it load a stage 2",
-    )
-
-
-def _problems(patch: object, where: str) -> Iterator[Problem]:
+def _problems(patch: object, where: str, *, elf: bool) -> Iterator[Problem]:
     if isinstance(patch, Patch):
-        yield from patch.problems(where)
+        yield from patch.problems(where, elf)
     else:
         yield BadValue(
             where, f"{patch!r} is no patch", "must be Patch(offset, format, value)",

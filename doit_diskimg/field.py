@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from doit_diskimg.elf import Found
 from doit_diskimg.errors import BadValue, FieldTooSmall, Overlap, PatchMisplaced, Problem, refuse
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
@@ -12,6 +13,7 @@ from doit_diskimg.symbols import KINDS, Numbers, Symbol
 
 _FORMAT = re.compile(r"([<>!]?)(?:([bBhHiIlLqQ])|([0-9]*)s)")
 _SIZES = {"b": 1, "h": 2, "i": 4, "l": 4, "q": 8}
+_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _WIDER = {1: "H", 2: "I", 4: "Q"}
 
 
@@ -48,24 +50,22 @@ def parse_format(text: object) -> Format | None:
 class Patch:
     """A field of a binary: ``value`` is stored at ``offset``, as ``format`` says.
 
-    ``offset`` is in bytes from the beginning of the source.  ``format`` is one item of Python's
-    `struct` with its byte order: ``"<Q"``, ``"<H"``, ``"B"``, or ``"16s"`` for bytes.  ``value`` is
-    a symbol such as ``lba("stage2")``, an integer or bytes.
+    ``offset`` is in bytes from the beginning of the source, or the name of a symbol in the ELF file
+    that it was made of.  ``format`` is one item of Python's `struct` with its byte order:
+    ``"<Q"``, ``"<H"``, ``"B"``, or ``"16s"`` for bytes; None for as many bytes as the ELF file says
+    that its symbol has.  ``value`` is a symbol such as ``lba("stage2")``, an integer or bytes.
     """
 
-    offset: int
-    format: str
+    offset: int | str
+    format: str | None
     value: Symbol | int | bytes
 
-    def problems(self, where: str) -> Iterator[Problem]:
-        """Yield what is wrong with the description itself."""
-        if isinstance(self.offset, bool) or not isinstance(self.offset, int) or self.offset < 0:
-            yield BadValue(
-                f"{where}.offset", f"{self.offset!r} is no offset",
-                "must be bytes from the beginning of the source", "write for example 0x5c",
-            )
+    def problems(self, where: str, elf: bool = False) -> Iterator[Problem]:
+        """Yield what is wrong with the description itself; ``elf`` says if there is such a file."""
+        yield from self._offset_problems(where, elf)
         format_ = parse_format(self.format)
-        if format_ is None:
+        by_symbol = self.format is None and isinstance(self.offset, str)
+        if format_ is None and not by_symbol:
             yield BadValue(
                 f"{where}.format", f"{self.format!r} is no format of one field",
                 "must be a byte order and one of b B h H i I l L q Q, or a length and s",
@@ -78,6 +78,23 @@ class Patch:
             )
         elif format_ is not None:
             yield from self._value_problems(format_, where)
+
+    def _offset_problems(self, where: str, elf: bool) -> Iterator[Problem]:
+        offset = self.offset
+        if isinstance(offset, str) and offset and not elf:
+            yield BadValue(
+                f"{where}.offset", f"{offset!r} is the name of a symbol",
+                "its place is in the ELF file that the binary was made of",
+                'give that file too, for example elf="build/stage1.elf", or write a number',
+            )
+        elif isinstance(offset, bool) or not isinstance(offset, (int, str)) or (
+            not offset if isinstance(offset, str) else offset < 0
+        ):
+            yield BadValue(
+                f"{where}.offset", f"{offset!r} is no offset",
+                "must be bytes from the beginning of the source, or the name of an ELF symbol",
+                "write for example 0x5c",
+            )
 
     def _value_problems(self, format_: Format, where: str) -> Iterator[Problem]:
         value = self.value
@@ -95,13 +112,29 @@ class Patch:
                 f"write for example {other}",
             )
         elif not isinstance(value, Symbol):
-            yield from _too_large(self.field(where), value)
+            yield from _too_large(Field(where, 0, format_, str(self.format), value), value)
 
     def field(self, where: str) -> "Field":
-        """Return the field."""
+        """Return the field, of which the offset is a number."""
         format_ = parse_format(self.format)
         assert format_ is not None
-        return Field(where, self.offset, format_, self.format, self.value)
+        assert isinstance(self.offset, int)
+        return Field(where, self.offset, format_, str(self.format), self.value)
+
+    def found(self, where: str, symbol: Found) -> "Field":
+        """Return the field whose offset is a symbol.  Raises DescriptionError."""
+        text = self.format
+        if text is None:
+            is_bytes = isinstance(self.value, bytes) or (
+                isinstance(self.value, Symbol) and self.value.is_bytes
+            )
+            code = _CODES.get(symbol.size)
+            text = f"{symbol.size}s" if is_bytes else f"{symbol.order}{code}"
+            if not symbol.size or (code is None and not is_bytes):
+                refuse([_no_size(self.offset, symbol.size, where)])
+        format_ = parse_format(text)
+        assert format_ is not None
+        return Field(where, symbol.offset, format_, text, self.value)
 
 
 def _is_value(value: object) -> bool:
@@ -110,6 +143,14 @@ def _is_value(value: object) -> bool:
         texts = isinstance(value.name, str) and isinstance(value.path, (str, type(None)))
         return texts and value.kind in KINDS
     return isinstance(value, (int, bytes)) and not isinstance(value, bool)
+
+
+def _no_size(name: object, size: int, where: str) -> Problem:
+    return BadValue(
+        f"{where}.format", f"{name!r} has {size} bytes" if size else f"{name!r} has no size",
+        "without a format it must be a symbol of 1, 2, 4 or 8 bytes",
+        f'write for example "<I", or ".size {name}, 4" in the assembler source',
+    )
 
 
 class Field(NamedTuple):

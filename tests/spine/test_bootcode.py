@@ -158,10 +158,9 @@ FORMAT = (
 )
 
 BAD = [
-    ([Patch(-1, "B", 1)], "w.patches[0].offset: -1 is no offset, must be bytes from the beginning "
-     "of the source (write for example 0x5c)"),
-    ([Patch("x", "B", 1)], "w.patches[0].offset: 'x' is no offset, must be bytes from the beginning"
-     " of the source (write for example 0x5c)"),
+    *(([Patch(offset, "B", 1)], f"w.patches[0].offset: {offset!r} is no offset, must be bytes from "
+       "the beginning of the source, or the name of an ELF symbol (write for example 0x5c)")
+      for offset in (-1, "", 1.5, None, True)),
     *(([Patch(0, text, 1)], f"w.patches[0].format: {text!r} {FORMAT}")
       for text in ("H", "@H", "=Q", "<2H", "<HH", "", "0s", "<d", "<P", "x", None, 4)),
     ([Patch(0, "<H", "5")], "w.patches[0].value: '5' is no value, must be a symbol, an integer or "

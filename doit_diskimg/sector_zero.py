@@ -1,0 +1,83 @@
+"""Boot code in sector 0, which it shares with the partition table."""
+
+from collections.abc import Iterable, Sequence
+from os import PathLike
+
+from doit_diskimg.bootcode import BootCode, Stretch
+from doit_diskimg.content import Files
+from doit_diskimg.errors import ContentTooLarge, DescriptionError, OverTable, Problem
+from doit_diskimg.extent import Extent
+from doit_diskimg.field import Patch
+from doit_diskimg.frozen import dataclass
+from doit_diskimg.segment import Segment
+from doit_diskimg.symbols import Numbers
+from doit_diskimg.units import SECTOR
+
+NAME = "bootcode"
+"""The name of its segment.  Not ``boot``: partitions are called that."""
+
+BOOT_CODE = 440
+"""Bytes before the disk signature and the partition table."""
+
+_TABLE_END = 510
+_SIGNATURE = b"\x55\xaa"
+
+
+def segment(
+    source: str | PathLike[str] | bytes,
+    patches: Sequence[Patch],
+    elf: str | PathLike[str] | None,
+) -> Segment:
+    """Return the segment that boot code becomes as ``Disk(boot=...)``."""
+    code = SectorZero(source, patches=patches, elf=elf)
+    return Segment(NAME, code, 0, keep=[(BOOT_CODE, SECTOR)])
+
+
+@dataclass(frozen=True)
+class SectorZero(BootCode):
+    """Boot code whose last 72 bytes, if it has them, are the partition table's."""
+
+    def size(self, files: Files, where: str) -> int:
+        """Return how many bytes it has.  Raises DescriptionError if they are more than a sector."""
+        length = super().size(files, where)
+        if length > SECTOR:
+            raise DescriptionError(
+                [
+                    ContentTooLarge(
+                        where, f"the boot code has {length:,} bytes",
+                        f"sector 0 has {BOOT_CODE} for it, before the partition table",
+                        'load the rest from elsewhere: Segment("stage2", "build/stage2.bin", 512); '
+                        "what spans the table by itself is a segment with "
+                        f"keep=[({BOOT_CODE}, {SECTOR})]",
+                    )
+                ]
+            )
+        return length
+
+    def stretches(
+        self,
+        place: Extent,
+        own: Iterable[Extent],
+        files: Files,
+        numbers: Numbers | None,
+        where: str,
+    ) -> list[Stretch]:
+        """Return its bytes; see `BootCode`.  None may lie where the table does."""
+        if place.length > BOOT_CODE:
+            tail = self.read(Extent(BOOT_CODE, place.length - BOOT_CODE), files, where)
+            table, end = tail[: _TABLE_END - BOOT_CODE], tail[_TABLE_END - BOOT_CODE :]
+            if any(table) or (any(end) and end != _SIGNATURE[: len(end)]):
+                raise DescriptionError([_over_table(tail, place.length, where)])
+        return super().stretches(place, own, files, numbers, where)
+
+
+def _over_table(tail: bytes, length: int, where: str) -> Problem:
+    if tail[_TABLE_END - BOOT_CODE :] == _SIGNATURE:
+        tail = tail[: _TABLE_END - BOOT_CODE]
+    last = BOOT_CODE + max(index for index, byte in enumerate(tail) if byte)
+    return OverTable(
+        where, f"its {length:,} bytes reach over the partition table: byte {last} is not zero",
+        f"bytes {BOOT_CODE} to {SECTOR - 1} are the table's; a binary of {SECTOR} may have zeros "
+        "there and 55 aa at the end",
+        f"make the code {last + 1 - BOOT_CODE} bytes shorter, or let it load a stage 2",
+    )
