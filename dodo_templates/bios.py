@@ -1,26 +1,25 @@
-"""A BIOS disk: boot code of your own in sector 0, a stage 2 in the gap behind it, files on FAT16.
+"""A BIOS disk: boot code of your own in sector 0, a stage 2 in the gap behind it, files on FAT.
 
 Copy it to dodo.py and change the paths. `doit` builds build/os.img, `doit boot` starts it.
 """
 
-from doit_diskimg import Disk, Fat, Mbr, Partition, Qemu, Segment
+from doit_diskimg import BootCode, Disk, Fat, Mbr, Partition, Patch, Qemu, Segment, symbols
 
 disk = Disk(
     "build/os.img",
     size="32MiB",
     table=Mbr(),
-    segments=[
-        # A flat binary of 512 bytes; the partition table keeps its 72 bytes of the sector.
-        Segment("stage1", "build/stage1.bin", start=0, keep=[(440, 512)]),
-        Segment("stage2", "build/stage2.bin", start=512),  # up to 1 MiB less one sector
-    ],
+    # A flat binary; the partition table keeps its 72 bytes of the sector.  It finds the rest by
+    # numbers that are written into it, at these offsets.
+    boot=BootCode("build/stage1.bin", patches=[
+        Patch(0x190, "<Q", symbols.lba("stage2")),
+        Patch(0x198, "<H", symbols.sectors("stage2")),
+        Patch(0x1A0, "<Q", symbols.file_lba("boot", "KERNEL.BIN")),
+        Patch(0x1A8, "<H", symbols.file_sectors("boot", "KERNEL.BIN")),
+    ]),
+    segments=[Segment("stage2", "build/stage2.bin", start=512)],  # up to 1 MiB less one sector
     partitions=[
-        Partition(
-            "boot",
-            Fat({"KERNEL.BIN": "build/kernel.bin"}, fat=16, label="BOOT"),
-            size="rest",
-            active=True,
-        ),
+        Partition("boot", Fat({"KERNEL.BIN": "build/kernel.bin"}), size="rest", active=True),
     ],
 )
 

@@ -2,22 +2,38 @@
 
 from doit.tools import create_folder
 
-from doit_diskimg import Disk, Fat, Mbr, Partition, Qemu, Segment
+from doit_diskimg import (
+    BootCode,
+    Disk,
+    Fat,
+    Mbr,
+    Partition,
+    Patch,
+    Qemu,
+    Segment,
+    crc32,
+    file_lba,
+    file_length,
+    file_sectors,
+    lba,
+    sectors,
+)
 
 # Where each part is loaded to, and how long it may be.  The sources know these numbers as STAGE1,
 # STAGE1_ROOM and so on, so they are written here and nowhere else.
 PARTS = {
     "stage1": {"sources": ["stage1.S"], "address": 0x7C00, "room": 440},
-    "stage2": {"sources": ["stage2.S", "fat16.c"], "address": 0x8000, "room": 8 * 1024},
+    "stage2": {"sources": ["stage2.S"], "address": 0x8000, "room": 8 * 1024},
     "kernel": {"sources": ["kernel.c"], "address": 0x10000, "room": 384 * 1024},
 }
 DEFINES = " ".join(
     f"-D{name.upper()}={part['address']:#x} -D{name.upper()}_ROOM={part['room']}"
     for name, part in PARTS.items()
 )
+DEFINES += " -DMAGIC=0x32475453"  # "STG2": stage 1 looks for it where stage 2 has it
 
 CFLAGS = (
-    "-std=c11 -Os -Wall -Wextra"
+    "-m32 -std=c11 -Os -Wall -Wextra"
     " -ffreestanding -fno-stack-protector -fno-pic -fno-asynchronous-unwind-tables"
 )
 LDFLAGS = "-nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack -T flat.ld"
@@ -26,18 +42,39 @@ disk = Disk(
     "build/bios.img",
     size="16MiB",
     table=Mbr(),
+    # The boot code shares sector 0 with the partition table: bytes 0 to 439 are its own.  The
+    # fields that it calls by these names are filled in, so a kernel that grows is found again.
+    boot=BootCode(
+        "build/stage1.bin",
+        elf="build/stage1.elf",
+        patches=[
+            Patch("stage2_lba", None, lba("stage2")),
+            Patch("stage2_sectors", None, sectors("stage2")),
+            Patch("kernel_lba", None, file_lba("boot", "KERNEL.BIN")),
+            Patch("kernel_sectors", None, file_sectors("boot", "KERNEL.BIN")),
+        ],
+    ),
     segments=[
-        # The boot code shares sector 0 with the partition table: bytes 0 to 439 are its own.
-        Segment("stage1", "build/stage1.bin", start=0),
         # Stage 2 lies in the gap between that sector and the first partition, which is at 1 MiB.
-        Segment("stage2", "build/stage2.bin", start=512),
+        Segment(
+            "stage2",
+            BootCode(
+                "build/stage2.bin",
+                elf="build/stage2.elf",
+                patches=[
+                    Patch("kernel_length", None, file_length("boot", "KERNEL.BIN")),
+                    Patch("kernel_crc32", None, crc32("boot", "KERNEL.BIN")),
+                ],
+            ),
+            start=512,
+        ),
     ],
     partitions=[
         Partition(
             "boot",
-            Fat({"KERNEL.BIN": "build/kernel.bin"}, fat=16, label="BIOS"),  # stage 2 reads FAT16
+            Fat({"KERNEL.BIN": "build/kernel.bin"}, label="BIOS"),
             size="8MiB",
-            active=True,  # stage 2 looks for the active partition
+            active=True,  # some BIOSes start no disk without an active partition
         ),
     ],
 )
@@ -46,14 +83,13 @@ disk = Disk(
 def task_build():
     """Sources to flat binaries; the .elf beside each has the symbols for gdb and objdump."""
     for name, part in PARTS.items():
-        mode = "-m32" if name == "kernel" else "-m16"  # stage 2 is left in protected mode
         place = f"-Wl,--defsym=ADDRESS={part['address']:#x},--defsym=ROOM={part['room']}"
         sources = " ".join(part["sources"])
         yield {
             "name": name,
             "actions": [
                 (create_folder, ["build"]),
-                f"gcc {mode} {CFLAGS} {DEFINES} {LDFLAGS} {place} {sources} -o build/{name}.elf",
+                f"gcc {CFLAGS} {DEFINES} {LDFLAGS} {place} {sources} -o build/{name}.elf",
                 f"objcopy -O binary build/{name}.elf build/{name}.bin",
             ],
             "file_dep": [*part["sources"], "flat.ld", "dodo.py"],  # the flags are in dodo.py

@@ -77,7 +77,7 @@ __attribute__((section(".text.start"))) _Noreturn void start(void)
 {
     serial_init();
     screen_clear();
-    print("Hello from doit_diskimg: two stages and a FAT16 volume, and here is C.\n");
+    print("Hello from doit_diskimg: two stages and a file of a FAT volume, and here is C.\n");
 
     serial_wait(0x40); /* until the last character has left */
     out(0xF4, 0x10);   /* QEMU with the device isa-debug-exit ends here, with status 33 */

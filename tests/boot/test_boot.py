@@ -21,7 +21,7 @@ def test_hello_boots(example: Callable[[str], Any], boot: Callable[..., None]) -
 def test_bios_boots(example: Callable[[str], Any], boot: Callable[..., None]) -> None:
     bios = example("bios")
     bios.doit()
-    line = "Hello from doit_diskimg: two stages and a FAT16 volume, and here is C."
+    line = "Hello from doit_diskimg: two stages and a file of a FAT volume, and here is C."
     boot("seabios", bios.folder / "build/bios.img", says=line, ends=PORT_F4)
 
 
