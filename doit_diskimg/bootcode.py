@@ -13,7 +13,6 @@ from os import PathLike, fsdecode
 from typing import TYPE_CHECKING, NamedTuple
 
 from doit_diskimg.content import Files, Wanted, digest_of
-from doit_diskimg.elf import Elf
 from doit_diskimg.errors import (
     BadValue,
     DescriptionError,
@@ -29,6 +28,7 @@ from doit_diskimg.symbols import Numbers, Symbol
 from doit_diskimg.units import SECTOR, align_down, align_up
 
 if TYPE_CHECKING:
+    from doit_diskimg.elf import Elf
     from doit_diskimg.segment import Segment
     from doit_diskimg.spec import Disk
 
@@ -174,7 +174,7 @@ class BootCode:
             raise WorldError(failed)
         return values
 
-    def _located(self, elf: Elf | None, where: str) -> tuple[list[Field], list[Problem]]:
+    def _located(self, elf: "Elf | None", where: str) -> tuple[list[Field], list[Problem]]:
         """Return the fields, and what is wrong with those that are symbols."""
         fields, wrong = list[Field](), list[Problem]()
         for here, patch in self._patches(where):
@@ -188,14 +188,16 @@ class BootCode:
                 wrong += error.problems
         return fields, wrong
 
-    def _elf(self, files: Files, where: str) -> Elf | None:
+    def _elf(self, files: Files, where: str) -> "Elf | None":
         if self.elf is None:
             return None
+        from doit_diskimg.elf import Elf
+
         path, where = fsdecode(self.elf), f"{where}.elf"
         return Elf(files.read(path, where), path, where)
 
     def _foreign(
-        self, fields: Iterable[Field], elf: Elf, files: Files, where: str
+        self, fields: Iterable[Field], elf: "Elf", files: Files, where: str
     ) -> Iterator[Problem]:
         """Yield a problem if the binary is not the one that was made of the ELF file."""
         patches = dict(self._patches(where))

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from doit_diskimg.elf import Found
 from doit_diskimg.errors import BadValue, FieldTooSmall, Overlap, PatchMisplaced, Problem, refuse
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.symbols import KINDS, Numbers, Symbol
+
+if TYPE_CHECKING:
+    from doit_diskimg.elf import Found
 
 _FORMAT = re.compile(r"([<>!]?)(?:([bBhHiIlLqQ])|([0-9]*)s)")
 _SIZES = {"b": 1, "h": 2, "i": 4, "l": 4, "q": 8}
@@ -121,7 +123,7 @@ class Patch:
         assert isinstance(self.offset, int)
         return Field(where, self.offset, format_, str(self.format), self.value)
 
-    def found(self, where: str, symbol: Found) -> "Field":
+    def found(self, where: str, symbol: "Found") -> "Field":
         """Return the field whose offset is a symbol.  Raises DescriptionError."""
         text = self.format
         if text is None:
