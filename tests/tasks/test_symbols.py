@@ -260,6 +260,13 @@ def test_a_checksum_of_a_patched_part_follows_what_is_patched_into_it(project, t
     assert ran == {"boot:populate", "boot:inject", "stage2:inject", "bootcode:inject", "seal"}
     image = image_of(project)
     assert struct.unpack_from("<I", image, 0x14) == (zlib.crc32(image[1024:6024]),)
+    # A constant in the other's description is no number of the layout.
+    more = {"stage2": SPEC["stage2"].replace("])", " Patch(0, 'B', 1)])")}
+    spec(boot='BootCode("stage1.bin", patches=[Patch(0x14, "<I", crc32("stage2"))])', **more)(
+        project
+    )
+    ran = {task.removeprefix("os.img:") for task in project.doit().ran}
+    assert ran == {"stage2:inject", "bootcode:inject", "seal"}
     assert project.sha256() == project.clean_build(tmp_path / "clean")
 
 
@@ -366,6 +373,25 @@ def test_a_file_that_left_the_tree(project):
     ) in run.said
     project.write("tree/initrd.img", b"i" * 6000)
     project.doit()
+
+
+def test_a_file_that_another_task_puts_into_a_tree(project, tmp_path):
+    """The tree is empty when doit starts; the number is that of the file that the task made."""
+    project.dodo = project.dodo.replace(
+        '"initrd.img": "initrd.img"', '"/": Tree("tree", after="fill")'
+    ) + '''
+def task_fill():
+    return {"actions": ["mkdir -p tree && cp initrd.img tree"], "file_dep": ["initrd.img"],
+            "targets": ["tree/initrd.img"]}
+'''
+    project.write("dodo.py", project.dodo)
+    for length in (40_000, 90_000):
+        project.write("initrd.img", random_bytes(length))
+        project.doit("-n", "4")
+        sectors = struct.unpack_from("<I", image_of(project), 1024 + 0x800)
+        assert sectors == (-(-length // 512),)
+        assert not project.doit().ran
+    assert project.sha256() == project.clean_build(tmp_path / "clean")
 
 
 def test_a_circle_of_checksums_is_refused_before_anything_runs(project):
