@@ -143,9 +143,10 @@ def patched(*patches, source=bytes(32)):
     ],
 )
 def test_how_a_value_is_stored(patch, at, data):
-    expected = bytearray(32)
+    source = b"\7" * 32
+    expected = bytearray(source)
     expected[at : at + len(data) // 2] = bytes.fromhex(data)
-    assert patched(patch) == expected
+    assert patched(patch, source=source) == expected
 
 
 def test_neighbouring_fields_do_not_overlap():

@@ -258,3 +258,27 @@ def test_boot_code_in_a_partition_of_its_own(project, tmp_path):
     assert struct.unpack_from("<I", project.image_path.read_bytes()[first * 512 :], 0x400) == (
         file_lba(project.image_path, start, "KERNEL.BIN"),
     )
+
+
+def test_the_checksum_of_a_partition_follows_its_length(project, tmp_path):
+    """Its file is as it was and the volume lies where it lay: there are more zeros, that is all."""
+    boot_sector = 'BootCode("vbr32.bin", patches=[Patch(0x60, "<I", crc32("root"))])'
+    use(project, HARD, boot_sector=boot_sector)
+    for size in ("1MiB", "2MiB"):
+        project.dodo = DODO.replace(
+            'Partition("v", volume, size="40MiB")',
+            'Partition("v", volume, size="40MiB"), Partition("root", File("other.bin"), '
+            f'type="linux-filesystem", size="{size}")',
+        )
+        project.write("dodo.py", project.dodo)
+        project.doit()
+    image = project.image_path.read_bytes()
+    told = {number: run(tool("sgdisk"), "-i", number, project.image_path) for number in "23"}
+    start, low, high = (
+        int(re.search(rf"{word} sector: (\d+)", told[number])[1])
+        for number, word in (("2", "First"), ("3", "First"), ("3", "Last"))
+    )
+    root = image[low * 512 : (high + 1) * 512]
+    assert len(root) == 2 << 20
+    assert struct.unpack_from("<I", image, start * 512 + 0x60) == (zlib.crc32(root),)
+    assert project.sha256() == project.clean_build(tmp_path / "clean")
