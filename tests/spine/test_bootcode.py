@@ -234,6 +234,14 @@ def test_of_a_large_file_only_the_patched_sectors_are_read():
     assert "read" not in {question for question, *_ in files.asked}
 
 
+def test_a_patched_sector_of_zeros_is_there_for_its_reader():
+    """Block maps leave out what no piece covers: a loader would read what was there before."""
+    picture = Segment("s", BootCode(bytes(1024), patches=[Patch(520, "<I", 0)]), 0).fill(
+        FakeFiles(), "segments[0]", NUMBERS
+    )
+    assert [(piece.start, piece.end) for piece in picture.pieces] == [(0, 512), (512, 1024)]
+
+
 def test_patched_sectors_are_those_of_the_disk():
     """A segment that begins within a sector: the grid is the disk's, as that of patching is."""
     code = BootCode(bytes([7]) * 2000, patches=[Patch(500, "B", 1)])
