@@ -282,3 +282,22 @@ def test_the_checksum_of_a_partition_follows_its_length(project, tmp_path):
     assert len(root) == 2 << 20
     assert struct.unpack_from("<I", image, start * 512 + 0x60) == (zlib.crc32(root),)
     assert project.sha256() == project.clean_build(tmp_path / "clean")
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "expected"),
+    [
+        ("stage2.bin", random_bytes(5000, 2), "v:populate v:inject seal"),
+        ("stage2.bin", random_bytes(9000), "v:format table v:populate v:inject seal"),
+        ("vbr.bin", vbr(62).replace(b"\xf4", b"\xcc"), "v:populate v:inject seal"),
+    ],
+)
+def test_an_edit_of_boot_code(project, path, data, expected, tmp_path):
+    """A longer stage 2 takes more reserved sectors, and every file lies elsewhere."""
+    use(project, FLOPPY)
+    project.doit()
+    project.write(path, data)
+    ran = {task.removeprefix("os.img:") for task in project.doit().ran}
+    assert ran == set(expected.split())
+    assert project.sha256() == project.clean_build(tmp_path / "clean")
+    assert not project.doit().ran
