@@ -142,8 +142,9 @@ class Patch:
 def _is_value(value: object) -> bool:
     """Return whether a user's value is one, symbols with all their parts."""
     if isinstance(value, Symbol):
-        texts = isinstance(value.name, str) and isinstance(value.path, (str, type(None)))
-        return texts and value.kind in KINDS
+        kinds = (str, value.kind), (str, value.name), ((str, type(None)), value.path)
+        typed = all(isinstance(part, kind) for kind, part in (*kinds, (int, value.plus)))
+        return typed and value.kind in KINDS
     return isinstance(value, (int, bytes)) and not isinstance(value, bool)
 
 

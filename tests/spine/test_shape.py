@@ -4,16 +4,20 @@ import pytest
 from layouts.good import bare, fat, gpt, mbr, part
 
 from doit_diskimg import (
+    BootCode,
     Compressed,
     Disk,
     Fat,
+    File,
     Gpt,
     Iso,
     Mbr,
     Partition,
+    Patch,
     Qcow2,
     Segment,
     Sha256,
+    Symbol,
     Tree,
     Zero,
 )
@@ -146,7 +150,7 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize("kind", [Disk, Partition, Segment, Fat, Gpt, Mbr])
+@pytest.mark.parametrize("kind", [Disk, Partition, Segment, Fat, Gpt, Mbr, BootCode, Patch, Symbol])
 def test_nothing_in_any_field_raises(kind):
     """And whatever is refused is refused in words."""
     for field in kind.__dataclass_fields__:
@@ -168,6 +172,9 @@ def described_with(kind, field, value):
         Fat: {"files": {"a": b"x"}},
         Gpt: {},
         Mbr: {},
+        BootCode: {"source": b"x" * 9},
+        Patch: {"offset": 1, "format": "<H", "value": 5},
+        Symbol: {"kind": "lba", "name": "s"},
     }[kind]
     odd = kind(**{**fields, field: value})
     if kind is Disk:
@@ -177,6 +184,18 @@ def described_with(kind, field, value):
         return Disk(**whole, partitions=[odd])
     if kind is Segment:
         return Disk(**whole, segments=[odd])
+    if kind is Symbol:
+        odd = Patch(0, "<Q", odd)
+    if kind in (Patch, Symbol):
+        odd = BootCode(b"x" * 9, patches=[odd])
+    if isinstance(odd, BootCode):
+        return Disk(
+            **whole, boot=odd, segments=[Segment("s", odd, 512, keep=[(3, 4)])],
+            partitions=[
+                Partition("p", Fat({}, boot_sector=odd, reserved={1: odd}), size="2MiB"),
+                Partition("q", File(odd), type="linux-filesystem"),
+            ],
+        )  # fmt: skip
     if kind is Fat:
         return Disk(**whole, partitions=[Partition("p", odd, size="2MiB")])
     parts = [Partition("p", Zero(), type="linux-filesystem", size="1MiB")]
