@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY
 from os import PathLike, fspath
+from typing import Any
 
 from doit_diskimg.bootcode import BootCode, Stretch, draw
 from doit_diskimg.bootloaders import embedding
@@ -47,6 +48,9 @@ _FORMAT = "i386-pc"
 _SEGMENT = 0x820
 """Where core.img's second sector is loaded to, the first being at 0x8000."""
 
+_PROBE = range(0x1B8, 0x1FE)
+"""Code of boot.img for diskettes, where a hard disk has its signature and partition table."""
+
 BOOT, CORE = "grub", "grub-core"
 """The segments of a disk with GRUB."""
 
@@ -58,7 +62,8 @@ class GrubBios:
     """GRUB for a BIOS: ``Disk(boot=grub)``.
 
     With an MBR, core.img goes into the gap behind it.  With a GPT it needs a partition of its own,
-    ``Partition("bios", grub.core())``.
+    ``Partition("bios", grub.core())``.  ``Fat(..., **grub.in_fat())`` is a volume that boots by
+    itself.
 
     ``path`` is where core.img is made, by a task of its own; the fields after it are those of
     `GrubImage`.  Or ``core`` is a core.img that somebody else made.  ``directory`` has GRUB's
@@ -144,9 +149,26 @@ class GrubBios:
         """Return core.img as what fills a BIOS boot partition."""
         return GrubCore(self._core)
 
-    def _boot(self, sector: Symbol) -> "BootImage":
+    def in_fat(self, sector: int = 8, *, floppy: bool = False) -> dict[str, Any]:
+        """Return GRUB as options of a `Fat` that is a whole disk: ``Fat({...}, **grub.in_fat())``.
+
+        core.img lies in the reserved sectors from ``sector`` on; FAT32 has the first 8 for itself.
+        The volume is that of a hard disk unless it is a ``floppy``.
+        """
+        return {
+            "boot_sector": self._boot(sector, floppy=floppy, bare=True),
+            "reserved": {sector: core(self._core, sector + 1)},
+        }
+
+    def _boot(
+        self, sector: int | Symbol, *, floppy: bool = False, bare: bool = False
+    ) -> "BootImage":
         patches = [Patch(0x5C, "<Q", sector), Patch(0x64, "B", 0xFF)]
-        patches.append(Patch(0x66, "2s", b"\x90\x90"))
+        if not floppy:
+            patches.append(Patch(0x66, "2s", b"\x90\x90"))
+        if bare and not floppy:
+            # Some BIOS look for a partition table there, and would find code.
+            patches.append(Patch(_PROBE.start, f"{len(_PROBE)}s", bytes(len(_PROBE))))
         return BootImage(f"{self.image.folder}/boot.img", patches=patches)
 
 

@@ -55,6 +55,12 @@ PLACES = [
     pytest.param("(,gpt2)/boot/grub", """size="40MiB", table=Gpt(), boot=grub, partitions=[
         Partition("bios", grub.core()), Partition("boot", Fat(files), type="esp", size="rest")]""",
         "", id="gpt-bios-boot-partition"),
+    pytest.param("/boot/grub", """size="40MiB", table=None,
+        partitions=[Partition("boot", Fat(files, fat=32, **grub.in_fat()))]""", "",
+        id="bare-fat32"),
+    pytest.param("/boot/grub", """size="1.44M floppy", table=None,
+        partitions=[Partition("boot", Fat(files, **grub.in_fat(1, floppy=True)))]""", "floppy",
+        id="floppy"),
 ]
 
 

@@ -48,6 +48,8 @@ GPT = """size="40MiB", table=Gpt(), boot=grub, partitions=[
     Partition("first", Fat(files), size="8MiB", type="esp"),
     Partition("bios", grub.core()),
 ]"""
+BARE = """size="40MiB", table=None,
+    partitions=[Partition("boot", Fat(files, fat=32, **grub.in_fat()))]"""
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +80,37 @@ def test_it_is_what_grub_bios_setup_makes_of_the_same_disk(tmp_path, disk):
     project.doit("os.img:verify")
 
 
-@pytest.mark.parametrize("disk", [MBR, GPT], ids=["mbr", "gpt"])
+def test_a_bare_volume_has_it_in_its_reserved_sectors(tmp_path):
+    project = make(tmp_path, BARE)
+    data, core = project.image_path.read_bytes(), (tmp_path / "build/core.img").read_bytes()
+    boot = Path("/usr/lib/grub/i386-pc/boot.img").read_bytes()
+    count = -(-len(core) // 512)
+    assert struct.unpack_from("<Q", data, 0x5C) == (8,)
+    assert data[0x64] == 0xFF
+    assert data[0x66:0x68] == b"\x90\x90"
+    assert data[0x5A:0x5C] + data[0x65:0x66] == boot[0x5A:0x5C] + boot[0x65:0x66]
+    assert data[0x68:0x1B8] == boot[0x68:0x1B8]
+    assert data[0x1B8:0x200] == bytes(70) + b"\x55\xaa"
+    assert data[6 * 512 : 7 * 512] == data[:512], "the backup of the boot sector"
+    there = data[8 * 512 : (8 + count) * 512]
+    assert struct.unpack_from("<QHH", there, 0x1F4) == (9, count - 1, 0x820)
+    assert there[:0x1F4] + there[0x200 : len(core)] == core[:0x1F4] + core[0x200:]
+    assert run("fsck.fat", "-n", project.image_path)
+    project.doit("os.img:verify")
+
+
+def test_a_diskette_keeps_what_only_diskettes_need(tmp_path):
+    disk = """size="1.44M floppy", table=None,
+        partitions=[Partition("boot", Fat(files, **grub.in_fat(1, floppy=True)))]"""
+    project = make(tmp_path, disk)
+    data = project.image_path.read_bytes()
+    boot = Path("/usr/lib/grub/i386-pc/boot.img").read_bytes()
+    assert struct.unpack_from("<Q", data, 0x5C) == (1,)
+    assert struct.unpack_from("<Q", data, 512 + 0x1F4) == (2,)
+    assert data[0x64:0x200] == boot[0x64:0x200]
+
+
+@pytest.mark.parametrize("disk", [MBR, GPT, BARE], ids=["mbr", "gpt", "bare"])
 def test_another_core_writes_what_differs_and_incremental_equals_clean(tmp_path, disk):
     project = make(tmp_path / "p", disk)
     assert not project.doit().ran
