@@ -6,7 +6,7 @@ Here it only finds the fields; the functions are closures that every class share
 What comes out is a dataclass: `fields`, `replace`, `is_dataclass` and inheritance know it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, FrozenInstanceError, field, fields
 from dataclasses import dataclass as _dataclass
 from inspect import Parameter, Signature
@@ -38,6 +38,20 @@ def dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type[_T]], ty
         return cls
 
     return decorate
+
+
+def keep_copies(description: object) -> None:
+    """Let an object, when it is made, take copies of the mappings and lists that it was given.
+
+    Who gave them may go on changing them, and what is frozen must not follow: half of a build would
+    have been decided by then.
+    """
+    values = vars(description)
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            values[name] = dict(value)
+        elif isinstance(value, list):
+            values[name] = list(value)
 
 
 def _functions(cls: Any) -> list[Callable[..., Any]]:

@@ -75,12 +75,17 @@ class Layout:
         The disk's length, the extents of the partitions and where the other regions begin, all
         with their names: what was injected is remembered by name.  A stage 2 may grow or shrink in
         its gap: nothing else moves, and every region is patched within bounds that no other had.
+        A region without bytes bounds nobody, so whether a region has some is part of it.
         """
         names = {partition.name for partition in self.partitions}
         return [
             self.size,
             [[partition.name, *partition.extent] for partition in self.partitions],
-            [[r.name, r.extent.start] for r in self.regions if r.name not in names],
+            [
+                [r.name, r.extent.start, r.extent.length > 0]
+                for r in self.regions
+                if r.name not in names
+            ],
         ]
 
 

@@ -73,23 +73,35 @@ def contents_digest(picture: Picture) -> str:
     return digest_of(text.encode("utf-8", "surrogatepass"))
 
 
+def encode_torn(generation: str) -> bytes:
+    """Return what stands in a receipt's place while its part is written: nobody knows what it is.
+    """
+    return json.dumps({"format": FORMAT, "generation": generation, "torn": True}).encode("ascii")
+
+
+def _head(line: bytes) -> dict[str, Any]:
+    """Return the first line of a receipt.  Raises ValueError if it is none that can be used."""
+    head = json.loads(line)
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise ValueError("written by another version")
+    if "torn" in head:
+        raise ValueError("the build that wrote its part of the image did not finish")
+    return head
+
+
 def decode_head(receipt: bytes) -> tuple[str, str]:
     """Return the generation of a receipt and the digest of the contents, without its picture.
 
     Raises ValueError if it is no receipt of ours.
     """
-    head = json.loads(receipt.partition(b"\n")[0])
-    if not isinstance(head, dict) or head.get("format") != FORMAT:
-        raise ValueError("written by another version")
+    head = _head(receipt.partition(b"\n")[0])
     return head["generation"], head["contents"]
 
 
 def decode_receipt(receipt: bytes) -> tuple[Picture, str]:
     """Return the picture and the generation.  Raises ValueError if it is no receipt of ours."""
     line, _, rest = receipt.partition(b"\n")
-    head = json.loads(line)
-    if not isinstance(head, dict) or head.get("format") != FORMAT:
-        raise ValueError("written by another version")
+    head = _head(line)
     length = head["plan"]
     return decode_plan(rest[:length], rest[length:]), head["generation"]
 

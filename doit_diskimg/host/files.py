@@ -66,7 +66,10 @@ class RealFiles:
             self._digests[path] = digest_file(path, self._known.get(path), status)
         except OSError as error:
             raise host_failed(f"{where}: {path}", error, "read it") from error
-        return self._digests[path][1]
+        signature, digest = self._digests[path]
+        if self._sizes.get(path, signature.size) != signature.size:
+            raise changed(path)  # or what was planned by its size would be recorded for right
+        return digest
 
     def part_digests(self, path: str, length: int, where: str) -> Sequence[str]:
         """Return the digests of the parts of a file; see `content.Files`."""

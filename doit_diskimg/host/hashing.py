@@ -19,6 +19,9 @@ CHUNK = 1 << 20
 _SETTLED_NS = 20_000_000
 """Age from which a time stamp is trusted: two ticks of the slowest clock that stamps files."""
 
+_SETTLED_WHOLE_NS = 2_000_000_000
+"""The same where both stamps are whole seconds: the file system may have no other, or even ones."""
+
 _buffers = threading.local()
 
 
@@ -37,7 +40,9 @@ class Signature(NamedTuple):
 
     def settled(self, now: int) -> bool:
         """Return whether a change from ``now`` on is sure to give another signature."""
-        return max(self.mtime_ns, self.ctime_ns) + _SETTLED_NS < now
+        stamps = self.mtime_ns, self.ctime_ns
+        whole = not any(stamp % 1_000_000_000 for stamp in stamps)
+        return max(stamps) + (_SETTLED_WHOLE_NS if whole else _SETTLED_NS) < now
 
 
 _memo: dict[str, tuple[Signature, str]] = {}

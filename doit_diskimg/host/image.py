@@ -72,7 +72,7 @@ def copy_sparse(source: str, target: str) -> None:
     """
     temporary = f"{target}.{os.getpid()}.tmp"
     try:
-        with open(source, "rb", buffering=0) as old, open(temporary, "xb", buffering=0) as new:
+        with open(source, "rb", buffering=0) as old, open(temporary, "wb", buffering=0) as new:
             os.ftruncate(new.fileno(), os.fstat(old.fileno()).st_size)
             for start, end in data_of(old.fileno()):
                 _copy_range(old.fileno(), new.fileno(), start, end)

@@ -6,34 +6,96 @@ injections go into a copy, which takes the image's place when it is sealed, and 
 file that it has.
 """
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
 from doit_diskimg.errors import ImageBusy, WorldError
 from doit_diskimg.host import kept
+from doit_diskimg.host.hashing import changed
 from doit_diskimg.host.image import ImageFile, copy_sparse
 from doit_diskimg.host.lock import holders
-from doit_diskimg.host.seal import break_seal
-from doit_diskimg.host.state import StateFolder
+from doit_diskimg.host.seal import break_seal, written_by_others
+from doit_diskimg.host.state import StateFolder, host_failed, read_json, write
+from doit_diskimg.plan import encode_torn
+
+
+@contextmanager
+def alone(state: StateFolder) -> Iterator[None]:
+    """Keep every other injection and seal out while one decides which file it works on.
+
+    With ``-n`` they run in several processes or threads, and what one finds, a copy of the image or
+    none, another must not change meanwhile.  Raises WorldError.
+    """
+    path = state.file("patching")
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise host_failed(path, error, "write a state file") from error
+    try:
+        with suppress(OSError):  # of a file system that knows no locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def open_for_patching(
-    state: StateFolder, generation: str, busy: str, guests: str = ""
+    state: StateFolder, generation: str, busy: str, receipt: str, guests: str = ""
 ) -> tuple[ImageFile, str]:
     """Return the image to inject into, and what to tell the user, if anything.
 
-    ``busy`` is the description's word for what to do when a QEMU has the image.  ``guests`` names
-    what belongs to the guest: a copy would not have what a QEMU writes there.  Raises WorldError.
+    From then on ``receipt`` says that nobody knows what its part holds.  ``busy`` is the
+    description's word for what to do when a QEMU has the image.  ``guests`` names what belongs to
+    the guest: a copy would not have what a QEMU writes there.  Raises WorldError.
     """
+    with alone(state):
+        if read_json(state.file("generation")).get("id") != generation:
+            raise changed(state.file("generation"))
+        image, news = _open(state, generation, busy, guests)
+        try:
+            write(receipt, encode_torn(generation))
+        except WorldError:
+            image.close()
+            raise
+    return image, news
+
+
+def _open(
+    state: StateFolder, generation: str, busy: str, guests: str
+) -> tuple[ImageFile, str]:
     path, building = state.current(generation), state.building(generation)
     image = ImageFile(path)
     if path != state.image:
         return image, ""
     if image.is_free():
-        # Before the first byte: whatever happens from here on, this image is not finished.
-        break_seal(state)
+        try:
+            _check(state, guests)
+            # Before the first byte: whatever happens from here on, this image is not finished.
+            break_seal(state)
+        except WorldError:
+            image.close()
+            raise
         return image, ""
     guest_writes = bool(guests) and image.is_written()
     image.close()
     if guest_writes:
         raise kept.busy(path, guests)
+    return _copy(state, building, busy, guests)
+
+
+def _check(state: StateFolder, guests: str) -> None:
+    """Raise WorldError if somebody else wrote to the image since it was found to be as sealed.
+
+    What a guest wrote to a disk of which a part is its own was looked at by then.
+    """
+    if not guests and written_by_others(state):
+        raise changed(state.image)
+
+
+def _copy(state: StateFolder, building: str, busy: str, guests: str) -> tuple[ImageFile, str]:
+    path = state.image
     who = _who(holders(path))
     if busy == "error":
         raise WorldError(
@@ -44,7 +106,14 @@ def open_for_patching(
                 )
             ]
         )
+    if not os.path.exists(state.file("seal.json")):
+        raise changed(path)  # somebody opened it between two injections, and may write to it
     copy_sparse(path, building)
+    try:
+        _check(state, guests)
+    except WorldError:
+        os.unlink(building)
+        raise
     return ImageFile(building), f"{path} is open in {who}, which keeps the old file"
 
 

@@ -6,6 +6,7 @@ exists for a finished one: after a kill a half-written file would pass for up to
 
 import json
 import os
+import re
 from contextlib import suppress
 from errno import EDQUOT, ENOSPC
 from typing import BinaryIO
@@ -16,6 +17,10 @@ from doit_diskimg.units import format_size
 
 WORK = ".work"
 """Ending of a folder in which programs work; what is in it is never used by anybody else."""
+
+
+_BUILDING = re.compile(r"new-[0-9a-f]{32}\.img(\.[0-9]+\.tmp)?")
+"""Images of new generations, and copies on their way to be one; see `StateFolder.building`."""
 
 
 class StateFolder:
@@ -49,7 +54,7 @@ class StateFolder:
         """Remove the images that builds left which were killed.  Raises WorldError."""
         try:
             for name in os.listdir(self.path):
-                if name.startswith("new-") and ".img" in name:
+                if _BUILDING.fullmatch(name):
                     os.unlink(os.path.join(self.path, name))
         except OSError as error:
             raise host_failed(self.path, error, "remove what an earlier build left") from error

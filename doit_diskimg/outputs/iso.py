@@ -135,8 +135,8 @@ class Iso(Target):
         names = "".join(f"{_escaped(path)}={_escaped(source)}\n" for path, source in grafts)
         listing = work.beside("files", [names.encode("utf-8", "surrogateescape")])
         arguments = ["-no_rc", "-as", "mkisofs", "-quiet", "-o", work.target]
-        # Rock Ridge with root's ids and a neutral umask; Joliet for Windows.
-        arguments += ["-V", self.label, "-r", "-J", "-joliet-long"]
+        # Rock Ridge with root's ids and a neutral umask; what a link leads to; Joliet for Windows.
+        arguments += ["-V", self.label, "-r", "-f", "-J", "-joliet-long"]
         # By itself xorriso takes SOURCE_DATE_EPOCH for the volume, but the files' own for files.
         arguments += ["--set_all_file_dates", f"={work.epoch}"]
         arguments += self._boot(disk, work)

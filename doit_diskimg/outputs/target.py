@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from doit_diskimg.content import Wanted
 from doit_diskimg.errors import Problem
-from doit_diskimg.frozen import dataclass
+from doit_diskimg.frozen import dataclass, keep_copies
 from doit_diskimg.recipe import Program
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Target:
     programs: ClassVar[Sequence[Program]] = ()
 
     def __post_init__(self) -> None:
+        keep_copies(self)
         object.__setattr__(self, "name", self.name or self._kind())
 
     def _kind(self) -> str:

@@ -8,12 +8,13 @@
     last           backup header
 """
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from zlib import crc32
 
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.extent import Extent
-from doit_diskimg.frozen import dataclass
+from doit_diskimg.frozen import dataclass, keep_copies
 from doit_diskimg.ondisk import gpt as ondisk
 from doit_diskimg.ondisk import mbr
 from doit_diskimg.ondisk.guids import parse_guid, type_guid
@@ -60,8 +61,14 @@ class Gpt:
     first_usable_lba: int | None = None
     backup: bool = True
     hybrid: Sequence[str] | Mapping[str, str | int] = ()
+    hybrid_order: tuple[str, ...] = dataclasses.field(default=(), init=False, repr=False)
+    """A field, so that another order of a mapping is another description."""
 
     has_guids = True
+
+    def __post_init__(self) -> None:
+        keep_copies(self)
+        object.__setattr__(self, "hybrid_order", tuple(gpt_mbr.mirrored(self.hybrid)))
 
     def problems(self, disk: DescribedDisk) -> Iterator[Problem]:
         """Yield what a GPT can't store, with the path to each."""

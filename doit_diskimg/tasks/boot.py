@@ -11,7 +11,6 @@ from doit_diskimg.content import digest_of
 from doit_diskimg.errors import BootFailed, DiskimgError, ProgramMissing, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.hashing import digest_file
-from doit_diskimg.host.lock import release
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.qemu import command, find, guest, process, verdict
 from doit_diskimg.host.qemu.command import Host, Machine
@@ -20,6 +19,7 @@ from doit_diskimg.host.state import StateFolder, host_failed, read
 from doit_diskimg.plan import FORMAT
 from doit_diskimg.tasks.on_request import OnRequest, skipped
 from doit_diskimg.tasks.step import failure_text
+from doit_diskimg.tasks.uptodate import Turn
 
 if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
@@ -104,7 +104,7 @@ class Boot(OnRequest):
 
     def reason(self, task: Any, values: dict[str, Any]) -> str:
         """Give the image free, which is built by now: another doit shall not wait for the guest."""
-        release(StateFolder(normal(self._image)).file("lock"))
+        Turn.leave(StateFolder(normal(self._image)))
         return super().reason(task, values)
 
 

@@ -18,13 +18,14 @@ from doit_diskimg.segment import Segment
 from doit_diskimg.spec import TABLE, Partition
 from doit_diskimg.tasks.guests import guests_of, left_to_guest, resets
 from doit_diskimg.tasks.numbers import PLACES, NumbersAsResolved, described, sources_of
-from doit_diskimg.tasks.step import Late, Step
+from doit_diskimg.tasks.step import INJECTED_FILES, Late, Step
 from doit_diskimg.tasks.uptodate import (
     ImageAsSealed,
     PlaceAsPlanned,
     Recorded,
     SourcesAsPlanned,
     Turn,
+    TurnOver,
 )
 
 if TYPE_CHECKING:
@@ -104,8 +105,8 @@ class DiskTasks:
             disk.power_of_two,
             [[part.name, part.type, part.start, part.size, part.align, part.guid, part.attributes,
               part.active, part.logical, part.in_table, part.persist,
-              part.payload.blank() if disk.takes_rest(part) else None]
-             for part in disk.partitions],
+              None if self._formatted(index) else _room(part)]
+             for index, part in enumerate(disk.partitions)],
             [[segment.name, segment.start, segment.keep, _length_or_path(segment)]
              for _, segment in disk.outside],
         ]
@@ -215,7 +216,7 @@ class DiskTasks:
             targets=[state.file(name, ".injected")],
             spec=spec,
             contents_of=sources,
-            record=state.file(name, ".files.json"),
+            record=state.file(name, INJECTED_FILES),
             needs=asked.needs(self.disk, name),
         )
 
@@ -235,6 +236,7 @@ class DiskTasks:
         )
         task["task_dep"] += [f"{disk.name}:{name}:inject" for name in guests]
         task["uptodate"].append(ImageAsSealed(normal(disk.image), guests))
+        task["uptodate"].append(TurnOver(task["uptodate"]))
         task["clean"] = [Clean(normal(disk.image), disk.name, guests)]
         return task
 
@@ -284,7 +286,7 @@ class DiskTasks:
         deps = list(deps)
         order = (path for want in contents + sizes for path in _spelled(want))
         digest = _digest([FORMAT, spec, *described(self.disk, needs.parts)])
-        turn = Turn(self.state, self.disk.name, last=name in ("seal", "linked"))
+        turn = Turn(self.state, self.disk.name, name)
         uptodate: list[object] = [turn, Recorded(digest, targets)]
         if record is not None:
             uptodate.append(SourcesAsPlanned(record, deps, trees))
@@ -310,6 +312,14 @@ class DiskTasks:
 
 def _digest(data: object) -> str:
     return digest_of(repr(canonical(data)).encode("utf-8", "surrogatepass"))
+
+
+def _room(part: Partition) -> object:
+    """Return what decides the room of a partition whose payload the layout itself asks.
+
+    One that is written as it is may say anything of itself: its type is its fields' business too.
+    """
+    return part.payload.blank() if part.payload.populated else part.payload
 
 
 def _length_or_path(segment: Segment) -> object:

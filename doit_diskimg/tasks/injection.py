@@ -6,7 +6,7 @@ The steps before them decide; here the image is patched, and declared finished.
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from doit_diskimg.content import digest_of
@@ -18,7 +18,7 @@ from doit_diskimg.host.hashing import changed
 from doit_diskimg.host.image import ImageFile
 from doit_diskimg.host.kept import Places
 from doit_diskimg.host.machine import new_generation
-from doit_diskimg.host.patching import open_for_patching
+from doit_diskimg.host.patching import alone, open_for_patching
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import (
     StateFolder,
@@ -28,7 +28,6 @@ from doit_diskimg.host.state import (
     read,
     read_json,
     write,
-    write_json,
 )
 from doit_diskimg.patch import diff
 from doit_diskimg.picture import Picture
@@ -36,12 +35,13 @@ from doit_diskimg.plan import (
     decode_head,
     decode_receipt,
     encode_receipt,
+    encode_torn,
 )
 from doit_diskimg.tasks.guests import guests_of
 from doit_diskimg.tasks.keeping import check, listed, ours
 from doit_diskimg.tasks.numbers import DiskNumbers
-from doit_diskimg.tasks.step import Step
-from doit_diskimg.tasks.steps import files_of, fill, layout_of, planned
+from doit_diskimg.tasks.step import INJECTED_FILES, Step
+from doit_diskimg.tasks.steps import Asking, fill, layout_of, payload_of, planned
 from doit_diskimg.units import format_size
 
 _T = TypeVar("_T")
@@ -53,19 +53,30 @@ class Inject(Step):
 
     name: str
 
-    def run(self) -> str:
-        """Patch the image; write ``P.injected``."""
-        state, guests = self.state, guests_of(self.disk)
-        generation = str(read_json(state.file("generation")).get("id", ""))
-        if self.name in guests and self._is_the_guests(generation):
+    def run(self) -> str | None:
+        """Inject what an earlier task planned."""
+        return self.left_alone() or self.inject(planned(self.state, self.name))
+
+    def left_alone(self) -> str:
+        """Return what to say of a partition that is the guest's own; empty of all others."""
+        if self.name in guests_of(self.disk) and self._is_the_guests(self._generation):
             return f"{self.name} is the guest's own: nothing written"
-        picture, receipt = self.picture(), state.file(self.name, ".injected")
-        old = self._injected(receipt, generation)
+        return ""
+
+    @property
+    def _generation(self) -> str:
+        return str(read_json(self.state.file("generation")).get("id", ""))
+
+    def inject(self, picture: Picture) -> str:
+        """Make the part of the image hold ``picture``; write ``P.injected``."""
+        state, receipt = self.state, self.state.file(self.name, ".injected")
+        generation = self._generation
+        old = self._held(receipt, generation)
         patch = diff(old, picture)
         written, news = 0, ""
         if patch.extents:
             image, news = open_for_patching(
-                state, generation, self.disk.busy, listed(guests)
+                state, generation, self.disk.busy, receipt, listed(guests_of(self.disk))
             )
             with image:
                 # Only of a file that nobody has finished yet is it sure what it holds otherwise.
@@ -84,48 +95,55 @@ class Inject(Step):
             raise broken(kept.path_of(self.state), f"it does not know {self.name!r}")
         return False
 
-    def picture(self) -> Picture:
-        """Return what the part must hold: here, what an earlier task planned."""
-        return planned(self.state, self.name)
-
-    @staticmethod
-    def _injected(receipt: str, generation: str) -> Picture:
-        """Return what the image holds: nothing, if the receipt is of another generation."""
-        try:
-            picture, injected_into = decode_receipt(read(receipt) or b"")
-        except (ValueError, KeyError, TypeError):
+    def _held(self, receipt: str, generation: str) -> Picture:
+        """Return what the image holds: in a new one, which has no receipt yet, nothing."""
+        data = read(receipt) or b""
+        is_new = self.state.current(generation) != self.state.image
+        if is_new and data != encode_torn(generation):
+            with suppress(ValueError, KeyError, TypeError):
+                picture, injected_into = decode_receipt(data)
+                return picture if injected_into == generation else Picture()
             return Picture()
-        return picture if injected_into == generation else Picture()
+        return injected(self.state, [self.name], generation)[self.name]
 
 
 @dataclass(frozen=True)
-class InjectFile(Inject):
+class _InjectSources(Asking, Inject):
+    """Injects what needs no task of its own to be planned."""
+
+    index: int
+
+    def run(self) -> str | None:
+        """Inject it, then write down what was asked."""
+        return self.left_alone() or super().run()
+
+    @property
+    def record(self) -> str:
+        """The state file with what was asked; another than that of a volume of this name."""
+        return self.state.file(self.name, INJECTED_FILES)
+
+
+@dataclass(frozen=True)
+class InjectFile(_InjectSources):
     """Injects a payload that needs no file system: it is planned on the spot."""
 
-    index: int
+    @property
+    def payload(self) -> str:
+        """The file in which a payload goes that programs make."""
+        return payload_of(self, self.index)
 
-    def picture(self) -> Picture:
-        """Return the payload's bytes."""
-        record = self.state.file(self.name, ".files.json")
-        files = files_of(self, self.name)
-        picture = fill(self, self.index, files)
-        write_json(record, files.record())
-        return picture
+    def work(self, files: RealFiles) -> str:
+        """Inject the payload's bytes."""
+        return self.inject(fill(self, self.index, files))
 
 
 @dataclass(frozen=True)
-class InjectSegment(Inject):
+class InjectSegment(_InjectSources):
     """Injects bytes outside the partitions."""
 
-    index: int
-
-    def picture(self) -> Picture:
-        """Return the segment's bytes."""
-        record = self.state.file(self.name, ".files.json")
-        files = RealFiles(read_json(record))
-        picture = fill_segment(self, self.index, files)
-        write_json(record, files.record())
-        return picture
+    def work(self, files: RealFiles) -> str:
+        """Inject the segment's bytes."""
+        return self.inject(fill_segment(self, self.index, files))
 
 
 def fill_segment(step: Step, index: int, files: RealFiles) -> Picture:
@@ -147,6 +165,10 @@ class Seal(Step):
 
     def run(self) -> str | None:
         """Write ``seal.json``; the image is at its path afterwards."""
+        with alone(self.state):
+            return self._seal()
+
+    def _seal(self) -> str | None:
         state, layout = self.state, layout_of(self)
         generation = str(read_json(state.file("generation")).get("id", ""))
         current, found = state.current(generation), kept.recorded(state) or {}
@@ -154,6 +176,8 @@ class Seal(Step):
         after: Places = {name: layout.extent(name) for name in guests_of(self.disk)}
         if current == state.image and found != after:
             raise broken(kept.path_of(state), "it is not of this image")
+        if current == state.image and not after and seal.written_by_others(state):
+            raise changed(current)
         parts = ours(state, self.parts)
         digest = self._digest(parts, generation)
         with self._carried(current, found, after):

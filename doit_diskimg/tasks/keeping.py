@@ -168,7 +168,7 @@ class GiveUp(Step):
         state, lock = self.state, self.state.file("lock")
         held = is_held(lock)
         try:
-            Turn(state, self.disk.name, last=False)()
+            Turn(state, self.disk.name, "reset")()
             found = places(state, guests_of(self.disk))
             if self.name not in found:
                 return f"{self.name}: there is nothing of a guest's to give up"

@@ -17,31 +17,37 @@ from doit_diskimg.host.image import ImageFile, check_target, create_sparse
 from doit_diskimg.host.machine import boot_id
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.recorded import still_true
-from doit_diskimg.host.state import host_failed, read, read_json, write, write_json
+from doit_diskimg.host.state import host_failed, read, write
 from doit_diskimg.outputs.linked import Linked, can_name, descriptor, link
 from doit_diskimg.patch import diff
 from doit_diskimg.picture import BLOB, Picture, Piece
 from doit_diskimg.plan import decode_receipt, encode_receipt
 from doit_diskimg.spec import TABLE
 from doit_diskimg.tasks.injection import fill_segment
-from doit_diskimg.tasks.step import Step
-from doit_diskimg.tasks.steps import fill, layout_of, planned
+from doit_diskimg.tasks.steps import Asking, fill, layout_of, planned
 from doit_diskimg.units import format_size
 
 
 @dataclass(frozen=True)
-class WriteLinked(Step):
+class WriteLinked(Asking):
     """Writes the descriptor and patches what is not linked."""
 
     path: str
 
-    def run(self) -> str:
+    @property
+    def record(self) -> str:
+        """The state file with what was asked."""
+        return self.state.file("linked.sources.json")
+
+    @property
+    def payload(self) -> str:
+        """The file in which a payload goes that programs make."""
+        return self.state.file("linked", ".payload")
+
+    def work(self, files: RealFiles) -> str:
         """Write the descriptor; until all is whole, there is none that anybody takes for good."""
         state, size = self.state, layout_of(self).size
-        record = state.file("linked.sources.json")
-        files = RealFiles(read_json(record), state.file("linked", ".payload"))
         pictures = [_checked(picture, files) for picture in self._pictures(files)]
-        write_json(record, files.record())
         result = link(pictures, _tail)
         rest = os.path.abspath(files_of_ours.rest_path(state))
         if not can_name(rest):

@@ -14,7 +14,7 @@ from doit_diskimg.content import Wanted
 from doit_diskimg.errors import DescriptionError, DiskimgError
 from doit_diskimg.extent import Extent
 from doit_diskimg.plan import FORMAT
-from doit_diskimg.tasks.uptodate import Reason, stored_layout
+from doit_diskimg.tasks.uptodate import AsSeen, stored_layout
 from doit_diskimg.units import parse_size
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def described(disk: "Disk", parts: Sequence[str]) -> Iterator[object]:
     yield from (segment for _, segment in disk.outside if segment.name in parts)
 
 
-class NumbersAsResolved(Reason):
+class NumbersAsResolved(AsSeen):
     """The numbers of the layout that a part holds are those of its last run."""
 
     KEY = "doit_diskimg:numbers"
@@ -163,17 +163,13 @@ class NumbersAsResolved(Reason):
         self._step = step
         self._needs = needs
 
-    def configure_task(self, task: Any) -> None:
-        """Called by doit when the task is made: ask for a word after each success."""
-        task.value_savers.append(self.values)
-
-    def values(self) -> _Values:
-        """Return what doit is to store with the task: each symbol's value, by its text."""
+    def see(self, before: Any) -> _Values:
+        """Return each symbol's value, by its text."""
         from doit_diskimg.host.files import RealFiles
 
         layout = stored_layout(self._step.state.file("layout.json"))
         if layout is None:
-            return {self.KEY: {}}
+            return {}
         numbers = DiskNumbers(self._step, layout, RealFiles())
         found: _Values = {}
         for where, symbol in self._needs.asks:
@@ -186,14 +182,14 @@ class NumbersAsResolved(Reason):
                 found[str(symbol)] = str(error)
         for name in self._needs.parts:
             found[name] = [*numbers.extent(name, name)]
-        return {self.KEY: found}
+        return found
 
-    def __call__(self, task: Any, values: _Values) -> bool:
-        """Called by doit, after the tasks that place what is asked for."""
-        known, now = values.get(self.KEY, {}), self.values()[self.KEY]
+    def difference(self, before: Any, now: _Values) -> str:
+        """Return a number that is new or another one."""
+        known = before or {}
         for name, value in now.items():
             if name not in known:
-                return self.says(f"{name} was not asked for before")
+                return f"{name} was not asked for before"
             if known[name] != value:
-                return self.says(f"{name} is {value} now and was {known[name]}")
-        return self.says("")
+                return f"{name} is {value} now and was {known[name]}"
+        return ""

@@ -13,10 +13,11 @@ from doit_diskimg.host.paths import normal
 from doit_diskimg.recipe import Program
 from doit_diskimg.spec import TABLE
 from doit_diskimg.tasks.step import Step
-from doit_diskimg.tasks.uptodate import Reason, Turn
+from doit_diskimg.tasks.uptodate import AsSeen, Turn
 
 if TYPE_CHECKING:
     from doit_diskimg.errors import WorldError
+    from doit_diskimg.host.files import RealFiles
     from doit_diskimg.host.work import RealWork
     from doit_diskimg.layout import Layout
     from doit_diskimg.picture import Picture
@@ -102,10 +103,16 @@ def _record(sources: Sequence[Wanted], known: _Values) -> _Values:
         if isinstance(wanted.source, Tree):
             for entry in files.walk(wanted.source, wanted.where):
                 if entry.source is not None:
-                    files.digest(entry.source, wanted.where)
+                    _ask(files, entry.source, wanted.where)
         elif not isinstance(wanted.source, bytes):
-            files.digest(normal(wanted.source), wanted.where)
+            _ask(files, normal(wanted.source), wanted.where)
     return files.record()
+
+
+def _ask(files: "RealFiles", path: str, where: str) -> None:
+    """Ask what an output may store of a file."""
+    files.digest(path, where)
+    files.executable(path, where)
 
 
 def _trees(sources: Sequence[Wanted]) -> list[Tree]:
@@ -130,7 +137,11 @@ def output_task(tasks: "DiskTasks", index: int) -> _Values:
         f"make {normal(output.path)} of the image",
         MakeOutput(disk, tasks.epoch, index, tasks.parts),
         targets=[normal(output.path)],
-        spec=[output, output.made_with, str(disk.identity), tasks.epoch, sources],
+        spec=[
+            output, output.made_with, str(disk.identity), tasks.epoch, sources,
+            # What it may ask of the disk and what is not in the image's bytes: its names.
+            normal(disk.image), disk.partitions,
+        ],
         sizes_of=sources,
         record=tasks.state.file(output.name, ".made.json") if sources else None,
     )
@@ -175,7 +186,7 @@ def linked_task(tasks: "DiskTasks", path: str) -> _Values:
     return {**task, "clean": True}
 
 
-class ContentsAsMade(Reason):
+class ContentsAsMade(AsSeen):
     """The image holds what it held when the output was made."""
 
     KEY = "doit_diskimg:image"
@@ -183,25 +194,18 @@ class ContentsAsMade(Reason):
     def __init__(self, image: str) -> None:
         self._image = image
 
-    def configure_task(self, task: Any) -> None:
-        """Called by doit when the task is made: ask for a word after each success."""
-        task.value_savers.append(self.values)
-
-    def values(self) -> _Values:
-        """Return what doit is to store with the task."""
+    def see(self, before: Any) -> str:
+        """Return the digest of what was sealed."""
         from doit_diskimg.host.seal import sealed_digest
 
-        return {self.KEY: sealed_digest(self._image)}
+        return sealed_digest(self._image)
 
-    def __call__(self, task: Any, values: _Values) -> bool:
-        """Called by doit, after the seal."""
-        digest = self.values()[self.KEY]
-        if not digest or values.get(self.KEY) != digest:
-            return self.says(f"the contents of {self._image!r} changed")
-        return self.says("")
+    def difference(self, before: Any, now: str) -> str:
+        """Return whether it holds something else, or is not finished."""
+        return "" if now and now == before else f"the contents of {self._image!r} changed"
 
 
-class ProgramsAsMade(Reason):
+class ProgramsAsMade(AsSeen):
     """The programs that an output is made with are of the same version.
 
     One that is gone is missed when it is needed again: what it made is still right.
@@ -212,24 +216,17 @@ class ProgramsAsMade(Reason):
     def __init__(self, programs: Sequence[Program]) -> None:
         self._programs = programs
 
-    def configure_task(self, task: Any) -> None:
-        """Called by doit when the task is made: ask for a word after each success."""
-        if self._programs:
-            task.value_savers.append(self.values)
+    def see(self, before: Any) -> _Values:
+        """Return of each program its file and its version, which is asked of another file only."""
+        known = before or {}
+        return {one.name: _installed(one, known.get(one.name, [])) for one in self._programs}
 
-    def values(self) -> _Values:
-        """Return what doit is to store with the task: of each program its file and its version."""
-        return {self.KEY: {program.name: _installed(program) for program in self._programs}}
-
-    def __call__(self, task: Any, values: _Values) -> bool:
-        """Called by doit.  A program is asked for its version only if its file is another one."""
-        known = values.get(self.KEY, {})
-        for program in self._programs:
-            before = known.get(program.name, [])
-            now = _installed(program, before)
-            if now and now[-1:] != before[-1:]:
-                return self.says(f"{program.name} is of another version")
-        return self.says("")
+    def difference(self, before: Any, now: _Values) -> str:
+        """Return a program that is there and of another version."""
+        for name, found in now.items():
+            if found and found[-1:] != (before or {}).get(name, [])[-1:]:
+                return f"{name} is of another version"
+        return ""
 
 
 def _installed(program: Program, known: Sequence[object] = ()) -> list[object]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from doit_diskimg.spec import Disk
 
+INJECTED_FILES = ".files-injected.json"
+"""Ending of the state file with what the injection of a part without a plan asked."""
+
 
 _INTERRUPTED = 130
 """What shells report of a program that Ctrl-C ended."""

@@ -42,24 +42,55 @@ from doit_diskimg.units import parse_size
 
 
 @dataclass(frozen=True)
-class Format(Step):
+class Asking(Step):
+    """A step that asks about the user's files.
+
+    The record of what it asked vouches for what it made, so that is written first: a record that
+    a killed build leaves never speaks of results that are not there.
+    """
+
+    @property
+    def record(self) -> str:
+        """The state file with what was asked; see `SourcesAsPlanned`."""
+        raise NotImplementedError
+
+    @property
+    def payload(self) -> str:
+        """The file in which a payload goes that programs make."""
+        return ""
+
+    def run(self) -> str | None:
+        """Do the work, then write down what was asked."""
+        files = RealFiles(read_json(self.record), self.payload)
+        text = self.work(files)
+        write_json(self.record, files.record())
+        return text
+
+    def work(self, files: RealFiles) -> str | None:
+        """Do the work and return what to tell the user, if anything."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Format(Asking):
     """Decides the geometry of one file system: how much room it takes, and its type."""
 
     index: int
 
-    def run(self) -> str | None:
+    @property
+    def record(self) -> str:
+        """The state file with what was asked."""
+        return self.state.file(self.disk.partitions[self.index].name, ".files-geometry.json")
+
+    def work(self, files: RealFiles) -> str | None:
         """Write ``P.geometry.json``; say what the volume is if it is new."""
-        part = self.disk.partitions[self.index]
-        record = self.state.file(part.name, ".files-geometry.json")
-        files = RealFiles(read_json(record))
-        where = f"partitions[{self.index}]"
+        part, where = self.disk.partitions[self.index], f"partitions[{self.index}]"
         room = _room(self.disk, part, files, where)
         if self.disk.size_of(part) is None:
             # A later run asks about each tree, also if the payload had a size of its own.
             for wanted in part.payload.sources(where):
                 if isinstance(wanted.source, Tree):
                     files.walk(wanted.source, wanted.where)
-        write_json(record, files.record())
         is_new = write_json(
             self.state.file(part.name, ".geometry.json"),
             {"format": FORMAT, "length": room.length, "type": room.type, "facts": room.facts},
@@ -78,12 +109,16 @@ def _facts(room: Room) -> str:
 
 
 @dataclass(frozen=True)
-class MakeTable(Step):
+class MakeTable(Asking):
     """Places everything and makes the bytes of the partition table."""
 
-    def run(self) -> str | None:
+    @property
+    def record(self) -> str:
+        """The state file with what was asked."""
+        return self.state.file(TABLE, ".files.json")
+
+    def work(self, files: RealFiles) -> str | None:
         """Write ``layout.json``, the table's plan and its blob; show the map if it is new."""
-        files = RealFiles()
         settled: list[str] = []
 
         def settle(index: int, length: int) -> Room:
@@ -100,7 +135,6 @@ class MakeTable(Step):
             picture = self.disk.table.encode(
                 layout.size, self.disk.identities(), layout.recorded()
             )
-        write_json(self.state.file(TABLE, ".files.json"), files.record())
         write(self.state.file(TABLE, ".blob"), picture.blob)
         write(self.state.file(TABLE, ".plan"), encode_plan(picture))
         if write(self.state.file("layout.json"), encode_layout(layout)):
@@ -198,22 +232,29 @@ _ROOT = "note: this build runs as root; it does not need to"
 
 
 @dataclass(frozen=True)
-class Populate(Step):
+class Populate(Asking):
     """Decides every byte of one file system: names, directories, clusters, contents."""
 
     index: int
 
-    def run(self) -> str:
+    @property
+    def record(self) -> str:
+        """The state file with what was asked."""
+        return self.state.file(self.disk.partitions[self.index].name, ".files.json")
+
+    @property
+    def payload(self) -> str:
+        """The file in which a payload goes that programs make."""
+        return payload_of(self, self.index)
+
+    def work(self, files: RealFiles) -> str:
         """Write ``P.plan`` and ``P.blob``; say what should be known of them."""
         part, state = self.disk.partitions[self.index], self.state
-        record = state.file(part.name, ".files.json")
-        files = files_of(self, part.name)
         picture = fill(self, self.index, files)
         write_places(self, self.index, picture, files)
         # The plan last: what it needs is there before it is.
         write(state.file(part.name, ".blob"), picture.blob)
         write(state.file(part.name, ".plan"), encode_plan(picture))
-        write_json(record, files.record())
         return "\n".join(picture.notes)
 
 
@@ -226,10 +267,9 @@ def planned(state: StateFolder, name: str) -> Picture:
         raise broken(path, f"it can't be used: {error}") from error
 
 
-def files_of(step: Step, name: str) -> RealFiles:
-    """Return the files of the host, with what is remembered of them for one part of the disk."""
-    state = step.state
-    return RealFiles(read_json(state.file(name, ".files.json")), state.file(name, ".payload"))
+def payload_of(step: Step, index: int) -> str:
+    """Return the file in which a partition's payload goes that programs make."""
+    return step.state.file(step.disk.partitions[index].name, ".payload")
 
 
 def fill(step: Step, index: int, files: RealFiles) -> Picture:

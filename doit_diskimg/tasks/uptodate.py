@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from doit_diskimg.content import Tree
 from doit_diskimg.host.paths import normal
@@ -44,32 +44,46 @@ class Turn:
     """Takes the image for this process before anything is decided about it.
 
     Says nothing about the task itself: it comes first, and waits while another doit builds the
-    image.  That one's work is then found done.  The image is given free after ``last``, the task
-    that finishes it, or when the process ends.
+    image.  That one's work is then found done.  The image is given free when ``step`` is the one
+    that finishes it and has succeeded, or has nothing to do (`TurnOver`), or when the process ends.
+    No other step tells that injections are over: with ``-n`` they run while others end.
     """
 
-    def __init__(self, state: "StateFolder", name: str, *, last: bool) -> None:
+    _in_the_middle: ClassVar[set[str]] = set()
+    """The locks of the images that this process has begun to build and has not finished."""
+
+    def __init__(self, state: "StateFolder", name: str, step: str) -> None:
         self._state = state
         self._lock = state.file("lock")
         self._name = name
-        self._last = last
+        self._step = step
 
     def configure_task(self, task: Any) -> None:
         """Called by doit when the task is made: be called after its success too."""
-        if self._last:
-            task.value_savers.append(self._give_free)
+        if self._step == "seal":
+            task.value_savers.append(self.give_free)
 
-    def _give_free(self) -> _Values:
+    def give_free(self) -> _Values:
+        """Let others have the image, which is finished."""
+        self._in_the_middle.discard(self._lock)
+        self.leave(self._state)
+        return {}
+
+    @classmethod
+    def leave(cls, state: "StateFolder") -> None:
+        """Let others have an image that this process only looks at from now on."""
         from doit_diskimg.host.lock import release
 
-        release(self._lock)
-        return {}
+        if state.file("lock") not in cls._in_the_middle:
+            release(state.file("lock"))
 
     def __call__(self) -> None:
         """Called by doit; None says nothing about the task."""
         from doit_diskimg.host.image import check_target
         from doit_diskimg.host.lock import hold_alone, is_held
 
+        if self._step == "create":
+            self._in_the_middle.add(self._lock)
         if is_held(self._lock):
             return
         with suppress(OSError):  # the action that can't write either will say so
@@ -80,6 +94,24 @@ class Turn:
     def _waiting(self, pid: str) -> None:
         text = f"{self._name}: waiting for another doit that builds it (pid {pid})"
         print(text, file=sys.stderr, flush=True)  # noqa: T201  # the run stands still until then
+
+
+class TurnOver:
+    """Gives the image free if the task that finishes it has nothing to do.
+
+    Says nothing about the task itself: it comes last, after all ``checks``.  An image that stays
+    taken is one for which another doit waits, which may have taken one that we are about to need.
+    """
+
+    def __init__(self, checks: Sequence[object]) -> None:
+        self._checks = checks
+
+    def __call__(self) -> None:
+        """Called by doit; None says nothing about the task."""
+        if not any(check.text for check in self._checks if isinstance(check, Reason)):
+            for check in self._checks:
+                if isinstance(check, Turn):
+                    check.give_free()
 
 
 class Recorded(Reason):
@@ -122,7 +154,42 @@ def _signature(path: str) -> list[int]:
     return [status.st_size, status.st_mtime_ns, status.st_ino]
 
 
-class PlaceAsPlanned(Reason):
+class AsSeen(Reason):
+    """What the check sees is what it saw before the task's last run.
+
+    What doit stores with a success is what was there before the action, since that is what it may
+    have worked with.  What changes while it runs, or until doit hears of its end, is seen next
+    time.
+    """
+
+    KEY: ClassVar[str]
+
+    _seen: Any = None
+
+    def configure_task(self, task: Any) -> None:
+        """Called by doit when the task is made: ask for a word after each success."""
+        task.value_savers.append(self.values)
+
+    def values(self) -> _Values:
+        """Return what doit is to store with the task."""
+        return {self.KEY: self._seen}
+
+    def __call__(self, task: Any, values: _Values) -> bool:
+        """Called by doit, after the tasks that this one needs."""
+        before = values.get(self.KEY)
+        self._seen = self.see(before)
+        return self.says(self.difference(before, self._seen))
+
+    def see(self, before: Any) -> Any:
+        """Return what there is now, as plain data; ``before`` is what there was, None at first."""
+        raise NotImplementedError
+
+    def difference(self, before: Any, now: Any) -> str:
+        """Return in words what makes the task run; empty if nothing does."""
+        raise NotImplementedError
+
+
+class PlaceAsPlanned(AsSeen):
     """The part lies where it lay when the task last ran; what else moved does not matter."""
 
     KEY = "doit_diskimg:place"
@@ -131,22 +198,13 @@ class PlaceAsPlanned(Reason):
         self._layout = layout
         self._name = name
 
-    def configure_task(self, task: Any) -> None:
-        """Called by doit when the task is made: ask for a word after each success."""
-        task.value_savers.append(self.values)
-
-    def values(self) -> _Values:
-        """Return what doit is to store with the task."""
-        return {self.KEY: self._place()}
-
-    def __call__(self, task: Any, values: _Values) -> bool:
-        """Called by doit, after the table's task."""
-        if values.get(self.KEY) != self._place():
-            return self.says(f"{self._name} has another place on the disk")
-        return self.says("")
-
-    def _place(self) -> list[int]:
+    def see(self, before: Any) -> list[int]:
+        """Return the place, as the table's task decided it."""
         return _stored_places(self._layout)[0].get(self._name, [])
+
+    def difference(self, before: Any, now: list[int]) -> str:
+        """Return whether it is another place."""
+        return f"{self._name} has another place on the disk" if now != before else ""
 
 
 class SourcesAsPlanned(Reason):

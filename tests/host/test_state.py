@@ -63,10 +63,13 @@ def test_an_image_is_written_beside_the_old_one_until_it_is_finished(state, here
 
 
 def test_what_killed_builds_left_is_discarded(state, here):
-    for name in ("new-g1.img", "new-g2.img.7.tmp", "esp.plan"):
+    """A partition may have a name that begins like theirs."""
+    ours = ["esp.plan", "new-a.img.plan", "new-g1.img.blob"]
+    left = [f"new-{'0123456789abcdef' * 2}.img", f"new-{'f' * 32}.img.7.tmp"]
+    for name in [*ours, *left]:
         (here / ".os.img" / name).write_bytes(b"")
     state.discard()
-    assert sorted(path.name for path in (here / ".os.img").iterdir()) == ["esp.plan"]
+    assert sorted(path.name for path in (here / ".os.img").iterdir()) == ours
 
 
 def test_making_the_folder_twice_is_fine_and_in_the_way_is_not(state, here):

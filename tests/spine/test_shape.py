@@ -153,7 +153,8 @@ ODD = [
 @pytest.mark.parametrize("kind", [Disk, Partition, Segment, Fat, Gpt, Mbr, BootCode, Patch, Symbol])
 def test_nothing_in_any_field_raises(kind):
     """And whatever is refused is refused in words."""
-    for field in kind.__dataclass_fields__:
+    given = [name for name, field in kind.__dataclass_fields__.items() if field.init]
+    for field in given:
         for value in ODD:
             if field == "_" or (field == "name" and kind is Disk):
                 continue

@@ -5,7 +5,15 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from doit_diskimg.content import Tree
-from doit_diskimg.errors import BadLabel, BadPath, BadSize, BadValue, Problem, TooSmall
+from doit_diskimg.errors import (
+    BadLabel,
+    BadPath,
+    BadSize,
+    BadValue,
+    DuplicatePath,
+    Problem,
+    TooSmall,
+)
 from doit_diskimg.units import MIB, align_down, format_size, parse_size
 
 if TYPE_CHECKING:
@@ -119,7 +127,13 @@ def _modes(ext: "Ext", where: str) -> Iterator[Problem]:
             'write for example {"tmp": 0o1777}',
         )
         return
+    seen: dict[str, str] = {}
     for path, mode in ext.modes.items():
+        if isinstance(path, str) and seen.setdefault(path.strip("/"), path) != path:
+            yield DuplicatePath(
+                f"{where}.modes[{path!r}]", f"modes[{seen[path.strip('/')]!r}] is the same path",
+                "a file has its mode once", "remove one of the two",
+            )
         found = f"{mode:#o}" if isinstance(mode, int) else f"{mode!r}"
         if not isinstance(path, str):
             yield BadPath(

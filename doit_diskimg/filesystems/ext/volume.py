@@ -9,7 +9,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
 from doit_diskimg.content import Files, Source, Tree, Wanted
-from doit_diskimg.frozen import dataclass
+from doit_diskimg.frozen import dataclass, keep_copies
 from doit_diskimg.units import SECTOR, SizeLike, parse_size
 
 if TYPE_CHECKING:
@@ -62,6 +62,9 @@ class Ext:
     uuid: "str | UUID | None" = None
     arguments: tuple[str, ...] = field(default=ARGUMENTS, init=False, repr=False)
     """What mke2fs is told: a field, so that a later version of it is another description."""
+
+    def __post_init__(self) -> None:
+        keep_copies(self)
 
     @property
     def populated(self) -> bool:

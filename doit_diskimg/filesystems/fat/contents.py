@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from doit_diskimg.content import Files, Tree
-from doit_diskimg.errors import BadPath, BadValue, Problem
+from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem
 from doit_diskimg.filesystems.fat import allocate, names, reserved, tree
 from doit_diskimg.filesystems.fat.allocate import Need
 from doit_diskimg.filesystems.fat.geometry import Geometry
@@ -143,16 +143,30 @@ def gather(fat: "Fat", files: Files | None, where: str) -> Gathered:
         if node is not None:
             first.append(node)
     found.root.bring_first(first)
-    for path, letters in fat.attributes.items() if isinstance(fat.attributes, Mapping) else ():
-        here = f"{where}.attributes[{path!r}]"
-        node = _find(found.root, path, here, wrong, known)
-        bits = _bits(letters, here, wrong)
-        if node is not None:
-            is_directory = isinstance(node, Directory)
-            node.attributes = bits | (fat_dirent.DIRECTORY if is_directory else 0)
+    if isinstance(fat.attributes, Mapping):
+        _set_attributes(fat.attributes, found.root, where, wrong, known)
     return Gathered(
         Contents(fat, found.root, first, area.parts), wrong, [*found.failed, *area.failed]
     )
+
+
+def _set_attributes(
+    attributes: Mapping[str, str], root: Directory, where: str, wrong: list[Problem], known: bool
+) -> None:
+    """Give what is in the volume the attributes of the description; each once, in any spelling."""
+    seen: dict[int, str] = {}
+    for path, letters in attributes.items():
+        here = f"{where}.attributes[{path!r}]"
+        node = _find(root, path, here, wrong, known)
+        bits = _bits(letters, here, wrong)
+        if node is None:
+            continue
+        if id(node) in seen:
+            found = f"it is what attributes[{seen[id(node)]!r}] is about too"
+            must = "FAT ignores case, and a file has its attributes once"
+            wrong.append(DuplicatePath(here, found, must, "remove one of the two"))
+        seen[id(node)] = path
+        node.attributes = bits | (fat_dirent.DIRECTORY if isinstance(node, Directory) else 0)
 
 
 def unlocatable(fat: "Fat", path: str) -> str:

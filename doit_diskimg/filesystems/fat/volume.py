@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from doit_diskimg.bootcode import BootCode
 from doit_diskimg.content import Files, Source, Tree, Wanted
-from doit_diskimg.frozen import dataclass
+from doit_diskimg.frozen import dataclass, keep_copies
 from doit_diskimg.units import SECTOR, SizeLike, exact_size, parse_size
 
 if TYPE_CHECKING:
@@ -105,6 +105,9 @@ class Fat:
         from doit_diskimg.filesystems.fat.image import FatImage
 
         return FatImage(path, files or {}, attributes=attributes or {}, times=times)
+
+    def __post_init__(self) -> None:
+        keep_copies(self)
 
     @property
     def populated(self) -> bool:
