@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -199,6 +200,8 @@ def remount(project, options):
 @pytest.mark.parametrize("limit", [1000, 20_000, 1 << 20, 4 << 20, (12 << 20) - 1])
 def test_a_limit_for_files(project, tmp_path, limit):
     """RLIMIT_FSIZE: no signal ends doit, and what is too long is named."""
+    if limit < 1 << 16 and sys.version_info >= (3, 13):
+        pytest.skip("doit's own database is an SQLite file there, which needs more")
     world(project, limit=limit)
     fails(project, "File too large, ")
     assert not project.image_path.exists()
