@@ -30,6 +30,11 @@ REFUSES = {
 }
 
 _SCRIPT = "script"
+_LABEL = "volume"
+_DISK = f"/dev/disk/guestfs/{_LABEL}"
+# Which of the machine's disks is /dev/sda, the volume or the machine's own, is a matter of which one
+# answers first; and what runs inside it is told no other name.
+
 _LONGEST_PATH = 4000  # bytes, of a path in Linux
 
 
@@ -71,15 +76,15 @@ def recipe(volume: "Volume") -> Recipe:
 def _script(
     volume: "Volume", nodes: list[tuple[str, File | Directory]], places: dict[str, str]
 ) -> Iterator[str]:
-    yield f"add {PAYLOAD} format:raw"
+    yield f"add {PAYLOAD} format:raw label:{_LABEL}"
     yield "run"
     words = (_shell(word) for word in mkfs.arguments(volume))
     # Its name goes to nowhere, so that the last line is what it complains of; and whoever looks at
     # a disk that has just come is waited for.
-    make = f"mkfs.fat {' '.join(words)} /dev/sda >/dev/null"
+    make = f"mkfs.fat {' '.join(words)} {_DISK} >/dev/null"
     yield f"debug sh {_quoted(f'udevadm settle; {make}')}"
     # shortname=mixed: a long name for whatever is not upper case.  tz=UTC: no zone of the host's.
-    yield "mount-options utf8,shortname=mixed,tz=UTC /dev/sda /"
+    yield f"mount-options utf8,shortname=mixed,tz=UTC {_DISK} /"
     for path, node in nodes:
         if isinstance(node, Directory):
             yield f"mkdir {_quoted('/' + path)}"
