@@ -32,8 +32,8 @@ REFUSES = {
 _SCRIPT = "script"
 _LABEL = "volume"
 _DISK = f"/dev/disk/guestfs/{_LABEL}"
-# Which of the machine's disks is /dev/sda, the volume or the machine's own, is a matter of which one
-# answers first; and what runs inside it is told no other name.
+# Which of the machine's disks is /dev/sda, the volume or the machine's own, is a matter of which
+# one answers first; and what runs inside it is told no other name.
 
 _LONGEST_PATH = 4000  # bytes, of a path in Linux
 
