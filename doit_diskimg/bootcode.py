@@ -19,6 +19,7 @@ from doit_diskimg.errors import (
     PatchMisplaced,
     Problem,
     WorldError,
+    refuse,
 )
 from doit_diskimg.extent import Extent, clipped, merged, subtract
 from doit_diskimg.field import Field, Patch, misplaced, resolve
@@ -168,10 +169,7 @@ class BootCode:
                 wrong += error.problems
             except WorldError as error:
                 failed += error.problems
-        if wrong:
-            raise DescriptionError([*wrong, *failed])
-        if failed:
-            raise WorldError(failed)
+        refuse(wrong, failed)
         return values
 
     def _located(self, elf: "Elf | None", where: str) -> tuple[list[Field], list[Problem]]:

@@ -239,8 +239,13 @@ class WorldError(DiskimgError, OSError):
     """Something outside the description failed: a file, a disk, a program."""
 
 
-def refuse(problems: Iterable[Problem]) -> None:
-    """Raise DescriptionError if there are any problems."""
-    found = tuple(problems)
+def refuse(problems: Iterable[Problem], failed: Iterable[Problem] = ()) -> None:
+    """Raise DescriptionError if there are any problems, else WorldError if anything ``failed``.
+
+    All is told at once; a wrong description outweighs a missing file.
+    """
+    found, others = tuple(problems), tuple(failed)
     if found:
-        raise DescriptionError(found)
+        raise DescriptionError(found + others)
+    if others:
+        raise WorldError(others)

@@ -136,6 +136,11 @@ def list_problems(values: object, kind: type, where: str) -> Iterator[Problem]:
             )
 
 
+def is_number(value: object) -> bool:
+    """Return whether ``value`` is a whole number; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def is_path(value: object) -> bool:
     """Return whether ``value`` can be a path of the host, as text."""
     return isinstance(value, (str, PathLike)) and isinstance(fspath(value), str)

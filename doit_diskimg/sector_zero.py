@@ -9,6 +9,7 @@ from doit_diskimg.errors import ContentTooLarge, DescriptionError, OverTable, Pr
 from doit_diskimg.extent import Extent
 from doit_diskimg.field import Patch
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.ondisk import mbr
 from doit_diskimg.segment import Segment
 from doit_diskimg.symbols import Numbers
 from doit_diskimg.units import SECTOR
@@ -16,8 +17,11 @@ from doit_diskimg.units import SECTOR
 NAME = "bootcode"
 """The name of its segment.  Not ``boot``: partitions are called that."""
 
-BOOT_CODE = 440
+BOOT_CODE = mbr.START
 """Bytes before the disk signature and the partition table."""
+
+KEEP = [(BOOT_CODE, SECTOR)]
+"""What boot code of a whole sector leaves to the table, whatever its own file has there."""
 
 _TABLE_END = 510
 _SIGNATURE = b"\x55\xaa"
@@ -30,7 +34,7 @@ def segment(
 ) -> Segment:
     """Return the segment that boot code becomes as ``Disk(boot=...)``."""
     code = SectorZero(source, patches=patches, elf=elf)
-    return Segment(NAME, code, 0, keep=[(BOOT_CODE, SECTOR)])
+    return Segment(NAME, code, 0, keep=KEEP)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,19 @@
 """How Hypothesis runs: without a deadline, since machines differ; the same examples wherever CI is.
 
 A run of CI judges a change and not the luck of the day; at home every run looks for new examples.
+
+And Ctrl-C: a shell that starts the tests in the background lets them ignore it, and with them all
+that they start; some of them press it.
 """
 
 import os
+import signal
 
 from hypothesis import settings
 
 settings.register_profile("home", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "home")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

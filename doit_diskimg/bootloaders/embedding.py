@@ -5,21 +5,19 @@ there, so the loader has a partition of its own, a "BIOS boot partition" (UEFI k
 GRUB chose its type GUID).
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from os import PathLike
+from typing import Any, ClassVar, Protocol
 
+from doit_diskimg.bootcode import BootCode, draw
+from doit_diskimg.content import Files, Wanted
 from doit_diskimg.errors import BadValue, ContentTooLarge, DescriptionError, Problem
 from doit_diskimg.extent import Extent
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.ondisk.guids import type_guid
-from doit_diskimg.picture import Picture
-from doit_diskimg.ports import Payload, Place
-from doit_diskimg.units import SECTOR, exact_size
-
-BOOT_CODE = 440
-"""Bytes of sector 0 before the disk signature and the partition table."""
-
-KEEP = [(BOOT_CODE, SECTOR)]
-"""What a loader's first sector leaves to the table, whatever its own file has there."""
+from doit_diskimg.picture import Canvas, Picture
+from doit_diskimg.ports import Payload, Place, Room
+from doit_diskimg.units import MIB, SECTOR, align_up, exact_size
 
 BIOS_BOOT = "bios-boot"
 
@@ -92,7 +90,68 @@ def problems(
         )
 
 
-def fit(place: Place, length: int, where: str, what: str) -> Extent:
+@dataclass(frozen=True)
+class SecondPart:
+    """The second part of a loader as what fills a partition of its own, from its beginning on.
+
+    Without a size the partition has whole mebibytes, so that a longer one moves nothing.
+    """
+
+    path: str | PathLike[str]
+
+    TERM: ClassVar[str]
+    """What it is, for people."""
+
+    populated = False
+
+    def length(self, files: Files, where: str) -> int:
+        """Return how many bytes it has.  Raises DescriptionError or WorldError."""
+        raise NotImplementedError
+
+    def code(self, start: int) -> BootCode:
+        """Return its bytes for a partition that begins at ``start``, a byte of the disk."""
+        raise NotImplementedError
+
+    def problems(
+        self, where: str, size: int | None, sector_size: int = SECTOR
+    ) -> Iterator[Problem]:
+        """Yield what is wrong with the description; see `ports.Payload`."""
+        raise NotImplementedError
+
+    def sources(self, where: str) -> Iterable[Wanted]:
+        """Yield the file that it comes from."""
+        return [Wanted(f"{where}.payload", self.path)]
+
+    def blank(self) -> object:
+        """Nothing but its length decides the room."""
+        return None
+
+    def room(
+        self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
+    ) -> Room:
+        """Return the length; see `ports.Payload`."""
+        length = self.length(files, f"{where}.payload")
+        room = align_up(length, MIB) if size is None else length
+        return Room(length=room, type=BIOS_BOOT, facts=((self.TERM, exact_size(length)),))
+
+    def fill(self, place: Place, files: Files, where: str) -> Picture:
+        """Return it, for its place."""
+        code, where, canvas = self.code(place.extent.start), f"{where}.payload", Canvas()
+        own = _fit(place, code.size(files, where), where, self._name)
+        draw(canvas, own.start, code.stretches(own, [own], files, None, where))
+        return canvas.picture()
+
+    @property
+    def _name(self) -> str:
+        return self.TERM
+
+    def needed(self, extent: Extent, picture: Picture) -> Iterator[Extent]:
+        """Yield what is read at the boot: what is in it; see `abilities.Selective`."""
+        for piece in picture.pieces:
+            yield Extent(piece.start, piece.length)
+
+
+def _fit(place: Place, length: int, where: str, what: str) -> Extent:
     """Return where ``length`` bytes lie that fill a partition from its beginning on.
 
     Raises DescriptionError if they are more than it has, by a change since it was placed.
@@ -104,9 +163,3 @@ def fit(place: Place, length: int, where: str, what: str) -> Extent:
             "run doit again if it has just grown, else raise the partition's size",
         )])
     return Extent(place.extent.start, length)
-
-
-def pieces(picture: Picture) -> Iterator[Extent]:
-    """Yield what a loader reads of its partition: what is in it; see `abilities.Selective`."""
-    for piece in picture.pieces:
-        yield Extent(piece.start, piece.length)

@@ -21,11 +21,11 @@ from dataclasses import KW_ONLY
 from os import PathLike, fspath
 from typing import Any
 
-from doit_diskimg.bootcode import BootCode, Stretch, draw
+from doit_diskimg.bootcode import BootCode, Stretch
 from doit_diskimg.bootloaders import embedding
 from doit_diskimg.bootloaders.embedding import DescribedDisk
 from doit_diskimg.bootloaders.grub_image import FORMATS, GrubImage
-from doit_diskimg.content import Files, Wanted
+from doit_diskimg.content import Files
 from doit_diskimg.errors import (
     BadValue,
     DescriptionError,
@@ -38,11 +38,10 @@ from doit_diskimg.extent import Extent
 from doit_diskimg.field import Patch
 from doit_diskimg.fields import is_path, shown
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.picture import Canvas, Picture
-from doit_diskimg.ports import Place, Room
+from doit_diskimg.sector_zero import KEEP
 from doit_diskimg.segment import Segment
 from doit_diskimg.symbols import Numbers, Symbol, lba
-from doit_diskimg.units import MIB, SECTOR, align_up, ceil_div, exact_size
+from doit_diskimg.units import SECTOR, ceil_div
 
 _FORMAT = "i386-pc"
 _SEGMENT = 0x820
@@ -106,9 +105,9 @@ class GrubBios:
         """Return boot.img, and core.img unless a partition has it."""
         partition = embedding.holder(disk, self.core())
         if partition is not None:
-            return [Segment(BOOT, self._boot(lba(partition.name)), 0, keep=embedding.KEEP)]
+            return [Segment(BOOT, self._boot(lba(partition.name)), 0, keep=KEEP)]
         return [
-            Segment(BOOT, self._boot(lba(CORE)), 0, keep=embedding.KEEP),
+            Segment(BOOT, self._boot(lba(CORE)), 0, keep=KEEP),
             Segment(CORE, core(self._core, lba(CORE) + 1), SECTOR),
         ]
 
@@ -223,15 +222,10 @@ class CoreImage(BootCode):
 
 
 @dataclass(frozen=True)
-class GrubCore:
-    """A core.img that fills a BIOS boot partition; `GrubBios.core` makes it.
+class GrubCore(embedding.SecondPart):
+    """A core.img that fills a BIOS boot partition; `GrubBios.core` makes it."""
 
-    Without a size the partition has whole mebibytes, so that a larger core.img moves nothing.
-    """
-
-    path: str | PathLike[str]
-
-    populated = False
+    TERM = "core.img"
 
     def problems(
         self, where: str, size: int | None, sector_size: int = SECTOR
@@ -241,32 +235,14 @@ class GrubCore:
             yield BadValue(f"{where}.payload", f"{shown(self.path)} is no path",
                            "must be that of core.img", 'write GrubBios("build/core.img")')
 
-    def sources(self, where: str) -> Iterable[Wanted]:
-        """Yield core.img."""
-        return [Wanted(f"{where}.payload", self.path)]
+    def length(self, files: Files, where: str) -> int:
+        """Return the file's length."""
+        return files.size(fspath(self.path), where)
 
-    def blank(self) -> object:
-        """Nothing but the file's length decides the room."""
-        return None
-
-    def room(
-        self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
-    ) -> Room:
-        """Return the length; see `ports.Payload`."""
-        length = files.size(fspath(self.path), f"{where}.payload")
-        room = align_up(length, MIB) if size is None else length
-        facts = (("core.img", exact_size(length)),)
-        return Room(length=room, type=embedding.BIOS_BOOT, facts=facts)
-
-    def fill(self, place: Place, files: Files, where: str) -> Picture:
+    def code(self, start: int) -> "CoreImage":
         """Return core.img, patched for its place."""
-        where, start = f"{where}.payload", place.extent.start
-        code = core(self.path, start // SECTOR + 1)
-        own = embedding.fit(place, code.size(files, where), where, f"{fspath(self.path)!r}")
-        canvas = Canvas()
-        draw(canvas, start, code.stretches(own, [own], files, None, where))
-        return canvas.picture()
+        return core(self.path, start // SECTOR + 1)
 
-    def needed(self, extent: Extent, picture: Picture) -> Iterator[Extent]:
-        """Yield what is read at the boot; see `abilities.Selective`."""
-        return embedding.pieces(picture)
+    @property
+    def _name(self) -> str:
+        return f"{fspath(self.path)!r}"

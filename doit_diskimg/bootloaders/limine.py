@@ -8,20 +8,26 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY
 from os import PathLike, fspath
 
-from doit_diskimg.bootcode import BootCode, Stretch, draw
+from doit_diskimg.bootcode import BootCode, Stretch
 from doit_diskimg.bootloaders import embedding
 from doit_diskimg.bootloaders.embedding import DescribedDisk
 from doit_diskimg.bootloaders.limine_hdd import FIELDS, MOST, TIME, Hdd, fields, generation_of, read
-from doit_diskimg.content import Files, Wanted, digest_of
-from doit_diskimg.errors import BadValue, ContentTooLarge, DescriptionError, Problem, TooSmall
+from doit_diskimg.content import Files, digest_of
+from doit_diskimg.errors import (
+    BadValue,
+    ContentTooLarge,
+    DescriptionError,
+    Problem,
+    TooSmall,
+    refuse,
+)
 from doit_diskimg.extent import Extent
 from doit_diskimg.fields import is_path, shown
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.picture import Canvas, Picture
-from doit_diskimg.ports import Place, Room
+from doit_diskimg.sector_zero import KEEP
 from doit_diskimg.segment import Segment
 from doit_diskimg.symbols import Numbers, Symbol, start
-from doit_diskimg.units import KIB, MIB, SECTOR, align_up, exact_size
+from doit_diskimg.units import KIB, SECTOR
 
 BOOT, STAGE2 = "limine", "limine-stage2"
 """The segments of a disk with Limine."""
@@ -81,13 +87,13 @@ class Limine:
         partition = embedding.holder(disk, self.stage2())
         if partition is not None:
             stage1 = Stage1(self._path, generation=self.generation, stage2=partition.name)
-            return [Segment(BOOT, stage1, 0, keep=embedding.KEEP)]
+            return [Segment(BOOT, stage1, 0, keep=KEEP)]
         names = tuple(part.name for part in disk.partitions if part.in_table)
         stage1 = Stage1(
             self._path, generation=self.generation, stage2=STAGE2, partitions=names
         )
         return [
-            Segment(BOOT, stage1, 0, keep=embedding.KEEP),
+            Segment(BOOT, stage1, 0, keep=KEEP),
             Segment(STAGE2, Stage2(self._path), SECTOR),
         ]
 
@@ -182,8 +188,7 @@ class Stage1(BootCode):
                     "a disk with one before sector 63 for one without a table",
                     "leave start out, and align",
                 ))
-        if wrong:
-            raise DescriptionError(wrong)
+        refuse(wrong)
 
 
 @dataclass(frozen=True)
@@ -208,12 +213,10 @@ class Stage2(BootCode):
 
 
 @dataclass(frozen=True)
-class LimineStage2:
+class LimineStage2(embedding.SecondPart):
     """Limine's stage 2 as what fills a BIOS boot partition; `Limine.stage2` makes it."""
 
-    path: str
-
-    populated = False
+    TERM = "stage 2"
 
     def problems(
         self, where: str, size: int | None, sector_size: int = SECTOR
@@ -225,30 +228,10 @@ class LimineStage2:
                 "its boot sector reads 32 KiB", 'leave size out, or write "1MiB"',
             )
 
-    def sources(self, where: str) -> Iterable[Wanted]:
-        """Yield Limine's file for hard disks."""
-        return [Wanted(f"{where}.payload", self.path)]
+    def length(self, files: Files, where: str) -> int:
+        """Return the length of what follows the boot sector in Limine's file."""
+        return self.code(0).size(files, where)
 
-    def blank(self) -> object:
-        """Nothing but the length of stage 2 decides the room."""
-        return None
-
-    def room(
-        self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
-    ) -> Room:
-        """Return whole mebibytes, so that another release moves nothing."""
-        length = Stage2(self.path).size(files, f"{where}.payload")
-        room = align_up(length, MIB) if size is None else length
-        facts = (("stage 2", exact_size(length)),)
-        return Room(length=room, type=embedding.BIOS_BOOT, facts=facts)
-
-    def fill(self, place: Place, files: Files, where: str) -> Picture:
-        """Return stage 2 at the beginning of the partition."""
-        code, where, canvas = Stage2(self.path), f"{where}.payload", Canvas()
-        own = embedding.fit(place, code.size(files, where), where, "stage 2")
-        draw(canvas, own.start, code.stretches(own, [own], files, None, where))
-        return canvas.picture()
-
-    def needed(self, extent: Extent, picture: Picture) -> Iterator[Extent]:
-        """Yield what is read at the boot; see `abilities.Selective`."""
-        return embedding.pieces(picture)
+    def code(self, start: int) -> "Stage2":
+        """Return stage 2, which is the same everywhere."""
+        return Stage2(self.path)

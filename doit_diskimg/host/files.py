@@ -23,6 +23,7 @@ from doit_diskimg.host.state import host_failed
 if TYPE_CHECKING:
     from doit_diskimg.recipe import Made, Recipe
 
+
 class RealFiles:
     """`content.Files` on the real file system.
 

@@ -38,6 +38,10 @@ class StateFolder:
         """
         return os.path.join(self.path, quote(part, safe="") + suffix)
 
+    def generation(self) -> str:
+        """Return the name of the generation that is built or finished; empty if there is none."""
+        return str(read_json(self.file("generation")).get("id", ""))
+
     def building(self, generation: str) -> str:
         """Return the path of the image of a new generation, until it is sealed.
 

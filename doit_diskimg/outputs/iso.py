@@ -8,7 +8,7 @@ from uuid import uuid5
 
 from doit_diskimg.content import Source, Tree, Wanted
 from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem
-from doit_diskimg.fields import YES_OR_NO, Kind, is_path, kind_problems
+from doit_diskimg.fields import YES_OR_NO, Kind, is_number, is_path, kind_problems
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.outputs.partition import unknown
 from doit_diskimg.outputs.target import DescribedDisk, Target
@@ -31,10 +31,6 @@ def _is_source(value: object) -> bool:
     return value is None or isinstance(value, bytes) or is_path(value)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 _KINDS = {
     "files": Kind(
         lambda value: isinstance(value, Mapping) and all(map(_is_text, value)),
@@ -48,7 +44,7 @@ _KINDS = {
         lambda value: value is None or _is_text(value), "must be the path of one of the files",
         "write the key that it has in files",
     ),
-    "load_size": Kind(_is_number, "must be a number of bytes", f"leave it out for {_CD_SECTOR}"),
+    "load_size": Kind(is_number, "must be a number of bytes", f"leave it out for {_CD_SECTOR}"),
     "boot_info_table": YES_OR_NO,
     "boot_code": Kind(_is_source, "must be the path of a file, or bytes", "change it"),
     "label": Kind(_is_text, "must be text", 'write for example "MYOS"'),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.extent import Extent
-from doit_diskimg.fields import as_size, size_problems
+from doit_diskimg.fields import as_size, is_number, size_problems
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.ondisk import mbr as ondisk
 from doit_diskimg.ondisk.guids import MBR_TYPES, type_byte, type_guid
@@ -142,7 +142,7 @@ class Mbr:
 
     def _extended_problems(self) -> Iterator[Problem]:
         number = self.extended_number
-        if not _is_int(number) or not 1 <= number <= ondisk.ENTRY_COUNT:
+        if not is_number(number) or not 1 <= number <= ondisk.ENTRY_COUNT:
             yield BadValue(
                 "table.extended_number", repr(self.extended_number), "must be an entry, 1 to 4",
                 "leave it out for 4",
@@ -165,12 +165,12 @@ def _identity_problems(disk: DescribedDisk) -> Iterator[Problem]:
             "write signature=..., or use Gpt()",
         )
     signature = disk.signature
-    if signature is None or (_is_int(signature) and 0 < signature < 1 << 32):
+    if signature is None or (is_number(signature) and 0 < signature < 1 << 32):
         return
     # Zero would be "no signature", which Windows replaces by one of its own.
     yield BadValue(
         "signature",
-        f"{signature:#x}" if _is_int(signature) else repr(signature),
+        f"{signature:#x}" if is_number(signature) else repr(signature),
         "must be a number from 1 to 0xffffffff",
         "leave it out to have one derived",
     )
@@ -210,7 +210,3 @@ def _type_problems(value: str | int | None, where: str) -> Iterator[Problem]:
         change = names_to_use(value, MBR_TYPES, meant)
     must = "must be a name that an MBR has a type for, or a byte from 0x00 to 0xff"
     yield type_problem(where, value, must, change)
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

@@ -222,6 +222,7 @@ class DiskTasks:
 
     def _seal(self) -> _Task:
         from doit_diskimg.tasks.clean import Clean
+
         disk, state, parts, guests = self.disk, self.state, self.parts, guests_of(self.disk)
         task = self.task(
             "seal",

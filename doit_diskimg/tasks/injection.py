@@ -26,7 +26,6 @@ from doit_diskimg.host.state import (
     host_failed,
     need,
     read,
-    read_json,
     write,
 )
 from doit_diskimg.patch import diff
@@ -59,18 +58,14 @@ class Inject(Step):
 
     def left_alone(self) -> str:
         """Return what to say of a partition that is the guest's own; empty of all others."""
-        if self.name in guests_of(self.disk) and self._is_the_guests(self._generation):
+        if self.name in guests_of(self.disk) and self._is_the_guests(self.state.generation()):
             return f"{self.name} is the guest's own: nothing written"
         return ""
-
-    @property
-    def _generation(self) -> str:
-        return str(read_json(self.state.file("generation")).get("id", ""))
 
     def inject(self, picture: Picture) -> str:
         """Make the part of the image hold ``picture``; write ``P.injected``."""
         state, receipt = self.state, self.state.file(self.name, ".injected")
-        generation = self._generation
+        generation = state.generation()
         old = self._held(receipt, generation)
         patch = diff(old, picture)
         written, news = 0, ""
@@ -170,7 +165,7 @@ class Seal(Step):
 
     def _seal(self) -> str | None:
         state, layout = self.state, layout_of(self)
-        generation = str(read_json(state.file("generation")).get("id", ""))
+        generation = state.generation()
         current, found = state.current(generation), kept.recorded(state) or {}
         check(self.disk, layout, found)
         after: Places = {name: layout.extent(name) for name in guests_of(self.disk)}

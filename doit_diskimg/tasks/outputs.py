@@ -57,14 +57,13 @@ class MakeOutput(Step):
         return text
 
     def _work(self, final: str) -> "RealWork":
-        from doit_diskimg.host.state import read_json
         from doit_diskimg.host.work import RealWork
         from doit_diskimg.tasks.injection import injected
         from doit_diskimg.tasks.keeping import ours
         from doit_diskimg.tasks.steps import layout_of
 
         layout = layout_of(self)
-        generation = str(read_json(self.state.file("generation")).get("id", ""))
+        generation = self.state.generation()
         pictures = injected(self.state, ours(self.state, self.parts), generation)
         pieces = (piece for picture in pictures.values() for piece in picture.pieces)
         whole = [part.extent for part in layout.partitions if part.name not in pictures]

@@ -19,6 +19,7 @@ from doit_diskimg.errors import (
     ProgramFailed,
     VolumeFull,
     WorldError,
+    refuse,
 )
 from doit_diskimg.filesystems.ext import check, tree
 from doit_diskimg.filesystems.ext.check import Geometry
@@ -62,10 +63,7 @@ def volume(ext: "Ext", place: "Place", files: Files, where: str) -> Made:
         problems += _oversized(gathered, files, place.extent.length)
     if not problems:
         staged = _staged(ext, gathered, files)
-    if problems:
-        raise DescriptionError(problems + gathered.failed)
-    if gathered.failed:
-        raise WorldError(gathered.failed)
+    refuse(problems, gathered.failed)
     geometry = check.geometry(ext, place.extent.length, place.sector_size)
     try:
         return files.make(_recipe(ext, place, geometry, staged), f"{where}.payload")

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from doit_diskimg.bootcode import BootCode
 from doit_diskimg.errors import BadSize, BadValue, Problem
+from doit_diskimg.fields import Kind, is_number
 from doit_diskimg.filesystems.fat import reserved
 from doit_diskimg.filesystems.fat.choose import FAT32_FEWEST_RESERVED
 from doit_diskimg.filesystems.fat.free import parse_free
@@ -18,64 +19,67 @@ if TYPE_CHECKING:
 _MEDIA = {0xF0, *range(0xF8, 0x100)}
 
 
-class _Rule(NamedTuple):
-    name: str
-    holds: Callable[[object], bool]
-    must: str
-    change: str
-
-
 def _in(low: int, high: int) -> Callable[[object], bool]:
-    return lambda value: _is_number(value) and low <= value <= high  # type: ignore[operator]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return lambda value: is_number(value) and low <= value <= high  # type: ignore[operator]
 
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and len(value) <= 8 and value.isascii() and value.isprintable()
 
 
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
+
+
 def _is_list_of_text(value: object) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
 
 
-_RULES = (
-    _Rule("number_of_fats", _in(1, 2), "a volume has one table or two", "write 2, or leave it out"),
-    _Rule(
-        "media", lambda value: _is_number(value) and value in _MEDIA,
+_KINDS = {
+    "number_of_fats": Kind(
+        _in(1, 2), "a volume has one table or two", "write 2, or leave it out",
+    ),
+    "media": Kind(
+        lambda value: is_number(value) and value in _MEDIA,
         "a media byte is 0xF0 or 0xF8 to 0xFF", "write 0xF8 for a disk, 0xF0 for a diskette",
     ),
-    _Rule("hidden_sectors", _in(0, 0xFFFFFFFF), "must be 0 to 4294967295",
-          "leave it out for the sectors before the partition"),
-    _Rule("drive_number", _in(0, 0xFF), "must be 0 to 255", "write 0x80 for the first disk"),
-    _Rule("reserved_sectors", _in(1, 0xFFFF), "must be 1 to 65535", "write a number of sectors"),
-    _Rule("oem_name", _is_text, "an OEM name has up to 8 ASCII characters", 'write "MSWIN4.1"'),
-    _Rule("boot_sector", lambda value: isinstance(value, (str, bytes, PathLike, BootCode)),
-          "must be the path of a file, bytes, or BootCode(...)", 'write "build/vbr.bin"'),
-    _Rule("first", _is_list_of_text, "must be a list of paths in the volume",
-          'write ["IO.SYS", "MSDOS.SYS"]'),
-    _Rule("attributes", lambda value: isinstance(value, Mapping),
-          "attributes maps paths in the volume to letters", 'write {"IO.SYS": "hsr"}'),
-    _Rule("times", lambda value: value in ("epoch", "source"), "must be 'epoch' or 'source'",
-          "leave it out for 'epoch'"),
-    _Rule("long_names", lambda value: isinstance(value, bool), "must be True or False",
-          "leave it out for True"),
-    _Rule("case_bits", lambda value: isinstance(value, bool), "must be True or False",
-          "leave it out for False"),
-)
+    "hidden_sectors": Kind(
+        _in(0, 0xFFFFFFFF), "must be 0 to 4294967295",
+        "leave it out for the sectors before the partition",
+    ),
+    "drive_number": Kind(_in(0, 0xFF), "must be 0 to 255", "write 0x80 for the first disk"),
+    "reserved_sectors": Kind(_in(1, 0xFFFF), "must be 1 to 65535", "write a number of sectors"),
+    "oem_name": Kind(
+        _is_text, "an OEM name has up to 8 ASCII characters", 'write "MSWIN4.1"',
+    ),
+    "boot_sector": Kind(
+        lambda value: isinstance(value, (str, bytes, PathLike, BootCode)),
+        "must be the path of a file, bytes, or BootCode(...)", 'write "build/vbr.bin"',
+    ),
+    "first": Kind(
+        _is_list_of_text, "must be a list of paths in the volume",
+        'write ["IO.SYS", "MSDOS.SYS"]',
+    ),
+    "attributes": Kind(
+        lambda value: isinstance(value, Mapping),
+        "attributes maps paths in the volume to letters", 'write {"IO.SYS": "hsr"}',
+    ),
+    "times": Kind(
+        lambda value: value in ("epoch", "source"), "must be 'epoch' or 'source'",
+        "leave it out for 'epoch'",
+    ),
+    "long_names": Kind(_is_bool, "must be True or False", "leave it out for True"),
+    "case_bits": Kind(_is_bool, "must be True or False", "leave it out for False"),
+}  # fmt: skip
 
 
 def problems(fat: "Fat", where: str, sector_size: int) -> Iterator[Problem]:
     """Yield what is wrong with the options that don't depend on one another."""
-    for rule in _RULES:
-        value = getattr(fat, rule.name)
-        may_be_none = fat.__dataclass_fields__[rule.name].default is None
-        if not (value is None and may_be_none) and not rule.holds(value):
-            yield BadValue(
-                f"{where}.{rule.name}", f"{value!r} is given", rule.must, rule.change
-            )
+    for field, kind in _KINDS.items():
+        value = getattr(fat, field)
+        may_be_none = fat.__dataclass_fields__[field].default is None
+        if not (value is None and may_be_none) and not kind.holds(value):
+            yield BadValue(f"{where}.{field}", f"{value!r} is given", kind.must, kind.change)
     yield from _root_problems(fat, f"{where}.root_entries", sector_size)
     yield from _free_problems(fat, where)
     if fat.fat == 32 and _in(1, FAT32_FEWEST_RESERVED - 1)(fat.reserved_sectors):

@@ -11,7 +11,7 @@ from zlib import crc32
 from doit_diskimg.asked import no_file
 from doit_diskimg.bootcode import BootCode, Stretch
 from doit_diskimg.content import Files
-from doit_diskimg.errors import DescriptionError, Problem, WorldError
+from doit_diskimg.errors import DescriptionError, Problem, WorldError, refuse
 from doit_diskimg.extent import Extent
 from doit_diskimg.filesystems.fat.contents import Contents, no_place
 from doit_diskimg.filesystems.fat.geometry import Geometry
@@ -135,8 +135,5 @@ def reserved(
             wrong += error.problems
         except WorldError as error:
             failed += error.problems
-    if wrong:
-        raise DescriptionError([*wrong, *failed])
-    if failed:
-        raise WorldError(failed)
+    refuse(wrong, failed)
     return found

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from doit_diskimg.content import FilePart, Files, parts
 from doit_diskimg.errors import (
     BadValue,
-    DescriptionError,
     OutsideDisk,
     Problem,
     WorldError,
@@ -55,7 +54,7 @@ def geometry(fat: "Fat", size: int | None, files: Files, where: str, sector_size
     if length is not None:
         # Asked for only where it matters: what is written there may need to know the layout.
         area = reserved.gather(fat, files if fat.reserved_sectors is None else None, where)
-        _raise([], area.failed)
+        refuse([], area.failed)
         found = check.geometry(fat, length, where, parts=area.parts, sector_size=sector_size)
         refuse(reserved.problems(area.parts, found, where))
         return found
@@ -143,7 +142,7 @@ def volume(fat: "Fat", place: "Place", files: Files, where: str) -> Volume:
     numbers = OwnNumbers(place, what, geometry, runs, files)
     own_boot = boot.read(fat, files, where)
     found, failed = digests(what, files, whole=fat.engine != engines.NATIVE)
-    _raise([], failed)
+    refuse([], failed)
     decided = Volume(
         geometry=geometry,
         root=what.root,
@@ -174,7 +173,7 @@ def volume(fat: "Fat", place: "Place", files: Files, where: str) -> Volume:
 def _gather(fat: "Fat", files: Files, where: str, wrong: Iterable[Problem] = ()) -> Contents:
     found = contents.gather(fat, files, where)
     # What is wrong with the reserved area itself is among the fields' problems already.
-    _raise(list(dict.fromkeys([*wrong, *found.wrong])), found.failed)
+    refuse(list(dict.fromkeys([*wrong, *found.wrong])), found.failed)
     return found.contents
 
 
@@ -240,11 +239,3 @@ def _volume_id(fat: "Fat", place: "Place") -> int:
     if fat.volume_id is None:
         return place.identity.int & 0xFFFFFFFF
     return check.volume_id(fat.volume_id)
-
-
-def _raise(wrong: Sequence[Problem], failed: Sequence[Problem]) -> None:
-    """Raise for all problems at once; a wrong description outweighs a missing file."""
-    if wrong:
-        raise DescriptionError([*wrong, *failed])
-    if failed:
-        raise WorldError(failed)
