@@ -20,6 +20,7 @@ from doit_diskimg.fields import (
     as_size,
     is_path,
     name_problems,
+    part_name_problems,
     persist_problems,
     rest_problems,
     size_problems,
@@ -83,7 +84,7 @@ class Partition:
         """Yield what is wrong with this partition alone; ``size`` is what it was given."""
         from doit_diskimg.ports import Payload
 
-        yield from name_problems(self.name, f"{where}.name")
+        yield from part_name_problems(self.name, f"{where}.name")
         yield from size_problems(self.start, f"{where}.start", sector_size)
         yield from size_problems(self.size, f"{where}.size", sector_size, words=(AUTO, REST))
         yield from size_problems(self.align, f"{where}.align", sector_size, positive=True)

@@ -1,12 +1,14 @@
 """`Disk`: the description with its tasks."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from os import PathLike, fspath
 from typing import Any
 
 from doit_diskimg import spec
 from doit_diskimg.content import Tree
-from doit_diskimg.errors import BadValue, Problem
+from doit_diskimg.errors import BadValue, DescriptionError, DiskimgError, Problem
+from doit_diskimg.fields import is_path, shown
 from doit_diskimg.host.machine import epoch
 from doit_diskimg.host.paths import normal
 from doit_diskimg.ports import Output, Payload
@@ -15,10 +17,22 @@ from doit_diskimg.tasks import checker
 from doit_diskimg.tasks.chain import DiskTasks
 from doit_diskimg.tasks.checked import Checked
 from doit_diskimg.tasks.guests import guests_of
+from doit_diskimg.tasks.step import failure_text
 
 checker.register()
 
 _Task = dict[str, Any]
+
+
+@contextmanager
+def _as_doit_says_it(name: str) -> Iterator[None]:
+    """Let doit stop before any task runs, with one line for each problem."""
+    try:
+        yield
+    except DiskimgError as error:
+        from doit.exceptions import InvalidTask
+
+        raise InvalidTask(failure_text(name, error)) from error
 
 
 class Disk(spec.Disk):
@@ -62,7 +76,9 @@ class Disk(spec.Disk):
         They are named ``<name>:<partition>:<step>`` and form the group ``<name>``.  If anything is
         wrong with the description, doit stops with one line per problem before any task runs.
         """
-        return iter(DiskTasks(self, self._checked_epoch()))
+        with _as_doit_says_it(self.name):
+            tasks = [*DiskTasks(self, self._checked_epoch())]
+        return (task for task in tasks)  # doit takes a generator and no list
 
     def linked(self, path: str | PathLike[str] | None = None) -> _Task:
         """Return the task ``<name>:linked``, for ``return disk.linked()`` in a task function.
@@ -74,15 +90,22 @@ class Disk(spec.Disk):
         from doit_diskimg.tasks.keeping import unlinked
         from doit_diskimg.tasks.outputs import linked_task
 
-        seconds = self._checked_epoch([unlinked(name) for name in guests_of(self)])
-        return linked_task(
-            DiskTasks(self, seconds), normal(path or f"{fspath(self.image)}.vmdk")
-        )
+        with _as_doit_says_it(self.name):
+            if path is not None and not is_path(path):
+                raise DescriptionError([BadValue(
+                    "linked", f"{shown(path)} is no path", "must be the path of the descriptor",
+                    'write for example linked("build/os.vmdk"), or linked()',
+                )])  # fmt: skip
+            seconds = self._checked_epoch([unlinked(name) for name in guests_of(self)])
+            return linked_task(
+                DiskTasks(self, seconds), normal(path or f"{fspath(self.image)}.vmdk")
+            )
 
     def _checked_epoch(self, more: Sequence[Problem] = ()) -> int:
-        """Return the time stamp of everything in the image.  Raises doit's InvalidTask."""
-        from doit.exceptions import InvalidTask
+        """Return the time stamp of everything in the image.
 
+        Raises DescriptionError, and WorldError for a state folder that can't be read.
+        """
         # Before anything is asked that the description keeps for later.
         checked = Checked(self)
         problems, seconds = [] if checked else self.problems(), 0
@@ -97,7 +120,7 @@ class Disk(spec.Disk):
                          "number", "unset it, or set it to a number")
             )
         if problems:
-            raise InvalidTask("\n".join(f"{self.name}: {problem}" for problem in problems))
+            raise DescriptionError(problems)
         return seconds
 
     def _image_among_sources(self) -> Iterator[Problem]:

@@ -117,13 +117,13 @@ class MadeOfTheSame(Reason):
 
     KEY = "doit_diskimg:grub"
 
-    def __call__(self, task: Any, values: _Values) -> bool:
-        """Called by doit.  The user's own file it compares itself, after its task has run."""
+    def reason(self, task: Any, values: _Values) -> str:
+        """Return which file is another; the user's own doit compares, after its task has run."""
         from doit_diskimg.host.grub import another
 
         task.file_dep = {path for path in task.file_dep if path == normal(path)}
         changed = another(values.get(self.KEY, {}))
-        return self.says(f"{changed!r} is another" if changed else "")
+        return f"{changed!r} is another" if changed else ""
 
 
 def _refuse(problems: Iterable[Problem]) -> None:

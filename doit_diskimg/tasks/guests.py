@@ -55,15 +55,15 @@ class Guests(Reason):
         self._state = state
         self._name = name
 
-    def __call__(self, task: Any) -> bool:
-        """Called by doit."""
+    def reason(self, task: Any, values: dict[str, Any]) -> str:
+        """Return that it has to be made, if it has."""
         # Nothing but this answer shall count, so doit gets nothing else to look at or to store.
         task.file_dep, task.targets = set(), []
         from doit_diskimg.host.kept import recorded
 
         if self._name in (recorded(self._state) or {}):
-            return self.says("")
-        return self.says(f"{self._name} has still to be made")
+            return ""
+        return f"{self._name} has still to be made"
 
 
 class Reset(OnRequest):

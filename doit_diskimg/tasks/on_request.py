@@ -38,8 +38,9 @@ class OnRequest(Reason, UptodateCalculator):  # type: ignore[misc]  # doit has n
             # Nothing but this answer shall count, so doit gets nothing else to look at.
             task.file_dep, task.targets = set(), []
             task.custom_title, task.meta = _title, {**(task.meta or {}), _SKIPPED: True}
-            return self.says("")
-        return self.says(self.reason(task, values))
+            self.text = ""
+            return True
+        return super().__call__(task, values)
 
     def _asked_for(self, task: Any) -> bool:
         words = set(sys.argv[1:])

@@ -10,6 +10,7 @@ from dataclasses import KW_ONLY
 from typing import Any, Literal
 
 from doit_diskimg.errors import BadSize, BadValue, Problem
+from doit_diskimg.fields import YES_OR_NO, Kind, is_path, kind_problems, shown
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.qemu.command import DEBUG_EXIT_PORT, Flash, Machine
@@ -102,7 +103,9 @@ class Qemu:
 
         status = None if self.debug_exit is None else 2 * self.debug_exit + 1
         wish = Wish(expect, forbid, None if screenshot else status, timeout)
-        _refuse(self, [*self._problems(), *_wish_problems(wish)])
+        _refuse(
+            self, [*self._problems(), *_wish_problems(wish), *_screenshot_problems(screenshot)]
+        )
         target = None if screenshot is None else normal(screenshot)
         action = Test(self, self._machine(snapshot=True, stay=target is not None), wish, target)
         task = self._task(action, BootedAsIs(action))
@@ -142,13 +145,34 @@ class Qemu:
             # 0 would be status 1, QEMU's own way to say that it could not start.
             yield BadValue("debug_exit", f"it is {self.debug_exit!r}", "must be a byte from 1 to "
                            "127, since QEMU's status is twice that and 1", "choose another byte")
+        yield from kind_problems(self, "", _KINDS)
         if isinstance(self.arguments, str):
             yield BadValue("arguments", f"{self.arguments!r} is one text", "must be a list with a "
                            "text for each word", f"write {self.arguments.split()!r}")
 
 
+_TEXT = Kind(lambda value: isinstance(value, str), "must be text", "leave it out if in doubt")
+_PATH = Kind(is_path, "must be a path", "leave it out if in doubt")
+_KINDS = {
+    "machine": _TEXT,
+    "cpu": _TEXT,
+    "interface": _TEXT,
+    "symbols": _PATH,
+    "program": _PATH,
+    "snapshot": YES_OR_NO,
+    "arguments": Kind(
+        lambda value: isinstance(value, str) or (
+            isinstance(value, (list, tuple)) and all(isinstance(word, str) for word in value)
+        ),
+        "must be a list with a text for each word", 'write for example ["-smp", "2"]',
+    ),
+}  # fmt: skip
+
+
 def _firmware_problems(firmware: object) -> Iterator[Problem]:
-    pair = isinstance(firmware, (tuple, list)) and len(firmware) == 2
+    pair = (
+        isinstance(firmware, (tuple, list)) and len(firmware) == 2 and all(map(is_path, firmware))
+    )
     if not pair and firmware not in ("bios", "uefi"):
         yield BadValue("firmware", f"{firmware!r} is unknown", "must be 'bios', 'uefi' or a pair "
                        "of paths", "write for example ('OVMF_CODE.fd', 'OVMF_VARS.fd')")
@@ -188,6 +212,12 @@ def _wish_problems(wish: Wish) -> Iterator[Problem]:
     if not isinstance(wish.seconds, (int, float)) or not wish.seconds > 0:
         yield BadValue("test.timeout", f"it is {wish.seconds!r}", "must be seconds, more than 0",
                        "give it time")
+
+
+def _screenshot_problems(screenshot: object) -> Iterator[Problem]:
+    if screenshot is not None and not is_path(screenshot):
+        yield BadValue("test.screenshot", f"{shown(screenshot)} is no path", "must be the path of "
+                       "a PNG file", 'write for example "build/screen.png"')
 
 
 def _refuse(qemu: Qemu, problems: Iterable[Problem]) -> None:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from doit_diskimg.content import Tree
+from doit_diskimg.errors import WorldError
 from doit_diskimg.host.paths import normal
 
 if TYPE_CHECKING:
@@ -31,13 +32,23 @@ class Reason:
 
     text = ""
 
+    def __call__(self, task: Any, values: _Values) -> bool:
+        """Called by doit: may the task be skipped?"""
+        try:
+            self.text = self.reason(task, values)
+        except WorldError as error:
+            self.text = str(error)  # the action will run into it and say so
+        return not self.text
+
+    def reason(self, task: Any, values: _Values) -> str:
+        """Return in words why the task has to run, empty if nothing makes it.
+
+        May raise WorldError.
+        """
+        raise NotImplementedError
+
     def __repr__(self) -> str:
         return self.text or type(self).__doc__ or ""
-
-    def says(self, text: str) -> bool:
-        """Remember ``text`` and return whether the task is up to date: if there is none."""
-        self.text = text
-        return not text
 
 
 class Turn:
@@ -131,18 +142,18 @@ class Recorded(Reason):
         """Return what doit is to store with the task."""
         return {self.KEY: [self._spec, [_signature(path) for path in self._outputs]]}
 
-    def __call__(self, task: Any, values: _Values) -> bool:
-        """Called by doit: is all as it was stored?"""
+    def reason(self, task: Any, values: _Values) -> str:
+        """Return what is not as it was stored."""
         try:
             spec, outputs = values[self.KEY]
         except (KeyError, TypeError, ValueError):
-            return self.says("it has not run yet")
+            return "it has not run yet"
         if spec != self._spec:
-            return self.says("its part of the description changed, or doit_diskimg did")
+            return "its part of the description changed, or doit_diskimg did"
         for path, signature in zip(self._outputs, outputs, strict=False):
             if signature != _signature(path):
-                return self.says(f"{path!r} is not what this task wrote there")
-        return self.says("")
+                return f"{path!r} is not what this task wrote there"
+        return ""
 
 
 def _signature(path: str) -> list[int]:
@@ -174,11 +185,11 @@ class AsSeen(Reason):
         """Return what doit is to store with the task."""
         return {self.KEY: self._seen}
 
-    def __call__(self, task: Any, values: _Values) -> bool:
-        """Called by doit, after the tasks that this one needs."""
+    def reason(self, task: Any, values: _Values) -> str:
+        """Look, after the tasks that this one needs, and return the difference."""
         before = values.get(self.KEY)
         self._seen = self.see(before)
-        return self.says(self.difference(before, self._seen))
+        return self.difference(before, self._seen)
 
     def see(self, before: Any) -> Any:
         """Return what there is now, as plain data; ``before`` is what there was, None at first."""
@@ -219,8 +230,8 @@ class SourcesAsPlanned(Reason):
         self._deps = frozenset(deps)
         self._trees = trees
 
-    def __call__(self, task: Any) -> bool:
-        """Called by doit, after the tasks that make the files.
+    def reason(self, task: Any, values: _Values) -> str:
+        """Return which file is another, after the tasks that make them.
 
         The task's ``file_dep`` has done its work by now, which is the order of the tasks.  It holds
         every spelling of each path, since doit links a file to the task that makes it by comparing
@@ -235,7 +246,7 @@ class SourcesAsPlanned(Reason):
         text, fresh = still_true(record, self._trees)
         if fresh != record:
             write_json(self._record, fresh)
-        return self.says(text)
+        return text
 
 
 class ImageAsSealed(Reason):
@@ -248,20 +259,20 @@ class ImageAsSealed(Reason):
         self._image = normal(image)
         self._guests = guests
 
-    def __call__(self) -> bool:
-        """Called by doit."""
+    def reason(self, task: Any, values: _Values) -> str:
+        """Return what has become of the image."""
         from doit_diskimg.host.seal import sealed_generation
         from doit_diskimg.host.state import StateFolder, read_json
 
         state = StateFolder(self._image)
         if not os.path.lexists(self._image):
-            return self.says(f"there is no {self._image!r}")
+            return f"there is no {self._image!r}"
         generation = read_json(state.file("generation"))
         if os.path.exists(state.building(str(generation.get("id", "")))):
-            return self.says("a build is not finished")
+            return "a build is not finished"
         if sealed_generation(state) != generation.get("id"):
-            return self.says(f"{self._image!r} is not as the last build left it")
-        return self.says(self._moved(state, generation) or self._unmade(state))
+            return f"{self._image!r} is not as the last build left it"
+        return self._moved(state, generation) or self._unmade(state)
 
     def _unmade(self, state: Any) -> str:
         if not self._guests:

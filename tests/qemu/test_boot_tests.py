@@ -245,6 +245,15 @@ BAD = [
     ("memory=1000", "memory: 1000 is 1,000 bytes, must be a multiple of 1 MiB"),
     ('accel="hvf9"', "accel: 'hvf9' is unknown, must be 'auto', 'kvm' or 'tcg'"),
     ("debug_exit=0", "debug_exit: it is 0, must be a byte from 1 to 127"),
+    ('firmware=("CODE.fd", None)', "firmware: ('CODE.fd', None) is unknown, must be 'bios', "),
+    ("machine=5", "machine: 5 is given, must be text (leave it out if in doubt)"),
+    ("cpu=None", "cpu: None is given, must be text"),
+    ('interface=["ide"]', "interface: ['ide'] is given, must be text"),
+    ("symbols=5", "symbols: 5 is given, must be a path"),
+    ("program=None", "program: None is given, must be a path"),
+    ('snapshot="on"', "snapshot: 'on' is given, must be True or False"),
+    ("arguments=None", "arguments: None is given, must be a list with a text for each word"),
+    ('arguments=["-smp", 2]', "arguments: ['-smp', 2] is given, must be a list with a text for"),
     ('arguments="-m 1G"', "arguments: '-m 1G' is one text, must be a list"),
 ]
 BAD_TESTS = [
@@ -252,6 +261,7 @@ BAD_TESTS = [
     ('expect="("', "test.expect: '(' can't be used: missing ), unterminated subpattern"),
     ('expect="x", forbid="*"', "test.forbid: '*' can't be used: nothing to repeat"),
     ('expect="x", timeout="1m"', "test.timeout: it is '1m', must be seconds, more than 0"),
+    ('expect="x", screenshot=5', "test.screenshot: 5 is no path, must be the path of a PNG file"),
     ('expect="x", timeout=0', "test.timeout: it is 0, must be seconds, more than 0"),
 ]
 

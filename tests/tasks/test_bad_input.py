@@ -157,3 +157,30 @@ def test_an_image_that_is_no_regular_file_is_refused(project):
     run = project.doit(code=1)
     message = "os.img: os.img: it is a directory, an image is a regular file and nothing else"
     assert message in run.said
+
+
+def test_a_file_where_the_state_folder_would_be(project):
+    project.write(".os.img", b"mine")
+    run = project.doit(code=3)
+    assert run.said.startswith("ERROR: os.img: .os.img/checked: Not a directory, the build has to")
+    assert (project.folder / ".os.img").read_bytes() == b"mine"
+    assert not project.image_path.exists()
+
+
+def test_state_files_that_can_not_be_read(project):
+    """A folder stands for it: that one nobody can read, also where tests run as root."""
+    project.doit()
+    before, state = project.sha256(), project.folder / ".os.img"
+    files = sorted(file for file in state.iterdir() if file.name not in ("lock", "patching"))
+    assert len(files) > 10
+    for file in files:  # all but the two that nobody reads where nothing is to be written
+        kept = file.rename(project.folder / "kept")
+        file.mkdir()
+        run = project.doit(code=None)
+        assert run.code != 0, file.name
+        (line,) = [line for line in run.said.splitlines() if "os.img: " in line]
+        assert f"os.img: .os.img/{file.name}: Is a directory, the build has to " in line
+        file.rmdir()
+        kept.rename(file)
+        project.doit()
+        assert project.sha256() == before
