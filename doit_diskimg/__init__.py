@@ -23,6 +23,7 @@ The map, in reading order:
                 and `misplaced` (what does not)
     plan        pictures and layouts as files
     patch       the difference of two pictures
+    amend       the next picture, where a file changed and moved nothing
 
     ondisk/       bytes <-> dataclass: MBR, GPT, FAT
     tables/       Mbr, Gpt                       ── the ribs: one file per kind of thing

@@ -43,6 +43,29 @@ class Piece(NamedTuple):
         return self.start + self.length
 
 
+class Spot(NamedTuple):
+    """One place where a file of the host shows in a picture, in bytes of the disk."""
+
+    source: str
+    """Its path on the host, as the pieces have it."""
+    start: int
+    """Where its contents begin."""
+    field: int
+    """Where four bytes say how long it is, the lowest first."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What of a picture depends on the contents of which file.
+
+    ``unit`` is the length of a cluster in bytes.  Files that are not in ``spots`` may show anywhere
+    else, too.
+    """
+
+    unit: int
+    spots: tuple[Spot, ...]
+
+
 @dataclass(frozen=True)
 class Picture:
     """Pieces sorted by ``start``, no two of which overlap, and the blob that some refer to."""
@@ -51,6 +74,8 @@ class Picture:
     blob: bytes = b""
     notes: tuple[str, ...] = field(default=(), compare=False)
     """What a person should know though it can be built; no part of what the disk will hold."""
+    outline: Outline | None = field(default=None, compare=False)
+    """How it would be with other contents of its files, if the planner knows; see `amend`."""
 
     def crc32(self, extent: Extent, files: Files, where: str) -> int:
         """Return the CRC-32 of the bytes in ``extent``, of which no piece is only in part."""

@@ -45,6 +45,7 @@ class RealFiles:
         self._mtimes: dict[str, int] = {}
         self._digests: dict[str, tuple[Signature, str]] = {}
         self._trees: dict[str, tuple[Tree, Sequence[Entry]]] = {}
+        self._seen: set[str] = set()
 
     def _look(self, path: str, where: str) -> tuple[str, os.stat_result]:
         """Return a file's normal path and its status, which is asked for once."""
@@ -112,6 +113,7 @@ class RealFiles:
     def _range(self, path: str, offset: int, length: int, where: str) -> Iterator[memoryview]:
         self.digest(path, where)
         path = normal(path)
+        self._seen.add(path)
         try:
             yield from stretch(path, offset, length, self._digests[path][0])
         except OSError as error:
@@ -131,6 +133,7 @@ class RealFiles:
         if after != signature:
             raise changed(path)
         self._digests[path] = signature, digest_of(data)
+        self._seen.add(path)
         return data
 
     def mtime(self, path: str, where: str) -> int:
@@ -183,6 +186,7 @@ class RealFiles:
             "parts": {path: [length, found] for path, (_, length, found) in self._parts.items()},
             "executable": self._executable,
             "made": self._made,
+            "seen": sorted(self._seen),
         }
 
 

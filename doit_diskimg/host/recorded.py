@@ -6,8 +6,8 @@ whose questions have the same answers has nothing to do.
 
 import os
 import stat
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from doit_diskimg.content import Tree
 from doit_diskimg.host.files import is_executable
@@ -15,21 +15,46 @@ from doit_diskimg.host.hashing import Signature, digest_file
 from doit_diskimg.host.machine import now_ns
 
 
-def still_true(record: dict[str, Any], trees: Sequence[Tree]) -> tuple[str, dict[str, Any]]:
-    """Ask the questions of ``record`` again.
+class Answers(NamedTuple):
+    """What became of the answers to a run's questions."""
 
-    Returns what is different, in words, or the empty text; and the record with the signatures of
-    files that were only touched brought up to date, so that each is hashed once.
-    """
+    text: str
+    """What is different, in words; empty if nothing is."""
+    changed: Sequence[str]
+    """The files with other contents, maybe of other length, if nothing else is different."""
+    record: dict[str, Any]
+    """The record, with the signatures of files that were only touched brought up to date, so that
+    each is hashed once."""
+
+
+latest: dict[str, Answers] = {}
+"""By the path of its record, what a check has just found: the action that follows may take it."""
+
+
+def ask_again(record: dict[str, Any], trees: Sequence[Tree]) -> Answers:
+    """Ask the questions of ``record`` again."""
     try:
-        text = _other_trees(record["trees"], trees) or _other_sizes(record) or _other_modes(record)
-        text = text or _other_times(record["mtimes"]) or _not_as_made(record["made"])
         fresh = dict(record["digests"])
-        return text or _other_contents(fresh), {**record, "digests": fresh}
+        if text := _but_contents(record, trees):
+            return Answers(text, (), record)
+        changed = list(_other_contents(fresh))
+        text = f"the contents of {changed[0]!r} changed" if changed else ""
+        return Answers(text, changed, {**record, "digests": fresh})
     except (KeyError, TypeError, ValueError, AttributeError):
-        return "nothing is recorded about its files", record
+        return Answers("nothing is recorded about its files", (), record)
     except OSError as error:
-        return str(error), record
+        return Answers(str(error), (), record)
+
+
+def still_true(record: dict[str, Any], trees: Sequence[Tree]) -> tuple[str, dict[str, Any]]:
+    """Return what is different, in words, and the record brought up to date; see `Answers`."""
+    text, _, fresh = ask_again(record, trees)
+    return text, fresh
+
+
+def _but_contents(record: dict[str, Any], trees: Sequence[Tree]) -> str:
+    text = _other_trees(record["trees"], trees) or _other_sizes(record) or _other_modes(record)
+    return text or _other_times(record["mtimes"]) or _not_as_made(record["made"])
 
 
 def _other_trees(recorded: dict[str, str], trees: Sequence[Tree]) -> str:
@@ -73,9 +98,9 @@ def _other_times(recorded: dict[str, int]) -> str:
     return ""
 
 
-def _other_contents(digests: dict[str, list[Any]]) -> str:
-    """Compare contents, and note new signatures of old contents in ``digests``."""
-    for path, (*numbers, digest) in digests.items():
+def _other_contents(digests: dict[str, list[Any]]) -> Iterator[str]:
+    """Yield the files with other contents; note new signatures of old contents in ``digests``."""
+    for path, (*numbers, digest) in list(digests.items()):
         status = os.stat(path)
         found = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         if numbers == found and stat.S_ISREG(status.st_mode):
@@ -83,7 +108,6 @@ def _other_contents(digests: dict[str, list[Any]]) -> str:
         known = Signature(*numbers)
         signature, now = digest_file(path, (known, digest), status)
         if now != digest:
-            return f"the contents of {path!r} changed"
-        if signature != known and signature.settled(now_ns()):
+            yield path
+        elif signature != known and signature.settled(now_ns()):
             digests[path] = [*signature, digest]
-    return ""

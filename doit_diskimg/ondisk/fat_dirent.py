@@ -12,6 +12,9 @@ from doit_diskimg.frozen import dataclass
 SIZE = 32
 """Bytes in every entry."""
 
+FILE_SIZE = 28
+"""Offset of DIR_FileSize in an 8.3 entry: four bytes, the last."""
+
 READ_ONLY, HIDDEN, SYSTEM, VOLUME_ID, DIRECTORY, ARCHIVE = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 """Bits of `ShortEntry.attributes`."""
 

@@ -34,6 +34,7 @@ from doit_diskimg.plan import (
 )
 from doit_diskimg.ports import Place, Room
 from doit_diskimg.spec import TABLE, Disk, Partition
+from doit_diskimg.tasks.amending import amend, noted
 from doit_diskimg.tasks.guests import guests_of, places
 from doit_diskimg.tasks.keeping import check, listed, only_guests_wrote, settled
 from doit_diskimg.tasks.numbers import DiskNumbers, write_places
@@ -247,15 +248,24 @@ class Populate(Asking):
         """The file in which a payload goes that programs make."""
         return payload_of(self, self.index)
 
-    def work(self, files: RealFiles) -> str:
-        """Write ``P.plan`` and ``P.blob``; say what should be known of them."""
+    def run(self) -> str:
+        """Write ``P.plan`` and ``P.blob``, then what was asked; say what should be known of them.
+        """
+        picture = amend(self)
+        if picture is None:
+            files = RealFiles(read_json(self.record), self.payload)
+            picture = self._plan(files)
+            write_json(self.record, {**files.record(), **noted(self, picture)})
+        return "\n".join(picture.notes)
+
+    def _plan(self, files: RealFiles) -> Picture:
         part, state = self.disk.partitions[self.index], self.state
         picture = fill(self, self.index, files)
         write_places(self, self.index, picture, files)
         # The plan last: what it needs is there before it is.
         write(state.file(part.name, ".blob"), picture.blob)
         write(state.file(part.name, ".plan"), encode_plan(picture))
-        return "\n".join(picture.notes)
+        return picture
 
 
 def planned(state: StateFolder, name: str) -> Picture:

@@ -211,7 +211,7 @@ class PlaceAsPlanned(AsSeen):
 
     def see(self, before: Any) -> list[int]:
         """Return the place, as the table's task decided it."""
-        return _stored_places(self._layout)[0].get(self._name, [])
+        return stored_places(self._layout)[0].get(self._name, [])
 
     def difference(self, before: Any, now: list[int]) -> str:
         """Return whether it is another place."""
@@ -238,15 +238,15 @@ class SourcesAsPlanned(Reason):
         text.  What doit would find out about the user's files the record says better: they are
         looked at once, by us, and not read again to store what they are.
         """
-        from doit_diskimg.host.recorded import still_true
+        from doit_diskimg.host import recorded
         from doit_diskimg.host.state import read_json, write_json
 
         task.file_dep &= self._deps
         record = read_json(self._record)
-        text, fresh = still_true(record, self._trees)
-        if fresh != record:
-            write_json(self._record, fresh)
-        return text
+        found = recorded.latest[self._record] = recorded.ask_again(record, self._trees)
+        if found.record is not record and found.record != record:
+            write_json(self._record, found.record)
+        return found.text
 
 
 class ImageAsSealed(Reason):
@@ -285,7 +285,7 @@ class ImageAsSealed(Reason):
 
     @staticmethod
     def _moved(state: Any, generation: dict[str, object]) -> str:
-        skeleton = _stored_places(state.file("layout.json"))[1]
+        skeleton = stored_places(state.file("layout.json"))[1]
         if not skeleton or skeleton != generation.get("skeleton"):
             return "the layout of the disk changed"
         return ""
@@ -302,7 +302,7 @@ def stored_layout(path: str) -> "Layout | None":
         return None
 
 
-def _stored_places(path: str) -> tuple[dict[str, list[int]], str]:
+def stored_places(path: str) -> tuple[dict[str, list[int]], str]:
     """Return what `decode_places` finds in the layout that the table's task wrote, if anything."""
     from doit_diskimg.host.state import read
     from doit_diskimg.plan import decode_places

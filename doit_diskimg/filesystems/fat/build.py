@@ -3,7 +3,8 @@
 Nothing is chosen here and nothing can fail: sizes, names, clusters and digests are known.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from doit_diskimg import bootcode
 from doit_diskimg.bootcode import BootCode, Stretch
@@ -19,7 +20,7 @@ from doit_diskimg.ondisk import fat_dirent, fat_entries
 from doit_diskimg.ondisk.fat_boot import UNKNOWN, BootSector, FsInfo
 from doit_diskimg.ondisk.fat_dirent import Timestamp
 from doit_diskimg.ondisk.fat_entries import FIRST_CLUSTER, Run
-from doit_diskimg.picture import Canvas, Picture
+from doit_diskimg.picture import Canvas, Outline, Picture, Spot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,18 +57,24 @@ class Volume:
 
 def draw(volume: Volume) -> Picture:
     """Return the bytes of the volume at their places on the disk."""
-    canvas = Canvas()
+    canvas, spots, lengths = Canvas(), list[Spot](), dict[str, int]()
     _draw_reserved(volume, canvas)
     _draw_tables(volume, canvas)
     clusters = volume.start + volume.geometry.cluster_start(0), volume.geometry.cluster_size
     for node in volume.root.everything():
         if isinstance(node, Directory):
-            start = volume.start + _directory_start(volume, node)
-            canvas.data(start, _directory_bytes(volume, node))
+            start, data = volume.start + _directory_start(volume, node), bytearray()
+            for path, entry in _entries(volume, node):
+                data += entry
+                lengths[path] = start + len(data) - fat_dirent.SIZE + fat_dirent.FILE_SIZE
+            canvas.data(start, data)
         elif node.size:
             start = clusters[0] + volume.runs[node.path].first * clusters[1]
             _draw_source(volume, canvas, start, node.source, node.size)
-    return canvas.picture(volume.notes)
+            if isinstance(node.source, str):
+                spots.append(Spot(node.source, start, lengths[node.path]))
+    outline = Outline(volume.geometry.cluster_size, tuple(spots))
+    return replace(canvas.picture(volume.notes), outline=outline)
 
 
 def _draw_reserved(volume: Volume, canvas: Canvas) -> None:
@@ -152,13 +159,20 @@ def _directory_start(volume: Volume, directory: Directory) -> int:
     return volume.geometry.cluster_start(run.first) if run else volume.geometry.root_start
 
 
-def _directory_bytes(volume: Volume, directory: Directory) -> bytes:
-    """Return the entries: the dots, then the children in order; in the root the label too."""
+def _entries(volume: Volume, directory: Directory) -> Iterator[tuple[str, bytes]]:
+    """Yield the entries, each with the path that it is for, if that is a child's.
+
+    The dots, then the children in order; in the root the label too.
+    """
     stored, runs = volume.stored[directory.path], volume.runs
     times, time = volume.times, volume.time
-    own = [] if directory.path == ROOT else _dots(volume, directory)
-    entries: list[bytes] = []
-    for child in directory.children.values():
+    # Before everything, as mkfs.fat has it; but loaders of DOS look for their files there.
+    label = volume.first_entries if directory.path == ROOT and volume.label else -1
+    if directory.path != ROOT:
+        yield "", _dots(volume, directory)
+    for number, child in enumerate(directory.children.values()):
+        if number == label:
+            yield "", _label(volume)
         name = stored[child.name]
         long = fat_dirent.pack_long_name(name.long, name.short) if name.long else b""
         run = runs.get(child.path)
@@ -170,11 +184,9 @@ def _directory_bytes(volume: Volume, directory: Directory) -> bytes:
             child.size if isinstance(child, File) else 0,
             case=name.case,
         )
-        entries += long, short
-    if directory.path == ROOT and volume.label:
-        # Before everything, as mkfs.fat has it; but loaders of DOS look for their files there.
-        entries.insert(2 * volume.first_entries, _label(volume))
-    return b"".join(own + entries)
+        yield child.path, long + short
+    if label == len(directory.children):
+        yield "", _label(volume)
 
 
 def _label(volume: Volume) -> bytes:
@@ -182,12 +194,14 @@ def _label(volume: Volume) -> bytes:
     return fat_dirent.pack_short(name, fat_dirent.VOLUME_ID, volume.time, 0)
 
 
-def _dots(volume: Volume, directory: Directory) -> list[bytes]:
+def _dots(volume: Volume, directory: Directory) -> bytes:
     """Return ``.`` and ``..``; for ``..`` the root is cluster 0, also on FAT32."""
     parent = directory.path.rpartition("/")[0]
     above = volume.runs[parent].first if parent != ROOT else 0
     own = volume.runs[directory.path].first
-    return [
-        fat_dirent.pack_short(b".          ", fat_dirent.DIRECTORY, volume.time, own),
-        fat_dirent.pack_short(b"..         ", fat_dirent.DIRECTORY, volume.time, above),
-    ]
+    return b"".join(
+        [
+            fat_dirent.pack_short(b".          ", fat_dirent.DIRECTORY, volume.time, own),
+            fat_dirent.pack_short(b"..         ", fat_dirent.DIRECTORY, volume.time, above),
+        ]
+    )

@@ -1,0 +1,85 @@
+"""Another picture of a volume, without planning it anew: a file changed and moved nothing.
+
+Names, clusters, directories and tables of a volume depend on its files by their names and by the
+number of clusters that each takes.  A file that takes as many as before shows in two places only:
+where its contents lie, and in the four bytes of its directory entry that say how long it is.  The
+planner says where these are (`picture.Outline`); `amended` returns what it would have returned.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from doit_diskimg.content import FilePart
+from doit_diskimg.picture import BLOB, Picture, Piece, Spot
+from doit_diskimg.units import ceil_div
+
+_FIELD = 4
+"""Bytes of the number that says how long a file is."""
+
+
+class Change(NamedTuple):
+    """One file of the host that is another now."""
+
+    spots: Sequence[Spot]
+    """Every place where it shows."""
+    before: int
+    """Its length in the old picture."""
+    length: int
+    parts: Sequence[FilePart]
+    """Its new contents."""
+
+
+def amended(old: Picture, unit: int, changes: Mapping[str, Change]) -> Picture | None:
+    """Return the picture with the changed files; None if it takes a planner to say what it is.
+
+    ``changes`` are known by the paths that pieces may have.
+    """
+    blob, places = _Blob(old), {}
+    for change in changes.values():
+        if not change.length or ceil_div(change.length, unit) != ceil_div(change.before, unit):
+            return None
+        for spot in change.spots:
+            places[spot.source, spot.start] = change
+            if not blob.store(spot.field, change.length):
+                return None
+    pieces: list[Piece] = []
+    for piece in old.pieces:
+        if piece.file == BLOB or piece.file not in changes:
+            pieces.append(piece)
+            continue
+        change_here = places.get((piece.file, piece.start - piece.offset))
+        if change_here is None:
+            return None  # it shows in boot code or reserved sectors, too
+        if piece.offset == 0:
+            pieces += _pieces(piece, change_here.parts)
+    return Picture(tuple(pieces), bytes(blob.data), old.notes)
+
+
+def _pieces(first: Piece, parts: Sequence[FilePart]) -> list[Piece]:
+    """Return the pieces of a file whose first one was ``first``."""
+    return [
+        Piece(first.start + part.offset, part.length, first.file, part.offset, part.digest)
+        for part in parts
+    ]
+
+
+class _Blob:
+    """The blob of a picture, in which single numbers are replaced."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.data = bytearray(picture.blob)
+        self._pieces = picture.pieces
+        self._starts = [piece[0] for piece in picture.pieces]
+
+    def store(self, place: int, value: int) -> bool:
+        """Put ``value`` at ``place``, a byte of the disk; return whether there is room for it."""
+        index = bisect_right(self._starts, place) - 1
+        piece = self._pieces[index] if index >= 0 else None
+        if piece is None or piece.file != BLOB or piece.digest or place + _FIELD > piece.end:
+            return False
+        if value >= 1 << 8 * _FIELD:
+            return False
+        offset = piece.offset + place - piece.start
+        self.data[offset : offset + _FIELD] = value.to_bytes(_FIELD, "little")
+        return True

@@ -1,0 +1,165 @@
+"""An edit that moves nothing does not import the planner, and leaves what a clean build leaves."""
+
+import os
+import shutil
+
+import pytest
+from project import Project
+
+DODO = '''
+from doit_diskimg import BootCode, Disk, Fat, Gpt, Partition, Patch, Segment, Tree, file_length
+
+disk = Disk("build/os.img", size="%(size)s", table=Gpt(), partitions=[
+    Partition("esp", Fat({
+        "kernel.elf": "kernel.elf", "again/kernel": "./kernel.elf", "modules": Tree("modules"),
+        "boot.cfg": b"timeout=0",
+    }, fat=16, cluster_size=2048%(fat)s), type="esp", size="16MiB"),
+], segments=[%(segments)s])
+
+def task_image():
+    return disk.tasks()
+'''
+PLANNER = "doit_diskimg.filesystems.fat.populate"
+KERNEL, MODULE = b"k" * 70_001, b"m" * 3000
+
+
+def describe(project, size="32MiB", fat="", segments=""):
+    project.dodo = DODO % {"size": size, "fat": fat, "segments": segments}
+    project.write("dodo.py", project.dodo)
+
+
+@pytest.fixture
+def project(tmp_path):
+    project = Project(tmp_path / "project", "", env={"PYTHONPROFILEIMPORTTIME": "1"})
+    describe(project)
+    project.write("kernel.elf", KERNEL)
+    project.write("boot.bin", b"\xeb\x3c\x90" + bytes(509))
+    for name in ("a", "b", "deep/c"):
+        project.write(f"modules/{name}.ko", name.encode() + MODULE)
+    return project
+
+
+def built(project):
+    """Return the image and the plan of the volume."""
+    state = project.folder / "build/.os.img"
+    files = [project.image_path, state / "esp.plan", state / "esp.blob"]
+    return [file.read_bytes() for file in files]
+
+
+def clean(project, elsewhere):
+    project.clean_build(elsewhere)
+    return built(Project(elsewhere, project.dodo))
+
+
+def kernel(data):
+    return lambda project: project.write("kernel.elf", data)
+
+
+def both(*edits):
+    return lambda project: [edit(project) for edit in edits]
+
+
+def touched(path):
+    return lambda project: os.utime(project.folder / path)
+
+
+AMENDED = {
+    "other bytes": kernel(b"K" * 70_001),
+    "longer": kernel(KERNEL + b"!"),
+    "shorter": kernel(KERNEL[:-300]),
+    "a whole cluster": kernel(b"k" * 35 * 2048),
+    "in a tree": lambda project: project.write("modules/deep/c.ko", b"c" * 2100),
+    "two files": both(kernel(KERNEL + b"!"), lambda p: p.write("modules/a.ko", b"A" * 4096)),
+    "one is only touched": both(kernel(KERNEL + b"!"), touched("modules/b.ko")),
+}
+PLANNED = {
+    "a cluster more": kernel(KERNEL + bytes(2048)),
+    "a cluster less": kernel(KERNEL[:-2048]),
+    "empty": kernel(b""),
+    "a new file": both(kernel(KERNEL + b"!"), lambda p: p.write("modules/d.ko", b"d")),
+    "a file less": both(kernel(KERNEL + b"!"), lambda p: (p.folder / "modules/a.ko").unlink()),
+    "another label": both(kernel(KERNEL + b"!"), lambda p: describe(p, fat=', label="NEW"')),
+    "another place": both(kernel(KERNEL + b"!"), lambda p: describe(p, size="33MiB")),
+    "another time": both(
+        kernel(KERNEL + b"!"), lambda project: project.env.update(SOURCE_DATE_EPOCH="1700000000")
+    ),
+}
+
+
+@pytest.mark.parametrize("edit", AMENDED)
+def test_the_planner_is_not_asked(project, tmp_path, edit):
+    assert PLANNER in project.doit().err
+    AMENDED[edit](project)
+    run = project.doit()
+    assert "os.img:esp:populate" in run.ran
+    assert PLANNER not in run.err
+    assert built(project) == clean(project, tmp_path / "clean")
+    assert not project.doit().ran
+    project.write("kernel.elf", KERNEL[:-1])  # and once more, after what was amended
+    assert PLANNER not in project.doit().err
+    assert built(project) == clean(project, tmp_path / "another")
+
+
+@pytest.mark.parametrize("edit", PLANNED)
+def test_the_planner_is_asked(project, tmp_path, edit):
+    project.doit()
+    PLANNED[edit](project)
+    run = project.doit()
+    if edit != "another place":  # the volume is where it was, of the length that it had
+        assert PLANNER in run.err
+    assert built(project) == clean(project, tmp_path / "clean")
+    assert not project.doit().ran
+
+
+@pytest.mark.parametrize("name", ["esp.plan", "esp.blob", "esp.outline.json", "esp.files.json"])
+@pytest.mark.parametrize("damage", ["lost", "cut", "older"])
+def test_of_a_state_file_that_is_not_right_the_planner_makes_another(
+    project, tmp_path, name, damage
+):
+    file = project.folder / "build/.os.img" / name
+    project.doit()
+    older = shutil.copy(file, tmp_path / "older")
+    project.write("modules/e.ko", b"e" * 5000)
+    project.write("kernel.elf", KERNEL + b"?")
+    project.doit()
+    if damage == "lost":
+        file.unlink()
+    elif damage == "cut":
+        os.truncate(file, file.stat().st_size // 2)
+    else:
+        shutil.copy(older, file)
+    project.write("kernel.elf", KERNEL + b"!")
+    assert PLANNER in project.doit().err
+    assert built(project) == clean(project, tmp_path / "clean")
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"fat": ', times="source"'},
+        {"fat": ', engine="mtools"'},
+        {"fat": ', boot_sector=BootCode("boot.bin", patches=['
+                'Patch(0x5a, "<I", file_length("esp", "kernel.elf"))])'},
+        {"segments": 'Segment("x", BootCode("boot.bin", patches=['
+                     'Patch(0x5a, "<I", file_length("esp", "kernel.elf"))]), "24KiB")'},
+        {"fat": ', reserved={2: "modules/../kernel.elf"}'},
+    ],
+    ids=["times", "engine", "own number", "number elsewhere", "reserved"],
+)  # fmt: skip
+def test_where_more_depends_on_a_file_the_planner_is_asked(project, tmp_path, described):
+    describe(project, **described)
+    os.utime(project.folder / "kernel.elf", (10**9, 10**9))
+    project.doit()
+    project.write("kernel.elf", KERNEL + b"!")
+    os.utime(project.folder / "kernel.elf", (1_000_100_000, 1_000_100_000))
+    assert PLANNER in project.doit().err
+    os.utime(project.folder / "kernel.elf", (1_000_100_000, 1_000_100_000))
+    assert built(project)[0] == clean(project, tmp_path / "clean")[0]
+
+
+@pytest.mark.parametrize("arguments", [["-n", "2"], ["-n", "2", "-P", "thread"]])
+def test_in_another_process_too(project, tmp_path, arguments):
+    project.doit()
+    project.write("kernel.elf", KERNEL + b"!")
+    assert PLANNER not in project.doit("run", *arguments).err
+    assert built(project) == clean(project, tmp_path / "clean")
