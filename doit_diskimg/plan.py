@@ -18,7 +18,7 @@ from doit_diskimg.extent import Extent
 from doit_diskimg.picture import Picture, Piece
 
 if TYPE_CHECKING:
-    from doit_diskimg.layout import Layout
+    from doit_diskimg.placed import Layout
     from doit_diskimg.segment import PlacedPartition, Region
 
 FORMAT = 3
@@ -141,7 +141,7 @@ def decode_places(text: bytes) -> tuple[dict[str, list[int]], str]:
 
 def decode_layout(text: bytes) -> "Layout":
     """Return the layout that `encode_layout` wrote.  Raises ValueError for anything else."""
-    from doit_diskimg.layout import Layout
+    from doit_diskimg.placed import Layout
     from doit_diskimg.segment import PlacedPartition, Region
 
     data = json.loads(text)

@@ -18,7 +18,7 @@ NAME = "doit_diskimg"
 PACKAGE = Path(__file__).parent.parent / NAME
 
 RIBS = {"tables", "filesystems", "bootloaders", "outputs"}
-SPINE = {"spec", "misplaced", "layout", "plan", "patch"}
+SPINE = {"spec", "placed", "misplaced", "layout", "plan", "patch"}
 FOLDERS = RIBS | {"ondisk", "host", "verify", "tasks", "cli"}
 RANKS = (
     {"frozen"},
@@ -29,6 +29,7 @@ RANKS = (
     {"ports"},
     {"abilities", "made", "asked", "bare", "shape"},
     {"spec"} | RIBS,
+    {"placed"},
     {"layout", "misplaced"},
     {"plan", "patch"},
     {"host"},

@@ -4,7 +4,7 @@ doit compares paths as strings: ``./a`` and ``a`` are two files to it.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 
 def _has_detours(path: str) -> bool:
@@ -37,19 +37,15 @@ def spellings(path: str | os.PathLike[str]) -> Iterator[str]:
         yield os.path.join(os.curdir, text)
 
 
-def spellings_below(top: str, paths: Iterable[str]) -> Iterator[str]:
-    """Yield the same for files below ``top``, which is normal: quicker, for there may be thousands.
+def spellings_below(top: str, paths: Sequence[str]) -> list[str]:
+    """Return the same of files below ``top``, which is normal: quicker, for there may be thousands.
 
     Each of ``paths`` is ``top``, a slash and a path without detours.
     """
-    found = list(paths)
-    if found and normal(found[0]) != found[0]:
+    if paths and normal(paths[0]) != paths[0]:
         # The current directory: its name is no beginning of the normal paths below it.
-        for path in found:
-            yield from spellings(path)
-        return
-    tops = [*dict.fromkeys(spellings(top))]
-    for path in found:
-        rest = path[len(top) :]
-        for other in tops:
-            yield other + rest
+        return [text for path in paths for text in spellings(path)]
+    rests, found = [path[len(top) :] for path in paths], list[str]()
+    for other in dict.fromkeys(spellings(top)):
+        found += [other + rest for rest in rests]
+    return found

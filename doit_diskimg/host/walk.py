@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from doit_diskimg.content import Entry, Tree, digest_of
@@ -66,7 +67,7 @@ def walk(tree: Tree, where: str) -> list[Entry]:
         raise host_failed(f"{where}: {error.filename or top}", error, "read the tree") from error
     if walker.problems:
         raise WorldError(sorted(walker.problems, key=lambda problem: problem.found))
-    return sorted(walker.found)
+    return sorted(walker.found, key=_path)
 
 
 class _Walker:
@@ -88,8 +89,12 @@ class _Walker:
     def look_below(self, folder: str, prefix: str, *, is_taken: bool) -> None:
         """Add the entries of ``folder``, whose paths in the tree begin with ``prefix``."""
         exclude, found = self._exclude, self.found
+        everything = is_taken and exclude is None
         with os.scandir(folder) as children:
             for child in children:
+                if everything and child.is_file(follow_symlinks=False):  # the usual case
+                    found.append(Entry(prefix + child.name, child.path))
+                    continue
                 path, is_directory = prefix + child.name, _is_directory(child)
                 if exclude is not None and exclude.match(path, is_directory=is_directory):
                     continue
@@ -158,6 +163,9 @@ def _patterns(lines: Sequence[str]) -> "Patterns | None":
     from doit_diskimg.patterns import Patterns
 
     return Patterns(lines)
+
+
+_path = itemgetter(0)
 
 
 def _is_directory(child: os.DirEntry[str]) -> bool:

@@ -1,7 +1,6 @@
 """The tasks of one disk: what each depends on, what it makes, what decides whether it runs."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from os import fspath
 from typing import TYPE_CHECKING, Any
 
@@ -285,7 +284,7 @@ class DiskTasks:
         trees = [want.source for want in contents + sizes if isinstance(want.source, Tree)]
         first = {name: None for tree in trees for name in tree.after}  # a set that keeps order
         deps = list(deps)
-        order = (path for want in contents + sizes for path in _spelled(want))
+        order = [path for want in contents + sizes for path in _spelled(want)]
         digest = _digest([FORMAT, spec, *described(self.disk, needs.parts)])
         turn = Turn(self.state, self.disk.name, name)
         uptodate: list[object] = [turn, Recorded(digest, targets)]
@@ -329,8 +328,8 @@ def _length_or_path(segment: Segment) -> object:
     return len(source) if isinstance(source, bytes) else source
 
 
-def _spelled(wanted: Wanted) -> Iterator[str]:
-    """Yield every spelling of the files of one source as they are now.
+def _spelled(wanted: Wanted) -> Iterable[str]:
+    """Return every spelling of the files of one source as they are now.
 
     A tree may gain some until the task runs.  Of one with ``after`` nothing is known yet, and
     nothing need be: the order is in the description, and what the files are is in the record.
@@ -340,10 +339,11 @@ def _spelled(wanted: Wanted) -> Iterator[str]:
 
     if isinstance(wanted.source, Tree):
         if wanted.source.after:
-            return
-        with suppress(WorldError):  # its task will say so
+            return ()
+        try:
             entries = walk(wanted.source, wanted.where)
-            paths = [entry.source for entry in entries if entry.source]
-            yield from spellings_below(normal(wanted.source.dir), paths)
-    elif not isinstance(wanted.source, bytes):
-        yield from spellings(fspath(wanted.source))
+        except WorldError:
+            return ()  # its task will say so
+        paths = [entry.source for entry in entries if entry.source]
+        return spellings_below(normal(wanted.source.dir), paths)
+    return () if isinstance(wanted.source, bytes) else spellings(fspath(wanted.source))

@@ -22,8 +22,8 @@ from doit_diskimg.tasks.uptodate import Turn
 if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
 
-    from doit_diskimg.layout import Layout
     from doit_diskimg.picture import Picture
+    from doit_diskimg.placed import Layout
     from doit_diskimg.spec import Disk
 
 

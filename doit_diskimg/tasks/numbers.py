@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from doit_diskimg.host.files import RealFiles
-    from doit_diskimg.layout import Layout
     from doit_diskimg.picture import Picture
+    from doit_diskimg.placed import Layout
     from doit_diskimg.spec import Disk
     from doit_diskimg.tasks.step import Step
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from doit_diskimg.errors import WorldError
     from doit_diskimg.host.files import RealFiles
     from doit_diskimg.host.work import RealWork
-    from doit_diskimg.layout import Layout
     from doit_diskimg.picture import Picture
+    from doit_diskimg.placed import Layout
     from doit_diskimg.spec import Disk
     from doit_diskimg.tasks.chain import DiskTasks
 

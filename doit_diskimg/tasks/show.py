@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from unicodedata import combining, east_asian_width
 
-from doit_diskimg.layout import Layout
+from doit_diskimg.placed import Layout
 from doit_diskimg.plan import map_rows
 
 _HEAD = ("region", "start", "end", "length", "type")

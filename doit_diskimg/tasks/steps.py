@@ -22,8 +22,8 @@ from doit_diskimg.host.state import (
     write,
     write_json,
 )
-from doit_diskimg.layout import Layout, place
 from doit_diskimg.picture import Picture
+from doit_diskimg.placed import Layout
 from doit_diskimg.plan import (
     FORMAT,
     decode_layout,
@@ -120,6 +120,8 @@ class MakeTable(Asking):
 
     def work(self, files: RealFiles) -> str | None:
         """Write ``layout.json``, the table's plan and its blob; show the map if it is new."""
+        from doit_diskimg.layout import place
+
         settled: list[str] = []
 
         def settle(index: int, length: int) -> Room:

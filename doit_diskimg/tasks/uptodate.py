@@ -22,7 +22,7 @@ from doit_diskimg.host.paths import normal
 
 if TYPE_CHECKING:
     from doit_diskimg.host.state import StateFolder
-    from doit_diskimg.layout import Layout
+    from doit_diskimg.placed import Layout
 
 _Values = dict[str, Any]
 

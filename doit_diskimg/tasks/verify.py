@@ -21,7 +21,7 @@ from doit_diskimg.tasks.step import Step
 if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
 
-    from doit_diskimg.layout import Layout
+    from doit_diskimg.placed import Layout
     from doit_diskimg.verify.finding import Finding
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from doit_diskimg.content import Entry, Tree, digest_of
 from doit_diskimg.errors import SourceMissing, WorldError, refuse
-from doit_diskimg.layout import Layout, place
+from doit_diskimg.layout import place
 from doit_diskimg.picture import BLOB, Picture
+from doit_diskimg.placed import Layout
 from doit_diskimg.ports import Place, Room
 from doit_diskimg.spec import Disk
 from doit_diskimg.units import parse_size

@@ -10,7 +10,7 @@ from layouts.good import FILES
 
 from doit_diskimg.errors import DescriptionError
 from doit_diskimg.filesystems.zero import Zero
-from doit_diskimg.layout import Layout
+from doit_diskimg.placed import Layout
 from doit_diskimg.segment import Segment
 from doit_diskimg.spec import Disk, Partition
 from doit_diskimg.tables.gpt import Gpt

@@ -7,7 +7,7 @@ from layouts.drawing import draw
 from layouts.good import FILES, MBRS, Good, fat, gpt, part
 from tools import run
 
-from doit_diskimg.layout import Layout
+from doit_diskimg.placed import Layout
 from doit_diskimg.tables.gpt import Gpt
 
 WITH_LOGICAL = [

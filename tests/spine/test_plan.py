@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_diskimg.extent import Extent
-from doit_diskimg.layout import Layout, place
+from doit_diskimg.layout import place
 from doit_diskimg.picture import BLOB, Canvas, Picture, Piece
+from doit_diskimg.placed import Layout
 from doit_diskimg.plan import (
     FORMAT,
     decode_layout,

@@ -3,7 +3,7 @@
 import pytest
 
 from doit_diskimg.extent import Extent
-from doit_diskimg.layout import Layout
+from doit_diskimg.placed import Layout
 from doit_diskimg.segment import PlacedPartition, Region
 from doit_diskimg.tasks.show import layout_map
 
