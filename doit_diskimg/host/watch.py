@@ -6,10 +6,16 @@ of no interest, or not at all, as on some network file systems, does no harm.
 
 import os
 import signal
+import stat
 from collections.abc import Iterable
+
+from doit_diskimg.content import digest_of
 
 States = dict[str, list[int] | str | None]
 """What tells a file or directory from a later state of it; None where there is nothing."""
+
+_STEP_MS = 5
+"""How long it has to be quiet until it is looked what changed: most files are saved by then."""
 
 _POLL_MS = 1000
 """How often the states are looked at without any event."""
@@ -30,7 +36,7 @@ def wait(before: States) -> list[str]:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     folders = sorted({folder for path in before for folder in _folders(path)})
     events = watch(
-        *folders, recursive=False, watch_filter=None, step=10, debounce=400,
+        *folders, recursive=False, watch_filter=None, step=_STEP_MS, debounce=400,
         rust_timeout=_POLL_MS, yield_on_timeout=True,
     )
     while not (changed := [path for path in before if _state(path) != before[path]]):
@@ -41,21 +47,13 @@ def wait(before: States) -> list[str]:
 def _state(path: str) -> list[int] | str | None:
     try:
         status = os.stat(path)
+        if not stat.S_ISDIR(status.st_mode):
+            return [status.st_size, status.st_mtime_ns, status.st_ino]
+        names = sorted(os.listdir(path))
     except OSError:
         return None
-    if os.path.isdir(path):
-        from doit_diskimg.content import digest_of
-
-        below = [(name, _state(name)) for name in _children(path)]
-        return digest_of(repr(below).encode("utf-8", "surrogatepass"))
-    return [status.st_size, status.st_mtime_ns, status.st_ino]
-
-
-def _children(folder: str) -> list[str]:
-    try:
-        return sorted(os.path.join(folder, name) for name in os.listdir(folder))
-    except OSError:
-        return []
+    below = [(name, _state(f"{path}/{name}")) for name in names]
+    return digest_of(repr(below).encode("utf-8", "surrogatepass"))
 
 
 def _folders(path: str) -> Iterable[str]:

@@ -50,13 +50,13 @@ def main(arguments: Sequence[str]) -> int:
 def _loop(arguments: list[str]) -> NoReturn:
     before = states([os.path.abspath(_dodo(arguments))])
     while True:
-        before = states(before)
         with _Fork(partial(_round, arguments), farewell=_LEAVE) as building:
             before = building.told() or before  # nothing was told: dodo.py can't be read
             _say(f"watching {len(before)} paths, Ctrl-C ends")
             with _Fork(partial(_wait, before), farewell=signal.SIGKILL) as waiting:
-                changed = waiting.told()
-        _say(f"changed: {', '.join(map(os.path.relpath, changed or []))}")
+                changed = waiting.told() or []
+        before |= states(changed)  # all others are as they were
+        _say(f"changed: {', '.join(map(os.path.relpath, changed))}")
 
 
 def _wait(before: States, tell: "_Tell") -> None:
@@ -191,7 +191,7 @@ def _warm_up() -> None:
     from doit_diskimg.filesystems.fat import populate  # noqa: F401
     from doit_diskimg.host import patching, recorded, walk  # noqa: F401
     from doit_diskimg.tables import gpt, mbr  # noqa: F401
-    from doit_diskimg.tasks import boot, disk, injection, qemu, show  # noqa: F401
+    from doit_diskimg.tasks import boot, disk, injection, qemu, show, uptodate  # noqa: F401
 
 
 def _say(text: str) -> None:
