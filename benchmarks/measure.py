@@ -3,9 +3,10 @@
 import os
 import statistics
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, sleep
 
 from benchmarks.contenders import Contender, environment
 
@@ -59,6 +60,31 @@ def timed(argv: Sequence[str], folder: os.PathLike[str]) -> Sample:
     if process.returncode != 0:
         raise SystemExit(f"{argv} failed in {folder}")
     return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+
+
+@contextmanager
+def resident(argv: Sequence[str], folder: os.PathLike[str]) -> Iterator[None]:
+    """Let a program run meanwhile."""
+    process = subprocess.Popen(
+        argv, cwd=folder, env=environment(), stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+    try:
+        sleep(2)  # until it is ready
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def seconds_until(ready: Callable[[], bool], most: float = 60) -> float:
+    """Return how long it takes until ``ready``."""
+    before = perf_counter()
+    while not ready():
+        sleep(0.0005)
+        if perf_counter() - before > most:
+            raise SystemExit("nothing happens")
+    return perf_counter() - before
 
 
 def in_turn(

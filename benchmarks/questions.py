@@ -4,11 +4,13 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from time import sleep
 
 from benchmarks import contenders, workloads
 from benchmarks.contenders import Contender
-from benchmarks.measure import Series, in_turn
+from benchmarks.measure import Sample, Series, in_turn, resident, seconds_until, timed
 from benchmarks.workloads import MIB, Workload
 
 Maker = Callable[[Path, Workload], Contender | None]
@@ -139,6 +141,33 @@ def memory(bench: Bench) -> Iterator[Answer]:
     yield Answer("P10", "a sparse file of 1 GiB, from nothing", found)
 
 
+def loop(bench: Bench) -> Iterator[Answer]:
+    """P11: from the moment a file is saved until the resident loop has sealed the image."""
+    ours, floor = bench.made(
+        workloads.system(), [contenders.ours, contenders.mcopy_in_place]
+    )
+    found = [Series("doit_diskimg, watching", []), Series(floor.name, [])]
+    seal = ours.folder / ".os.img" / "seal.json"
+    with resident([sys.executable, "-m", "doit_diskimg", "watch"], ours.folder):
+        for number in range(bench.runs + 1):
+            sleep(1)  # what it does between the builds is not measured
+            sealed = partial(_another, seal, seal.stat().st_mtime_ns)
+            edit(ours, number)
+            wall = seconds_until(sealed)
+            edit(floor, number)
+            sample = timed(floor.argv, floor.folder)
+            if number:
+                found[0].samples.append(Sample(wall, wall, 0))
+                found[1].samples.append(sample)
+    ours.check()
+    yield Answer("P11", "an 8 MiB kernel saved, in the resident loop", found)
+
+
+def _another(file: Path, stamp: int) -> bool:
+    """Return whether there is a file, and not the one of that time stamp."""
+    return file.exists() and file.stat().st_mtime_ns != stamp
+
+
 _IMPORT = "from doit_diskimg import Disk, Esp, Fat, File, Gpt, Mbr, Partition, Segment, Tree"
 
 
@@ -191,6 +220,7 @@ QUESTIONS: dict[str, Callable[[Bench], Iterator[Answer]]] = {
     "nothing": nothing,
     "kernel": kernel_edit,
     "inside": inside,
+    "loop": loop,
     "clean": clean,
     "many": many_files,
     "more": more_files,

@@ -33,7 +33,7 @@ def _row(answer: Answer, series: Series, *, first: bool) -> str:
     low, high = series.spread
     ratio = "" if first else f"{answer.series[0].wall / series.wall:.2f}"
     cpu = series.cpu
-    is_whole = answer.name not in ("P4", "P10")  # not a part of a process, and not memory
+    is_whole = answer.name not in ("P4", "P10", "P11")  # not a part of a process, and not memory
     in_cpu = f"{answer.series[0].cpu / cpu:.2f}" if is_whole and cpu and not first else ""
     if answer.name == "P10":
         peak = max(sample.peak for sample in series.samples)
