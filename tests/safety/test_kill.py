@@ -43,6 +43,12 @@ def edit(project):
     project.write("root.bin", b"R" * 60_000)
 
 
+def amend(project):
+    """What takes as many clusters as before is not planned again."""
+    project.write("kernel.elf", b"KERNEL" * 50_000 + b"and more")
+    project.write("etc/motd", b"hello, world")
+
+
 def relayout(project):
     project.dodo = DODO % (HERE, "7MiB")
     project.write("dodo.py", project.dodo)
@@ -58,7 +64,7 @@ def lose(project):
     shutil.rmtree(project.folder / "build")
 
 
-SCENARIOS = {"edit": edit, "layout": relayout, "guest": guest, "first build": lose}
+SCENARIOS = {"edit": edit, "amend": amend, "layout": relayout, "guest": guest, "first build": lose}
 
 
 @pytest.fixture
@@ -74,7 +80,7 @@ def restore(project):
     """Take every edit back."""
     project.dodo = DODO % (HERE, "6MiB")
     project.write("dodo.py", project.dodo)
-    project.write("kernel.elf", b"kernel" * 50_000)
+    project.write("kernel.elf", b"kernel" * 50_000 + b"!")
     project.write("etc/motd", b"hello")
     project.write("root.bin", b"r" * 60_000)
     project.write("boot.bin", b"\xf4" * 440)
@@ -127,7 +133,7 @@ def test_killed_after_each_single_change(project, tmp_path, scenario):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", ["edit", "layout"])
+@pytest.mark.parametrize("scenario", ["edit", "amend", "layout"])
 def test_killed_and_the_edit_taken_back(project, tmp_path, scenario):
     """doit's record is then older than the results and agrees with the sources."""
     trial = Trial(project, tmp_path, scenario)
@@ -141,7 +147,7 @@ def test_killed_and_the_edit_taken_back(project, tmp_path, scenario):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["ENOSPC", "EIO"])
-@pytest.mark.parametrize("scenario", ["edit", "layout"])
+@pytest.mark.parametrize("scenario", ["edit", "amend", "layout"])
 def test_each_single_change_fails(project, tmp_path, scenario, fault):
     """One line and no traceback; a finished image stays, or is built anew."""
     trial, failed, survived = Trial(project, tmp_path, scenario), 0, 0
@@ -178,18 +184,22 @@ def test_killed_at_random_instants(project, tmp_path):
     chance = random.Random(1)
     phases = Counter()
     started = time.monotonic()
-    contents = [b"kernel A" * 100_000, b"kernel B" * 200_000]
+    # The third is as long as the second: from one to the other, nothing is planned anew.
+    contents = [b"kernel A" * 100_000, b"kernel B" * 200_000, b"kernel C" * 200_000]
     clean = {}
     for index, content in enumerate(contents):
         project.write("kernel.elf", content)
         clean[index] = project.clean_build(tmp_path / f"clean{index}")
-    duration = timed(project)
+    until_first, until_last = timed(project)
     for number in range(KILLS):
-        index = number % 2
+        index = number % len(contents)
         project.write("kernel.elf", contents[index])
         if number % 5 == 4:
             guest(project)
-        phases[kill_after(chance.uniform(0, 1.2 * duration), project, number)] += 1
+        # Most of the time doit starts; so of ten kills nine come when its tasks have begun.
+        tasks = number % 10 > 0
+        seconds = chance.uniform(0, 1.1 * (until_last if tasks else until_first))
+        phases[kill_after(seconds, project, number, tasks=tasks)] += 1
         project.doit()
         assert project.sha256() == clean[index], f"kill {number}"
         assert not project.doit().ran
@@ -200,20 +210,38 @@ def test_killed_at_random_instants(project, tmp_path):
 
 
 def timed(project):
-    started = time.monotonic()
-    project.doit()
-    return time.monotonic() - started
+    """Return the seconds until the first task, and from then to the end."""
+    started, process = time.monotonic(), started_doit(project)
+    first_task(process)
+    began = time.monotonic()
+    process.communicate(timeout=60)
+    return began - started, time.monotonic() - began
 
 
-def kill_after(seconds, project, number):
-    """Start doit, send it a signal after some time; return the last task that it had begun."""
-    kind = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[number % 4]
-    arguments = ["-n", "2"] if number % 3 == 2 else []
-    process = subprocess.Popen(
+def started_doit(project, *arguments):
+    return subprocess.Popen(
         [sys.executable, "-u", "-m", "doit", "run", *arguments],
         cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         start_new_session=True,
     )
+
+
+def first_task(process):
+    """Return the line that tells of the first task, as soon as it is there."""
+    for line in process.stdout:
+        if line[:3] in (".  ", "-- "):
+            return line
+    return ""
+
+
+def kill_after(seconds, project, number, *, tasks):
+    """Start doit, send it a signal after some time; return the last task that it had begun.
+
+    With ``tasks`` the time begins with the first task.
+    """
+    kind = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[number % 4]
+    process = started_doit(project, *(["-n", "2"] if number % 3 == 2 else []))
+    begun = [first_task(process)] if tasks else []
     time.sleep(seconds)
     finished = process.poll() is not None
     try:
@@ -223,10 +251,12 @@ def kill_after(seconds, project, number):
     except ProcessLookupError:
         finished = True
     out, _ = process.communicate(timeout=60)
-    begun = [line for line in out.splitlines() if line[:3] in (".  ", "-- ")]
+    begun += [line for line in out.splitlines() if line[:3] in (".  ", "-- ")]
     if finished:
         return "finished"
-    return begun[-1][3:].removeprefix("os.img:") if begun else "before the first task"
+    if not begun:
+        return "before the first task"
+    return begun[-1][3:].strip().removeprefix("os.img:").partition(" (")[0]
 
 
 SLOW = '''
