@@ -21,7 +21,7 @@ import doit_diskimg
 from doit_diskimg import errors
 from doit_diskimg.errors import DescriptionError, DiskimgError, Problem
 from doit_diskimg.host import program
-from doit_diskimg.host.image import check_target
+from doit_diskimg.host.target import check_target
 
 PAGE = Path(__file__).parent / "reference/errors.md"
 

@@ -13,10 +13,10 @@ from doit_diskimg.errors import BadValue, DescriptionError, ProgramMissing, Worl
 from doit_diskimg.host import program, staging
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.hashing import Signature, digest_file
-from doit_diskimg.host.image import check_target
 from doit_diskimg.host.machine import now_ns
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import WORK, host_failed
+from doit_diskimg.host.target import check_target
 from doit_diskimg.recipe import Command
 
 _Digests = dict[str, list[Any]]

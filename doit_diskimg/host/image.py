@@ -13,12 +13,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from doit_diskimg.content import digest_of, hasher
-from doit_diskimg.errors import ImageKind, WorldError
 from doit_diskimg.extent import Extent, clipped, subtract
-from doit_diskimg.host.files import kind_of
 from doit_diskimg.host.hashing import CHUNK, buffer, changed
 from doit_diskimg.host.lock import hold_writing, is_written
 from doit_diskimg.host.state import host_failed
+from doit_diskimg.host.target import not_an_image
 from doit_diskimg.picture import BLOB, Piece
 
 if TYPE_CHECKING:
@@ -31,38 +30,6 @@ _BLOCK = 1 << 16
 
 _GAP = 1 << 12
 """Less than this between two small files is written with them, which is quicker than to skip it."""
-
-
-def check_target(path: str) -> None:
-    """Raise WorldError if an image may not be at ``path``: if something else is there.
-
-    A symbolic link is something else, whatever it leads to: a new image replaces what has the
-    name, and the file behind the link would stay what it was.
-    """
-    try:
-        mode = os.lstat(path).st_mode
-    except FileNotFoundError:
-        _check_folder(path)
-        return
-    except OSError as error:
-        raise host_failed(path, error, "look at the image") from error
-    if not stat.S_ISREG(mode):
-        raise _not_an_image(path, mode)
-
-
-def _check_folder(path: str) -> None:
-    """Refuse a new file among the devices, where a wrong letter would have been a disk."""
-    folder = os.path.realpath(os.path.dirname(path) or os.curdir)
-    if (folder + "/").startswith("/dev/") and not (folder + "/").startswith("/dev/shm/"):
-        raise WorldError(
-            [
-                ImageKind(
-                    path, "it would lie among the host's devices",
-                    "an image is a regular file and nothing else",
-                    "name a file elsewhere; nothing was written",
-                )
-            ]
-        )
 
 
 def copy_sparse(source: str, target: str) -> None:
@@ -135,12 +102,12 @@ class ImageFile:
             self._handle = os.open(path, flags)
         except OSError as error:
             if error.errno == ELOOP:
-                raise _not_an_image(path, stat.S_IFLNK) from None
+                raise not_an_image(path, stat.S_IFLNK) from None
             raise host_failed(path, error, "open the image") from error
         mode = os.fstat(self._handle).st_mode
         if not stat.S_ISREG(mode):
             os.close(self._handle)
-            raise _not_an_image(path, mode)
+            raise not_an_image(path, mode)
 
     def __enter__(self) -> Self:
         return self
@@ -303,14 +270,3 @@ def _fill(handle: int, path: str, view: memoryview, offset: int) -> None:
             view, offset = view[count:], offset + count
     except OSError as error:
         raise host_failed(path, error, "read it") from error
-
-
-def _not_an_image(path: str, mode: int) -> WorldError:
-    return WorldError(
-        [
-            ImageKind(
-                path, f"it is a {kind_of(mode)}", "an image is a regular file and nothing else",
-                "name another file; nothing was written",
-            )
-        ]
-    )

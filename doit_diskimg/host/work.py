@@ -18,9 +18,9 @@ from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import program as programs
 from doit_diskimg.host.filter import through
 from doit_diskimg.host.hashing import CHUNK, buffer, changed
-from doit_diskimg.host.image import check_target
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import host_failed
+from doit_diskimg.host.target import check_target
 from doit_diskimg.host.walk import walk
 from doit_diskimg.recipe import Command, Program
 from doit_diskimg.segment import PlacedPartition

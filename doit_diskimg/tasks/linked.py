@@ -13,11 +13,12 @@ from doit_diskimg.host import linked as files_of_ours
 from doit_diskimg.host import seal
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.hashing import changed
-from doit_diskimg.host.image import ImageFile, check_target, create_sparse
+from doit_diskimg.host.image import ImageFile, create_sparse
 from doit_diskimg.host.machine import boot_id
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.recorded import still_true
 from doit_diskimg.host.state import host_failed, read, write
+from doit_diskimg.host.target import check_target
 from doit_diskimg.outputs.linked import Linked, can_name, descriptor, link
 from doit_diskimg.patch import diff
 from doit_diskimg.picture import BLOB, Picture, Piece

@@ -48,7 +48,7 @@ class Step:
 
     def __call__(self) -> "TaskFailed | None":
         """Called by doit.  The one place where our exceptions become a failed task."""
-        from doit_diskimg.host.image import check_target
+        from doit_diskimg.host.target import check_target
 
         try:
             check_target(self.state.image)

@@ -90,8 +90,8 @@ class Turn:
 
     def __call__(self) -> None:
         """Called by doit; None says nothing about the task."""
-        from doit_diskimg.host.image import check_target
         from doit_diskimg.host.lock import hold_alone, is_held
+        from doit_diskimg.host.target import check_target
 
         if self._step == "create":
             self._in_the_middle.add(self._lock)

@@ -12,7 +12,8 @@ from doit_diskimg.content import digest_of
 from doit_diskimg.errors import ImageKind, SourceChanged, WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.host.hashing import CHUNK
-from doit_diskimg.host.image import ImageFile, check_target, copy_sparse, create_sparse
+from doit_diskimg.host.image import ImageFile, copy_sparse, create_sparse
+from doit_diskimg.host.target import check_target
 from doit_diskimg.patch import Patch, diff
 from doit_diskimg.picture import Canvas, Picture, Piece
 
