@@ -1,7 +1,8 @@
 """Asks the questions of an earlier run again.
 
 `RealFiles.record` holds what a planner asked about the user's files, with the answers.  A task
-whose questions have the same answers has nothing to do.
+whose questions have the same answers has nothing to do.  Then no file is read, and what reads files
+is not imported.
 """
 
 import os
@@ -10,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from doit_diskimg.content import Tree
-from doit_diskimg.host.files import is_executable
-from doit_diskimg.host.hashing import Signature, digest_file
 from doit_diskimg.host.machine import now_ns
 
 
@@ -85,7 +84,12 @@ def _not_as_made(made: dict[str, Any]) -> str:
 
 
 def _other_modes(record: dict[str, Any]) -> str:
-    for path, executable in record["executable"].items():
+    executables = record["executable"].items()
+    if not executables:
+        return ""
+    from doit_diskimg.host.files import is_executable
+
+    for path, executable in executables:
         if is_executable(os.stat(path)) != executable:
             return f"{path!r} is executable and was not, or the other way round"
     return ""
@@ -105,6 +109,8 @@ def _other_contents(digests: dict[str, list[Any]]) -> Iterator[str]:
         found = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         if numbers == found and stat.S_ISREG(status.st_mode):
             continue  # the usual case, thousands of times
+        from doit_diskimg.host.hashing import Signature, digest_file
+
         known = Signature(*numbers)
         signature, now = digest_file(path, (known, digest), status)
         if now != digest:

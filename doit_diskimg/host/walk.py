@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from doit_diskimg.content import Entry, Tree, digest_of
 from doit_diskimg.errors import Problem, SourceKind, SourceMissing, WorldError
-from doit_diskimg.host.files import kind_of, no_path
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import host_failed
 
@@ -55,6 +54,8 @@ def walk(tree: Tree, where: str) -> list[Entry]:
                           "create it or mend the path")
         ]
     except ValueError:
+        from doit_diskimg.host.files import no_path  # late: a tree without faults needs none of it
+
         problems = [no_path(top, where)]
     except OSError as error:
         raise host_failed(f"{where}: {top}", error, "read the tree") from error
@@ -108,7 +109,7 @@ class _Walker:
                 elif child.is_file():
                     found.append(Entry(path, child.path))
                 else:
-                    self._refuse(child.path, f"is a {kind_of(child.stat().st_mode)}")
+                    self._refuse_kind(child)
 
     def _included(self, path: str, *, is_directory: bool) -> bool:
         return self._include is None or self._include.match(path, is_directory=is_directory)
@@ -147,6 +148,11 @@ class _Walker:
             return False
         self._ways[real] = self._ways.get(real, 0) + 1
         return self._ways[real] > _MOST_WAYS
+
+    def _refuse_kind(self, child: os.DirEntry[str]) -> None:
+        from doit_diskimg.host.files import kind_of
+
+        self._refuse(child.path, f"is a {kind_of(child.stat().st_mode)}")
 
     def _refuse(self, path: str, found: str) -> None:
         self.problems.append(
