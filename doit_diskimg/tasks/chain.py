@@ -17,7 +17,8 @@ from doit_diskimg.segment import Segment
 from doit_diskimg.spec import TABLE, Partition
 from doit_diskimg.tasks.guests import guests_of, left_to_guest, resets
 from doit_diskimg.tasks.numbers import PLACES, NumbersAsResolved, described, sources_of
-from doit_diskimg.tasks.step import INJECTED_FILES, Late, Step
+from doit_diskimg.tasks.on_request import crosscheck_tasks, verify_task
+from doit_diskimg.tasks.step import INJECTED_FILES, Clean, Late, Step
 from doit_diskimg.tasks.uptodate import (
     ImageAsSealed,
     PlaceAsPlanned,
@@ -59,18 +60,13 @@ class DiskTasks:
         if self.disk.table is not None:
             yield self._inject(TABLE, "the partition table")
         yield self._seal()
-        yield self._verify()
+        yield verify_task(self)
         yield from resets(self.disk, self.epoch, self.state)
-        yield from self._crosschecks()
+        yield from crosscheck_tasks(self)
         if self.disk.outputs:
             from doit_diskimg.tasks.outputs import output_task
 
             yield from (output_task(self, index) for index in range(len(self.disk.outputs)))
-
-    def _crosschecks(self) -> Iterator[_Task]:
-        from doit_diskimg.tasks.crosscheck import crosscheck_tasks
-
-        return crosscheck_tasks(self)
 
     @property
     def state(self) -> StateFolder:
@@ -220,8 +216,6 @@ class DiskTasks:
         )
 
     def _seal(self) -> _Task:
-        from doit_diskimg.tasks.clean import Clean
-
         disk, state, parts, guests = self.disk, self.state, self.parts, guests_of(self.disk)
         task = self.task(
             "seal",
@@ -246,18 +240,6 @@ class DiskTasks:
         parts = [part.name for part in self.disk.partitions]
         parts += [segment.name for _, segment in self.disk.outside]
         return parts if self.disk.table is None else [*parts, TABLE]
-
-    def _verify(self) -> _Task:
-        from doit_diskimg.tasks.verify import VerifiedAsSealed, Verify
-
-        return {
-            "basename": self.disk.name,
-            "name": "verify",
-            "doc": "read the image back and look for defects (when asked for by name)",
-            "actions": [Verify(self.disk, self.epoch, self.parts)],
-            "task_dep": [f"{self.disk.name}:seal"],
-            "uptodate": [VerifiedAsSealed(self.state.file("seal.json"))],
-        }
 
     def task(
         self,

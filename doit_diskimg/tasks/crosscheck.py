@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import (
     DescriptionError,
@@ -20,38 +20,12 @@ from doit_diskimg.errors import (
 )
 from doit_diskimg.filesystems.fat.volume import Fat
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.tasks.on_request import skipped
 from doit_diskimg.tasks.step import Step
-from doit_diskimg.tasks.verify import CheckedAsIs
 
 if TYPE_CHECKING:
-    from doit.exceptions import TaskFailed
-
     from doit_diskimg.picture import Picture
     from doit_diskimg.ports import Place
-    from doit_diskimg.tasks.chain import DiskTasks
     from doit_diskimg.verify.survey import Survey
-
-
-def crosscheck_tasks(tasks: "DiskTasks") -> Iterator[dict[str, Any]]:
-    """Yield the task of each FAT volume of a disk."""
-    for index, part in enumerate(tasks.disk.partitions):
-        if isinstance(part.payload, Fat):
-            yield {
-                "basename": tasks.disk.name,
-                "name": f"{part.name}:crosscheck",
-                "doc": f"make the volume in {part.name} with every engine (when asked for by name)",
-                "actions": [CrossCheck(tasks.disk, tasks.epoch, index)],
-                "task_dep": [f"{tasks.disk.name}:{part.name}:populate"],
-                "uptodate": [CrossChecked(tasks.state.file(part.name, ".plan"))],
-            }
-
-
-class CrossChecked(CheckedAsIs):
-    """The volume was made by every engine since it was populated, and all were the same."""
-
-    KEY = "doit_diskimg:crosschecked"
-    TEXT = "the volume was not made by the other engines since it was populated"
 
 
 @dataclass(frozen=True)
@@ -59,10 +33,6 @@ class CrossCheck(Step):
     """Makes one volume with every engine that is installed, and compares what readers see."""
 
     index: int
-
-    def __call__(self, task: Any) -> "TaskFailed | None":  # type: ignore[override]
-        """Called by doit."""
-        return None if skipped(task) else super().__call__()
 
     def run(self) -> str:
         """Return what became of each engine, one a line.  Raises WorldError with all differences.

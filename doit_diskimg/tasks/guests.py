@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.host.state import StateFolder, read_json
-from doit_diskimg.tasks.on_request import OnRequest
+from doit_diskimg.tasks.on_request import LateOnRequest, OnRequest
 from doit_diskimg.tasks.uptodate import Reason
 
 if TYPE_CHECKING:
@@ -82,13 +82,11 @@ def resets(disk: "Disk", epoch: int, state: StateFolder) -> Iterator[dict[str, A
     """Yield a task for each partition that is the guest's, whether it is described or not."""
     names = guests_of(disk)
     for name in dict.fromkeys([*names, *places(state, names)]):
-        from doit_diskimg.tasks.keeping import GiveUp
-
         yield {
             "basename": disk.name,
             "name": f"{name}:reset",
             "doc": f"give up what the guest wrote to {name} (when asked for by name)",
-            "actions": [GiveUp(disk, epoch, name)],
+            "actions": [LateOnRequest("keeping.GiveUp", disk, epoch, name)],
             "uptodate": [Reset()],
         }
 

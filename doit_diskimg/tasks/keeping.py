@@ -6,7 +6,7 @@ around them, and a new image gets a copy.  Nothing but the task ``P:reset`` give
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import KeptBytes, Problem, WorldError
 from doit_diskimg.extent import Extent
@@ -15,13 +15,10 @@ from doit_diskimg.host import kept
 from doit_diskimg.host.kept import Places
 from doit_diskimg.host.state import StateFolder, host_failed, need, read_json
 from doit_diskimg.tasks.guests import guests_of, places
-from doit_diskimg.tasks.on_request import skipped
 from doit_diskimg.tasks.step import Step
 from doit_diskimg.tasks.uptodate import Turn
 
 if TYPE_CHECKING:
-    from doit.exceptions import TaskFailed
-
     from doit_diskimg.picture import Picture
     from doit_diskimg.placed import Layout
     from doit_diskimg.spec import Disk
@@ -155,10 +152,6 @@ class GiveUp(Step):
     """Gives up the bytes of one partition of the guest's: the next build makes them anew."""
 
     name: str
-
-    def __call__(self, task: Any) -> "TaskFailed | None":  # type: ignore[override]
-        """Called by doit."""
-        return None if skipped(task) else super().__call__()
 
     def run(self) -> str:
         """Take the partition off the record.  Raises WorldError."""

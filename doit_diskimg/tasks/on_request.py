@@ -5,15 +5,26 @@ To start a machine, to write a medium: nobody wants that from a plain `doit`.  d
 ask for it.  So such a task's reason to run is a subclass of `OnRequest`.  It counts as asked for
 if it, or a task that needs it, is named: on the command line, by its target, or in
 ``default_tasks``; and if a task that does run from a plain `doit` needs it.
+
+The second looks at a disk are here too, ``verify`` and ``crosscheck``: every `doit` makes their
+tasks, and what they do is in modules that only these import.
 """
 
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from doit.dependency import UptodateCalculator
 
+from doit_diskimg.content import digest_of
+from doit_diskimg.host.state import read
+from doit_diskimg.tasks.step import Late
 from doit_diskimg.tasks.uptodate import Reason
+
+if TYPE_CHECKING:
+    from doit.exceptions import TaskFailed
+
+    from doit_diskimg.tasks.chain import DiskTasks
 
 _Tasks = dict[str, Any]
 
@@ -106,3 +117,90 @@ def _needing(task: Any, tasks: _Tasks, but: set[str]) -> Iterator[Any]:
             if name not in found and needed.name in deps:
                 found.add(name)
                 queue.append(other)
+
+
+class LateOnRequest(Late):
+    """A step that is made when doit runs it, and runs when somebody asked for it."""
+
+    def __call__(self, task: Any) -> "TaskFailed | None":  # type: ignore[override]
+        """Called by doit."""
+        return None if skipped(task) else super().__call__()
+
+
+# The second looks at a disk ----------------------------------------------------------------------
+
+
+class CheckedAsIs(OnRequest):
+    """What a state file stands for was checked since that file was written, and was right."""
+
+    by_group = False  # `doit os.img` builds the image, and that is all
+
+    KEY = ""
+    TEXT = ""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+        self._now = ""
+
+    def configure_task(self, task: Any) -> None:
+        """Called by doit when the task is made: ask for a word after each success."""
+        task.value_savers.append(self.values)
+
+    def values(self) -> dict[str, Any]:
+        """Return what doit is to store with the task: which file it was, if it was looked at.
+
+        `doit --always` calls tasks that nobody asked for a success too.
+        """
+        return {self.KEY: self._now} if self._now else {}
+
+    def reason(self, task: Any, values: dict[str, Any]) -> str:
+        """Return why it has to be checked."""
+        self._now = digest_of(read(self._path) or b"")
+        return "" if values.get(self.KEY) == self._now else self.TEXT
+
+
+class VerifiedAsSealed(CheckedAsIs):
+    """The image was read back since it was sealed, and was right."""
+
+    KEY = "doit_diskimg:verified"
+    TEXT = "the image was not read back since it was sealed"
+
+
+class CrossChecked(CheckedAsIs):
+    """The volume was made by every engine since it was populated, and all were the same."""
+
+    KEY = "doit_diskimg:crosschecked"
+    TEXT = "the volume was not made by the other engines since it was populated"
+
+
+def verify_task(tasks: "DiskTasks") -> dict[str, Any]:
+    """Return the task that reads the finished image back."""
+    return {
+        "basename": tasks.disk.name,
+        "name": "verify",
+        "doc": "read the image back and look for defects (when asked for by name)",
+        "actions": [LateOnRequest("verify.Verify", tasks.disk, tasks.epoch, tasks.parts)],
+        "task_dep": [f"{tasks.disk.name}:seal"],
+        "uptodate": [VerifiedAsSealed(tasks.state.file("seal.json"))],
+    }
+
+
+def crosscheck_tasks(tasks: "DiskTasks") -> Iterator[dict[str, Any]]:
+    """Yield the task of each FAT volume of a disk."""
+    for index, part in enumerate(tasks.disk.partitions):
+        if part.payload.populated and _is_fat(part.payload):
+            yield {
+                "basename": tasks.disk.name,
+                "name": f"{part.name}:crosscheck",
+                "doc": f"make the volume in {part.name} with every engine (when asked for by name)",
+                "actions": [LateOnRequest("crosscheck.CrossCheck", tasks.disk, tasks.epoch, index)],
+                "task_dep": [f"{tasks.disk.name}:{part.name}:populate"],
+                "uptodate": [CrossChecked(tasks.state.file(part.name, ".plan"))],
+            }
+
+
+def _is_fat(payload: object) -> bool:
+    from doit_diskimg.filesystems.fat.volume import Fat  # late: not every disk has one
+
+    return isinstance(payload, Fat)

@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -104,6 +104,24 @@ class Late:
     def __call__(self) -> "TaskFailed | None":
         """Called by doit."""
         return self.step()
+
+
+class Clean:
+    """A clean action, whose work is in `clean`; ``doit clean -n`` says what it would remove."""
+
+    def __init__(self, image: str, name: str, guests: Sequence[str]) -> None:
+        self._image = image
+        self._name = name
+        self._guests = guests
+
+    def __repr__(self) -> str:
+        return f"<removal of {self._image} and its state folder"  # doit drops the first character
+
+    def __call__(self, dryrun: bool) -> None:
+        """Called by doit, which looks for that name among the parameters."""
+        from doit_diskimg.tasks.clean import clean
+
+        clean(self._image, self._name, self._guests, dryrun=dryrun)
 
 
 def failure_text(name: str, error: DiskimgError) -> str:

@@ -1,10 +1,7 @@
-"""The task ``os.img:verify``: reads the finished image back, with other code than wrote it.
-
-Every `doit` imports this module, so what only the action needs is imported there.
-"""
+"""The task ``os.img:verify``: reads the finished image back, with other code than wrote it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from doit_diskimg.content import digest_of
 from doit_diskimg.errors import ImageWrong, WorldError
@@ -12,54 +9,14 @@ from doit_diskimg.filesystems.fat.volume import Fat
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.paths import normal
-from doit_diskimg.host.state import broken, need, read, read_json
+from doit_diskimg.host.state import broken, need, read_json
 from doit_diskimg.picture import Picture
 from doit_diskimg.plan import decode_layout, decode_receipt
-from doit_diskimg.tasks.on_request import OnRequest, skipped
 from doit_diskimg.tasks.step import Step
 
 if TYPE_CHECKING:
-    from doit.exceptions import TaskFailed
-
     from doit_diskimg.placed import Layout
     from doit_diskimg.verify.finding import Finding
-
-
-class CheckedAsIs(OnRequest):
-    """What a state file stands for was checked since that file was written, and was right."""
-
-    by_group = False  # `doit os.img` builds the image, and that is all
-
-    KEY = ""
-    TEXT = ""
-
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self._path = path
-        self._now = ""
-
-    def configure_task(self, task: Any) -> None:
-        """Called by doit when the task is made: ask for a word after each success."""
-        task.value_savers.append(self.values)
-
-    def values(self) -> dict[str, Any]:
-        """Return what doit is to store with the task: which file it was, if it was looked at.
-
-        `doit --always` calls tasks that nobody asked for a success too.
-        """
-        return {self.KEY: self._now} if self._now else {}
-
-    def reason(self, task: Any, values: dict[str, Any]) -> str:
-        """Return why it has to be checked."""
-        self._now = digest_of(read(self._path) or b"")
-        return "" if values.get(self.KEY) == self._now else self.TEXT
-
-
-class VerifiedAsSealed(CheckedAsIs):
-    """The image was read back since it was sealed, and was right."""
-
-    KEY = "doit_diskimg:verified"
-    TEXT = "the image was not read back since it was sealed"
 
 
 @dataclass(frozen=True)
@@ -67,10 +24,6 @@ class Verify(Step):
     """Compares the image with the plans and the sources, and looks for defects of any kind."""
 
     parts: Sequence[str]
-
-    def __call__(self, task: Any) -> "TaskFailed | None":  # type: ignore[override]
-        """Called by doit."""
-        return None if skipped(task) else super().__call__()
 
     def run(self) -> str:
         """Return the warnings, one a line.  Raises WorldError with all errors."""
