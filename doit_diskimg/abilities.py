@@ -4,20 +4,22 @@ Like the ports: any object with these methods has the ability, and nothing else 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from doit_diskimg.content import Files
 from doit_diskimg.extent import Extent
-from doit_diskimg.picture import Picture
-from doit_diskimg.ports import Place
-from doit_diskimg.symbols import Symbol
+
+if TYPE_CHECKING:
+    from doit_diskimg.picture import Picture
+    from doit_diskimg.ports import Place
+    from doit_diskimg.symbols import Symbol
 
 
 @runtime_checkable
 class Selective(Protocol):
     """A payload that knows which of its bytes matter; of any other, all do."""
 
-    def needed(self, extent: Extent, picture: Picture) -> Iterable[Extent]:
+    def needed(self, extent: Extent, picture: "Picture") -> Iterable[Extent]:
         """Yield every stretch of the partition that some reader relies on, zeros included.
 
         The rest, such as free clusters, may hold anything.  ``picture`` is what `fill` returned.
@@ -32,7 +34,7 @@ class Asking(Protocol):
     Its `fill` resolves them by ``place.numbers``, those about files of its own by itself.
     """
 
-    def asks(self, where: str) -> Iterable[tuple[str, Symbol]]:
+    def asks(self, where: str) -> "Iterable[tuple[str, Symbol]]":
         """Yield its symbols, each with its place in the description."""
         ...
 
@@ -49,7 +51,7 @@ class Locating(Protocol):
         ...
 
     def locate(
-        self, paths: Sequence[str], place: Place, files: Files, where: str
+        self, paths: Sequence[str], place: "Place", files: Files, where: str
     ) -> Mapping[str, Extent | str]:
         """Return for each of ``paths`` its place on the disk, or why it has none, in words.
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from doit_diskimg.abilities import Asking, Locating
 from doit_diskimg.errors import Problem, SymbolCycle, UnknownSymbol
-from doit_diskimg.symbols import Symbol
 
 if TYPE_CHECKING:
     from doit_diskimg.spec import Disk, Partition
+    from doit_diskimg.symbols import Symbol
 
 
 class Ask(NamedTuple):
     """A symbol, and the place in the description where it stands."""
 
     where: str
-    symbol: Symbol
+    symbol: "Symbol"
 
 
 class Needs(NamedTuple):
@@ -95,7 +95,7 @@ def located(disk: "Disk", name: str) -> Located | None:
     return Located(files, whole) if files or whole else None
 
 
-def _is_own_file(asker: str, symbol: Symbol) -> bool:
+def _is_own_file(asker: str, symbol: "Symbol") -> bool:
     return symbol.asks_file and symbol.name == asker
 
 
@@ -151,7 +151,7 @@ def _unknown(where: str, name: object, names: Sequence[str]) -> Problem:
     )
 
 
-def _identity_problems(disk: "Disk", symbol: Symbol, where: str) -> Iterator[Problem]:
+def _identity_problems(disk: "Disk", symbol: "Symbol", where: str) -> Iterator[Problem]:
     """A number that is nowhere on the disk is of no use to anybody who reads the disk."""
     wants_guid = symbol.kind != "disk_signature"
     has_guids = getattr(disk.table, "has_guids", None)  # a table of the user's may not say
@@ -164,7 +164,7 @@ def _identity_problems(disk: "Disk", symbol: Symbol, where: str) -> Iterator[Pro
         )
 
 
-def _file_problems(part: "Partition", symbol: Symbol, where: str) -> Iterator[Problem]:
+def _file_problems(part: "Partition", symbol: "Symbol", where: str) -> Iterator[Problem]:
     if part.persist and (symbol.asks_file or symbol.asks_contents):
         yield UnknownSymbol(
             where, f"{part.name!r} has persist=True", "must be of bytes that no guest may change",

@@ -5,6 +5,9 @@ reserved sectors of a FAT volume or as its boot sector, in a partition of its ow
 
 The user's file stays as it is.  What reaches the image are ranges of it and, for each patched
 field, the sector around it in a few bytes of ours: a number that changes rewrites that sector.
+
+Whatever may hold boot code imports this module, so what patches need is imported where there are
+some.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,16 +25,16 @@ from doit_diskimg.errors import (
     refuse,
 )
 from doit_diskimg.extent import Extent, clipped, merged, subtract
-from doit_diskimg.field import Field, Patch, misplaced, resolve
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.picture import Canvas
-from doit_diskimg.symbols import Numbers, Symbol
 from doit_diskimg.units import SECTOR, align_down, align_up
 
 if TYPE_CHECKING:
     from doit_diskimg.elf import Elf
+    from doit_diskimg.field import Field, Patch
+    from doit_diskimg.picture import Canvas
     from doit_diskimg.segment import Segment
     from doit_diskimg.spec import Disk
+    from doit_diskimg.symbols import Numbers, Symbol
 
 
 class Stretch(NamedTuple):
@@ -58,7 +61,7 @@ class BootCode:
 
     source: str | PathLike[str] | bytes
     _: KW_ONLY
-    patches: Sequence[Patch] = ()
+    patches: "Sequence[Patch]" = ()
     elf: str | PathLike[str] | None = None
 
     def __post_init__(self) -> None:
@@ -81,6 +84,8 @@ class BootCode:
 
     def source_problems(self, where: str, kept: Sequence[Extent] = ()) -> Iterator[Problem]:
         """Yield what is wrong with the description; ``kept`` are bytes that no patch may touch."""
+        from doit_diskimg.field import misplaced
+
         if not isinstance(self.source, (str, PathLike, bytes)) or not self.source:
             yield BadValue(
                 f"{where}.source", f"{self.source!r} is no source",
@@ -113,8 +118,13 @@ class BootCode:
         if self.elf is not None:
             yield Wanted(f"{where}.elf", fsdecode(self.elf))
 
-    def asks(self, where: str) -> Iterator[tuple[str, Symbol]]:
+    def asks(self, where: str) -> "Iterator[tuple[str, Symbol]]":
         """Yield the symbols of its patches, each with its place in the description."""
+        if not self.patches:
+            return
+        from doit_diskimg.field import Patch
+        from doit_diskimg.symbols import Symbol
+
         for here, patch in self._patches(where):
             if isinstance(patch, Patch) and isinstance(patch.value, Symbol):
                 yield here, patch.value
@@ -130,7 +140,7 @@ class BootCode:
         place: Extent,
         own: Iterable[Extent],
         files: Files,
-        numbers: Numbers | None,
+        numbers: "Numbers | None",
         where: str,
     ) -> list[Stretch]:
         """Return its bytes, patched.
@@ -150,12 +160,19 @@ class BootCode:
         return sorted(found)
 
     def fields(
-        self, length: int, kept: Sequence[Extent], files: Files, numbers: Numbers | None, where: str
-    ) -> list[tuple[Field, bytes]]:
+        self,
+        length: int,
+        kept: Sequence[Extent],
+        files: Files,
+        numbers: "Numbers | None",
+        where: str,
+    ) -> "list[tuple[Field, bytes]]":
         """Return what to write where; all that is wrong with it is raised at once.
 
         ``length`` is that of the source, ``kept`` are bytes of it that no patch may touch.
         """
+        from doit_diskimg.field import misplaced, resolve
+
         elf = self._elf(files, where)
         fields, wrong = self._located(elf, where)
         wrong += misplaced(fields, length, kept)
@@ -172,9 +189,10 @@ class BootCode:
         refuse(wrong, failed)
         return values
 
-    def _located(self, elf: "Elf | None", where: str) -> tuple[list[Field], list[Problem]]:
+    def _located(self, elf: "Elf | None", where: str) -> "tuple[list[Field], list[Problem]]":
         """Return the fields, and what is wrong with those that are symbols."""
-        fields, wrong = list[Field](), list[Problem]()
+        fields: list[Field] = []
+        wrong: list[Problem] = []
         for here, patch in self._patches(where):
             if isinstance(patch.offset, int):
                 fields.append(patch.field(here))
@@ -195,7 +213,7 @@ class BootCode:
         return Elf(files.read(path, where), path, where)
 
     def _foreign(
-        self, fields: Iterable[Field], elf: "Elf", files: Files, where: str
+        self, fields: "Iterable[Field]", elf: "Elf", files: Files, where: str
     ) -> Iterator[Problem]:
         """Yield a problem if the binary is not the one that was made of the ELF file."""
         patches = dict(self._patches(where))
@@ -214,7 +232,7 @@ class BootCode:
                 )
                 return
 
-    def _patches(self, where: str) -> Iterator[tuple[str, Patch]]:
+    def _patches(self, where: str) -> "Iterator[tuple[str, Patch]]":
         for index, patch in enumerate(self.patches if isinstance(self.patches, tuple) else ()):
             yield f"{where}.patches[{index}]", patch
 
@@ -228,7 +246,7 @@ class BootCode:
         return Stretch(*part, path, files.range_digest(path, *part, where))
 
     def _patched(
-        self, part: Extent, fields: Iterable[tuple[Field, bytes]], files: Files, where: str
+        self, part: Extent, fields: "Iterable[tuple[Field, bytes]]", files: Files, where: str
     ) -> Stretch:
         data = bytearray(self.read(part, files, where))
         for field, value in fields:
@@ -244,7 +262,7 @@ class BootCode:
         return files.read_range(fsdecode(self.source), *part, f"{where}.source")
 
 
-def draw(canvas: Canvas, start: int, stretches: Iterable[Stretch]) -> None:
+def draw(canvas: "Canvas", start: int, stretches: Iterable[Stretch]) -> None:
     """Put what `BootCode.stretches` returned at ``start``, a byte of the disk."""
     for stretch in stretches:
         place = start + stretch.offset
@@ -257,6 +275,8 @@ def draw(canvas: Canvas, start: int, stretches: Iterable[Stretch]) -> None:
 
 
 def _problems(patch: object, where: str, *, elf: bool) -> Iterator[Problem]:
+    from doit_diskimg.field import Patch
+
     if isinstance(patch, Patch):
         yield from patch.problems(where, elf)
     else:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.content import DIGEST, digest_of
 from doit_diskimg.extent import Extent
-from doit_diskimg.picture import Picture, Piece
 
 if TYPE_CHECKING:
+    from doit_diskimg.picture import Picture
     from doit_diskimg.placed import Layout
     from doit_diskimg.segment import PlacedPartition, Region
 
@@ -29,7 +29,7 @@ _quoted = json.encoder.encode_basestring_ascii
 """Text as JSON; a plan may have as many lines as a volume has files."""
 
 
-def encode_plan(picture: Picture) -> bytes:
+def encode_plan(picture: "Picture") -> bytes:
     """Return the text of a plan; the blob is stored beside it as it is."""
     pieces = ",\n".join(
         [
@@ -41,11 +41,13 @@ def encode_plan(picture: Picture) -> bytes:
     return f'{head[:-1]}, "pieces": [\n{pieces}\n]}}\n'.encode("ascii")
 
 
-def decode_plan(text: bytes, blob: bytes) -> Picture:
+def decode_plan(text: bytes, blob: bytes) -> "Picture":
     """Return the picture that ``text`` and ``blob`` describe.
 
     Raises ValueError when they are not what `encode_plan` wrote, or not from one another.
     """
+    from doit_diskimg.picture import Picture, Piece
+
     data = json.loads(text)
     if not isinstance(data, dict) or data.get("format") != FORMAT or data.get("digest") != DIGEST:
         raise ValueError("written by another version")
@@ -54,7 +56,7 @@ def decode_plan(text: bytes, blob: bytes) -> Picture:
     return Picture(tuple(map(Piece._make, data["pieces"])), blob)
 
 
-def encode_receipt(picture: Picture, generation: str) -> bytes:
+def encode_receipt(picture: "Picture", generation: str) -> bytes:
     """Return a receipt: this picture was injected into the image of that generation."""
     text = encode_plan(picture)
     head = {
@@ -66,7 +68,7 @@ def encode_receipt(picture: Picture, generation: str) -> bytes:
     return json.dumps(head).encode("ascii") + b"\n" + text + picture.blob
 
 
-def contents_digest(picture: Picture) -> str:
+def contents_digest(picture: "Picture") -> str:
     """Return the digest of what lies where, whichever files it comes from."""
     lines = [f"{piece[0]} {piece[1]} {piece[4]}\n" for piece in picture.pieces]
     text = "".join([*lines, digest_of(picture.blob)])
@@ -98,7 +100,7 @@ def decode_head(receipt: bytes) -> tuple[str, str]:
     return head["generation"], head["contents"]
 
 
-def decode_receipt(receipt: bytes) -> tuple[Picture, str]:
+def decode_receipt(receipt: bytes) -> "tuple[Picture, str]":
     """Return the picture and the generation.  Raises ValueError if it is no receipt of ours."""
     line, _, rest = receipt.partition(b"\n")
     head = _head(line)

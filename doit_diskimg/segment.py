@@ -15,12 +15,13 @@ from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.extent import Extent, subtract
 from doit_diskimg.fields import as_size, keep_problems, part_name_problems, size_problems
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.picture import Canvas, Picture
-from doit_diskimg.symbols import Numbers, Symbol
 from doit_diskimg.units import SizeLike, parse_size
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from doit_diskimg.picture import Picture
+    from doit_diskimg.symbols import Numbers, Symbol
 
 
 BOOT = "boot"
@@ -116,7 +117,7 @@ class Segment:
         elif not isinstance(self.source, bytes):
             yield Wanted(source_of(where), self.source)
 
-    def asks(self, where: str) -> Iterator[tuple[str, Symbol]]:
+    def asks(self, where: str) -> "Iterator[tuple[str, Symbol]]":
         """Yield the symbols in it, each with its place in the description."""
         if isinstance(self.source, BootCode):
             yield from self.source.asks(source_of(where))
@@ -140,11 +141,13 @@ class Segment:
         holes = [Extent(start + low, high - low) for low, high in kept]
         return list(subtract([whole], holes)) or [Extent(start, 0)]
 
-    def fill(self, files: Files, where: str, numbers: Numbers | None = None) -> Picture:
+    def fill(self, files: Files, where: str, numbers: "Numbers | None" = None) -> "Picture":
         """Return its bytes at their places.
 
         Raises DescriptionError or WorldError; ``numbers`` are needed if there are symbols in it.
         """
+        from doit_diskimg.picture import Canvas
+
         source = self.source
         code = source if isinstance(source, BootCode) else BootCode(source)
         canvas, where = Canvas(), source_of(where) if code is source else where

@@ -3,6 +3,9 @@
 Frozen, and checked against itself only: nothing here looks at a file or decides a place.  All
 that is wrong is found in one go (`Disk.problems`), each problem with the path to its place in the
 description, such as ``partitions[1].size``.
+
+Every `doit` imports this module, and most find a description that was right before: what looks for
+mistakes, and what derives GUIDs, is imported when it is asked.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,14 +29,7 @@ from doit_diskimg.fields import (
     size_problems,
 )
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.ondisk.guids import as_uuid, derived_guid
 from doit_diskimg.segment import BOOT, Identity, Segment
-from doit_diskimg.shape import (
-    disk_kind_problems,
-    fits,
-    partition_kind_problems,
-    shape_problems,
-)
 from doit_diskimg.units import SECTOR, SizeLike, is_power_of_two, next_power_of_two, parse_size
 
 if TYPE_CHECKING:
@@ -83,6 +79,7 @@ class Partition:
     def problems(self, where: str, size: SizeLike | None, sector_size: int) -> Iterator[Problem]:
         """Yield what is wrong with this partition alone; ``size`` is what it was given."""
         from doit_diskimg.ports import Payload
+        from doit_diskimg.shape import fits, partition_kind_problems
 
         yield from part_name_problems(self.name, f"{where}.name")
         yield from size_problems(self.start, f"{where}.start", sector_size)
@@ -229,10 +226,14 @@ class Disk:
     @cached_property
     def identity(self) -> "UUID":
         """The disk GUID: as given, else derived from the name.  ValueError if it is malformed."""
+        from doit_diskimg.ondisk.guids import as_uuid, derived_guid
+
         return as_uuid(self.guid) if self.guid else derived_guid(as_uuid(_NAMESPACE), self.name)
 
     def identity_of(self, partition: Partition) -> "UUID":
         """The partition GUID: as given, else derived from the disk's and the partition's name."""
+        from doit_diskimg.ondisk.guids import as_uuid, derived_guid
+
         if partition.guid:
             return as_uuid(partition.guid)
         return derived_guid(self.identity, partition.name)
@@ -254,6 +255,8 @@ class Disk:
         Of fields that are of the wrong kind nothing else can be said, and of the symbols of parts
         that are wrong otherwise neither.
         """
+        from doit_diskimg.shape import shape_problems
+
         return (
             list(shape_problems(self, Partition))
             or list(self._problems())
@@ -262,6 +265,7 @@ class Disk:
 
     def _problems(self) -> Iterator[Problem]:
         from doit_diskimg.made import output_problems
+        from doit_diskimg.shape import disk_kind_problems
 
         yield from name_problems(self.name, "name")
         yield from size_problems(

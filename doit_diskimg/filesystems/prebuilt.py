@@ -5,16 +5,19 @@ Or boot code with patches: a GPT may have a partition for it.
 
 from collections.abc import Iterable, Iterator
 from os import PathLike, fspath
+from typing import TYPE_CHECKING
 
-from doit_diskimg.bootcode import BootCode, draw
+from doit_diskimg.bootcode import BootCode
 from doit_diskimg.content import Files, Wanted, parts
 from doit_diskimg.errors import BadValue, ContentTooLarge, DescriptionError, Problem
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.picture import Canvas, Picture
-from doit_diskimg.ports import Place, Room
-from doit_diskimg.symbols import Symbol
 from doit_diskimg.units import SECTOR, exact_size
+
+if TYPE_CHECKING:
+    from doit_diskimg.picture import Picture
+    from doit_diskimg.ports import Place, Room
+    from doit_diskimg.symbols import Symbol
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class File:
             return self.path.wanted(where)
         return [Wanted(where, self.path)]
 
-    def asks(self, where: str) -> Iterator[tuple[str, Symbol]]:
+    def asks(self, where: str) -> "Iterator[tuple[str, Symbol]]":
         """Yield the symbols in it; see `abilities.Asking`."""
         if isinstance(self.path, BootCode):
             yield from self.path.asks(f"{where}.payload")
@@ -59,13 +62,18 @@ class File:
 
     def room(
         self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
-    ) -> Room:
+    ) -> "Room":
         """Return the length of the file.  Raises WorldError if there is none."""
+        from doit_diskimg.ports import Room
+
         length = self._size(files, f"{where}.payload")
         return Room(length=length, facts=(("content", exact_size(length)),))
 
-    def fill(self, place: Place, files: Files, where: str) -> Picture:
+    def fill(self, place: "Place", files: Files, where: str) -> "Picture":
         """Return the file; of boot code, what is between its patches too."""
+        from doit_diskimg.bootcode import draw
+        from doit_diskimg.picture import Canvas
+
         where = f"{where}.payload"
         length = self._size(files, where)
         if length > place.extent.length:
@@ -96,7 +104,7 @@ class File:
     def _name(self) -> object:
         return self.path.source if isinstance(self.path, BootCode) else fspath(self.path)
 
-    def needed(self, extent: Extent, picture: Picture) -> Iterator[Extent]:
+    def needed(self, extent: Extent, picture: "Picture") -> Iterator[Extent]:
         """Yield the file, zeros and all: what they mean is its file system's business."""
         for piece in picture.pieces:
             yield Extent(piece.start, piece.length)

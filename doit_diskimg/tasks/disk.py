@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike, fspath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from doit_diskimg import spec
 from doit_diskimg.content import Tree
@@ -11,13 +11,15 @@ from doit_diskimg.errors import BadValue, DescriptionError, DiskimgError, Proble
 from doit_diskimg.fields import is_path, shown
 from doit_diskimg.host.machine import epoch
 from doit_diskimg.host.paths import normal
-from doit_diskimg.ports import Output, Payload
-from doit_diskimg.segment import Segment
 from doit_diskimg.tasks import checker
 from doit_diskimg.tasks.chain import DiskTasks
 from doit_diskimg.tasks.checked import Checked
 from doit_diskimg.tasks.guests import guests_of
 from doit_diskimg.tasks.step import failure_text
+
+if TYPE_CHECKING:
+    from doit_diskimg.ports import Output, Payload
+    from doit_diskimg.segment import Segment
 
 checker.register()
 
@@ -47,11 +49,11 @@ class Disk(spec.Disk):
         cls,
         base: str | PathLike[str],
         image: str | PathLike[str],
-        partitions: Mapping[int | str, Payload],
+        partitions: "Mapping[int | str, Payload]",
         *,
-        own: Sequence[spec.Partition | Segment] = (),
+        own: "Sequence[spec.Partition | Segment]" = (),
         name: str = "",
-        outputs: Sequence[Output] = (),
+        outputs: "Sequence[Output]" = (),
         busy: str = "swap",
         guest_writes: str = "restore",
         durable: bool = False,
