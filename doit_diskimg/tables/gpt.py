@@ -6,36 +6,43 @@
     ...            partitions
     ... last - 1   backup entry array
     last           backup header
+
+Every `doit` of a disk with a GPT imports this module, so it imports next to nothing; what checks is
+in `gpt_problems` and `gpt_mbr`, what is written in `ondisk.gpt`.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from zlib import crc32
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass, keep_copies
-from doit_diskimg.ondisk import gpt as ondisk
-from doit_diskimg.ondisk import mbr
-from doit_diskimg.ondisk.guids import parse_guid, type_guid
-from doit_diskimg.picture import Canvas, Picture
-from doit_diskimg.ports import Chain
-from doit_diskimg.segment import Identity, PlacedPartition, Region
-from doit_diskimg.tables import gpt_mbr, gpt_problems
-from doit_diskimg.tables.described import (
-    DescribedDisk,
-    DescribedPartition,
-    count_problems,
-    listed_numbers,
-    too_small_problems,
-)
 from doit_diskimg.units import SECTOR, align_up, ceil_div
+
+if TYPE_CHECKING:
+    from doit_diskimg.ondisk.gpt import GptEntry, GptHeader
+    from doit_diskimg.picture import Picture
+    from doit_diskimg.ports import Chain
+    from doit_diskimg.segment import Identity, PlacedPartition, Region
+    from doit_diskimg.tables.described import DescribedDisk, DescribedPartition
 
 _HEADER_LBA = 1
 _ARRAY_LBA = 2
 
+_ENTRY_COUNT, _ENTRY_SIZE = 128, 128  # those of `ondisk.gpt`
+
 MOST_ENTRIES = 1024
 """Entries of the largest array that we write: 128 KiB at either end of the disk."""
+
+Hybrid = Sequence[str] | Mapping[str, str | int]
+
+
+def mirrored(hybrid: Hybrid) -> Collection[str]:
+    """Return the names of the partitions that the MBR mentions; none if ``hybrid`` is nonsense."""
+    if isinstance(hybrid, (str, bytes)) or not isinstance(hybrid, (Sequence, Mapping)):
+        return ()
+    return [name for name in hybrid if isinstance(name, str)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +64,7 @@ class Gpt:
 
     sector_size: int = SECTOR
     entries_lba: int = _ARRAY_LBA
-    entry_count: int = ondisk.ENTRY_COUNT
+    entry_count: int = _ENTRY_COUNT
     first_usable_lba: int | None = None
     backup: bool = True
     hybrid: Sequence[str] | Mapping[str, str | int] = ()
@@ -68,10 +75,13 @@ class Gpt:
 
     def __post_init__(self) -> None:
         keep_copies(self)
-        object.__setattr__(self, "hybrid_order", tuple(gpt_mbr.mirrored(self.hybrid)))
+        object.__setattr__(self, "hybrid_order", tuple(mirrored(self.hybrid)))
 
-    def problems(self, disk: DescribedDisk) -> Iterator[Problem]:
+    def problems(self, disk: "DescribedDisk") -> Iterator[Problem]:
         """Yield what a GPT can't store, with the path to each."""
+        from doit_diskimg.tables import gpt_mbr, gpt_problems
+        from doit_diskimg.tables.described import count_problems, too_small_problems
+
         shape = list(self._shape_problems())
         yield from shape
         if not shape:
@@ -82,9 +92,9 @@ class Gpt:
                 sum(part.in_table for part in disk.partitions), self.entry_count, "a GPT",
                 f"leave some out, or write Gpt(entry_count={align_up(len(disk.partitions), 4)})",
             )
-        mirrored = gpt_mbr.mirrored(self.hybrid)
+        names = mirrored(self.hybrid)
         for index, partition in enumerate(disk.partitions):
-            yield from gpt_problems.of_partition(partition, f"partitions[{index}]", mirrored)
+            yield from gpt_problems.of_partition(partition, f"partitions[{index}]", names)
         yield from gpt_mbr.problems(self.hybrid, disk)
         if disk.signature is not None:
             yield BadValue(
@@ -119,11 +129,14 @@ class Gpt:
                 "leave it out to have it chosen",
             )
 
-    def regions(self, size: int) -> Sequence[Region]:
+    def regions(self, size: int) -> "Sequence[Region]":
         """Return the parts of the table, in the order of the disk.
 
         The protective MBR's part has all of sector 0 behind the boot code, which must be zero.
         """
+        from doit_diskimg.ondisk import mbr
+        from doit_diskimg.segment import Region
+
         sector, array = self.sector_size, self._array_sectors * self.sector_size
         parts = [
             ("protective MBR", mbr.START, sector - mbr.START),
@@ -151,19 +164,23 @@ class Gpt:
         least = (self._first_usable_lba + 1) * self.sector_size
         return align_up(max(end, least), self.sector_size) + self._tail
 
-    def numbers(self, disk: DescribedDisk) -> Sequence[int]:
+    def numbers(self, disk: "DescribedDisk") -> Sequence[int]:
         """Return the entry numbers, from 1 in the order of the description."""
+        from doit_diskimg.tables.described import listed_numbers
+
         return listed_numbers(disk)
 
-    def chain(self, disk: DescribedDisk) -> Chain | None:
+    def chain(self, disk: "DescribedDisk") -> "Chain | None":
         """Return None: a GPT has no logical partitions."""
         return None
 
-    def type_of(self, partition: DescribedPartition, payload_type: str | None) -> str:
+    def type_of(self, partition: "DescribedPartition", payload_type: str | None) -> str:
         """Return the type GUID in lower case.
 
         Raises ValueError, in words for the user, if nobody names a type or it is not a known one.
         """
+        from doit_diskimg.ondisk.guids import type_guid
+
         given = payload_type if partition.type is None else partition.type
         if given is None:
             raise ValueError("no type is given, and the payload has none of its own")
@@ -173,16 +190,23 @@ class Gpt:
         return guid
 
     def encode(
-        self, size: int, identity: Identity, partitions: Sequence[PlacedPartition]
-    ) -> Picture:
+        self, size: int, identity: "Identity", partitions: "Sequence[PlacedPartition]"
+    ) -> "Picture":
         """Return the table's bytes, those of the protective or hybrid MBR included.
 
         Raises DescriptionError if a mirrored partition lies beyond what an MBR can record.
         """
-        array = bytearray(self.entry_count * ondisk.ENTRY_SIZE)
+        from zlib import crc32
+
+        from doit_diskimg.ondisk import mbr
+        from doit_diskimg.ondisk.guids import parse_guid
+        from doit_diskimg.picture import Canvas
+        from doit_diskimg.tables import gpt_mbr
+
+        array = bytearray(self.entry_count * _ENTRY_SIZE)
         for partition in partitions:
-            start = (partition.number - 1) * ondisk.ENTRY_SIZE
-            array[start : start + ondisk.ENTRY_SIZE] = self._entry(partition).pack()
+            start = (partition.number - 1) * _ENTRY_SIZE
+            array[start : start + _ENTRY_SIZE] = self._entry(partition).pack()
         sector, array_start = self.sector_size, self.entries_lba * self.sector_size
         master = gpt_mbr.master_boot_record(
             self.hybrid, partitions, self._last_lba(size), sector
@@ -196,18 +220,20 @@ class Gpt:
             canvas.data(header.my_lba * sector, header.sealed().pack())
         return canvas.picture()
 
-    def _headers(self, size: int, guid: str, entries_crc: int) -> Iterator[ondisk.GptHeader]:
+    def _headers(self, size: int, guid: str, entries_crc: int) -> "Iterator[GptHeader]":
         """Yield the two headers, which differ in where they and their arrays are.
 
         Without a backup the one header still says where it would be: parted refuses a disk whose
         header names itself as the other (genimage's way), and reads this one.
         """
+        from doit_diskimg.ondisk.gpt import GptHeader
+
         last_lba, last_usable_lba = self._last_lba(size), self._last_usable_lba(size)
         places = [(_HEADER_LBA, last_lba, self.entries_lba)]
         if self.backup:
             places.append((last_lba, _HEADER_LBA, last_usable_lba + 1))
         for my_lba, other_lba, entries_lba in places:
-            yield ondisk.GptHeader(
+            yield GptHeader(
                 my_lba=my_lba,
                 alternate_lba=other_lba,
                 first_usable_lba=self._first_usable_lba,
@@ -218,9 +244,11 @@ class Gpt:
                 entries_crc=entries_crc,
             )
 
-    def _entry(self, partition: PlacedPartition) -> ondisk.GptEntry:
+    def _entry(self, partition: "PlacedPartition") -> "GptEntry":
+        from doit_diskimg.ondisk.gpt import GptEntry
+
         extent = partition.extent
-        return ondisk.GptEntry(
+        return GptEntry(
             type_guid=partition.type,
             partition_guid=partition.guid,
             first_lba=extent.start // self.sector_size,
@@ -231,7 +259,7 @@ class Gpt:
 
     @property
     def _array_sectors(self) -> int:
-        return ceil_div(self.entry_count * ondisk.ENTRY_SIZE, self.sector_size)
+        return ceil_div(self.entry_count * _ENTRY_SIZE, self.sector_size)
 
     @property
     def _first_usable_lba(self) -> int:
@@ -241,7 +269,7 @@ class Gpt:
         """
         if self.first_usable_lba is not None:
             return self.first_usable_lba
-        usual = _ARRAY_LBA + ondisk.ENTRY_COUNT * ondisk.ENTRY_SIZE // self.sector_size
+        usual = _ARRAY_LBA + _ENTRY_COUNT * _ENTRY_SIZE // self.sector_size
         return max(usual, self.entries_lba + self._array_sectors)
 
     @property

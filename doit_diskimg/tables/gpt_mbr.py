@@ -4,7 +4,7 @@ A hybrid MBR mentions up to three of the partitions beside the protective entry.
 it (UEFI 2.10, section 5.2.3 wants one entry); the order of the entries is sgdisk's.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from doit_diskimg.errors import (
     BadValue,
@@ -19,20 +19,12 @@ from doit_diskimg.ondisk.chs import BEYOND, chs_of
 from doit_diskimg.ondisk.guids import MBR_TYPES, type_byte, type_guid
 from doit_diskimg.segment import PlacedPartition
 from doit_diskimg.tables.described import RESERVED_TYPES, DescribedDisk
+from doit_diskimg.tables.gpt import Hybrid, mirrored
 
 MOST = mbr.ENTRY_COUNT - 1
 """Partitions beside the protective entry."""
 
 _REACH = 0xFFFFFFFF
-
-Hybrid = Sequence[str] | Mapping[str, str | int]
-
-
-def mirrored(hybrid: Hybrid) -> Collection[str]:
-    """Return the names of the partitions that the MBR mentions; none if ``hybrid`` is nonsense."""
-    if isinstance(hybrid, (str, bytes)) or not isinstance(hybrid, (Sequence, Mapping)):
-        return ()
-    return [name for name in hybrid if isinstance(name, str)]
 
 
 def problems(hybrid: Hybrid, disk: DescribedDisk) -> Iterator[Problem]:

@@ -187,10 +187,11 @@ def _warm_up() -> None:
 
     import xxhash  # noqa: F401
 
+    from doit_diskimg import field, shape  # noqa: F401
     from doit_diskimg.filesystems import prebuilt, zero  # noqa: F401
     from doit_diskimg.filesystems.fat import populate  # noqa: F401
     from doit_diskimg.host import patching, recorded, walk  # noqa: F401
-    from doit_diskimg.tables import gpt, mbr  # noqa: F401
+    from doit_diskimg.tables import gpt_mbr, gpt_problems, mbr_chain, mbr_problems  # noqa: F401
     from doit_diskimg.tasks import boot, disk, injection, qemu, show, uptodate  # noqa: F401
 
 

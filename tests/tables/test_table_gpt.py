@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from tools import paint, run
 
 from doit_diskimg.extent import Extent
+from doit_diskimg.ondisk import gpt as ondisk
 from doit_diskimg.ondisk.guids import GPT_TYPES
 from doit_diskimg.ports import Table
 from doit_diskimg.segment import Identity, PlacedPartition
 from doit_diskimg.spec import Disk
+from doit_diskimg.tables import gpt
 from doit_diskimg.tables.gpt import Gpt
 from doit_diskimg.units import MIB, TIB
 
@@ -57,6 +59,10 @@ FOUR = [
     placed(4, "last", 16350, 1, "basic-data", 1 << 62 | 1 << 61),
 ]
 SIZE = 8 * MIB
+
+
+def test_the_numbers_that_are_here_and_on_the_disk_are_the_same() -> None:
+    assert (ondisk.ENTRY_COUNT, ondisk.ENTRY_SIZE) == (gpt._ENTRY_COUNT, gpt._ENTRY_SIZE)
 
 
 def ours(

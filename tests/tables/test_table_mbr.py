@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tools import paint, run
 
 from doit_diskimg.extent import Extent
+from doit_diskimg.ondisk import mbr as ondisk
 from doit_diskimg.ports import Table
 from doit_diskimg.segment import Identity, PlacedPartition
 from doit_diskimg.spec import Disk
@@ -43,6 +44,10 @@ THREE = [
     placed(2, 10240, 1, "0x83", False),
     placed(3, 16384, 40000, "0xef", False),
 ]
+
+
+def test_the_extended_partition_has_the_last_entry() -> None:
+    assert Mbr().extended_number == ondisk.ENTRY_COUNT
 
 
 def ours(path: Path, size: int, partitions: list[PlacedPartition]) -> Path:
