@@ -16,9 +16,8 @@ from doit_diskimg.plan import FORMAT
 from doit_diskimg.segment import Segment
 from doit_diskimg.spec import TABLE, Partition
 from doit_diskimg.tasks.guests import guests_of, left_to_guest, resets
-from doit_diskimg.tasks.numbers import PLACES, NumbersAsResolved, described, sources_of
 from doit_diskimg.tasks.on_request import crosscheck_tasks, verify_task
-from doit_diskimg.tasks.step import INJECTED_FILES, Clean, Late, Step
+from doit_diskimg.tasks.step import INJECTED_FILES, PLACES, Clean, Late, Step
 from doit_diskimg.tasks.uptodate import (
     ImageAsSealed,
     PlaceAsPlanned,
@@ -262,20 +261,20 @@ class DiskTasks:
         user's, ``record`` the file in which the task keeps what it asked about them, ``placed``
         the part of the disk whose place it needs to know, ``needs`` what it needs of others.
         """
-        contents, sizes = [*contents_of, *sources_of(self.disk, needs.parts)], list(sizes_of)
+        sources, others, numbers = self._of_others(needs)
+        contents, sizes = [*contents_of, *sources], list(sizes_of)
         trees = [want.source for want in contents + sizes if isinstance(want.source, Tree)]
         first = {name: None for tree in trees for name in tree.after}  # a set that keeps order
         deps = list(deps)
         order = [path for want in contents + sizes for path in _spelled(want)]
-        digest = _digest([FORMAT, spec, *described(self.disk, needs.parts)])
+        digest = _digest([FORMAT, spec, *others])
         turn = Turn(self.state, self.disk.name, name)
         uptodate: list[object] = [turn, Recorded(digest, targets)]
         if record is not None:
             uptodate.append(SourcesAsPlanned(record, deps, trees))
         if placed is not None:
             uptodate.append(PlaceAsPlanned(self.state.file("layout.json"), placed))
-        if needs != NOTHING:
-            uptodate.append(NumbersAsResolved(Step(self.disk, self.epoch), needs))
+        uptodate += numbers
         before = [TABLE] if placed or needs != NOTHING else []
         before += [f"{volume}:populate" for volume in needs.volumes]
         return {
@@ -290,6 +289,18 @@ class DiskTasks:
             "watch": [normal(tree.dir) for tree in trees],
             "verbosity": 2,
         }
+
+    def _of_others(self, needs: Needs) -> tuple[list[Wanted], list[object], list[object]]:
+        """Return the sources of the parts that are needed, how they are described, and the check
+        that the numbers are as they were.
+        """
+        if needs == NOTHING:
+            return [], [], []
+        from doit_diskimg.tasks.numbers import NumbersAsResolved, described, sources_of
+
+        check = NumbersAsResolved(Step(self.disk, self.epoch), needs)
+        parts = self.disk, needs.parts
+        return [*sources_of(*parts)], [*described(*parts)], [check]
 
 
 def _digest(data: object) -> str:

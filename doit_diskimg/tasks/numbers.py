@@ -14,6 +14,7 @@ from doit_diskimg.content import Wanted
 from doit_diskimg.errors import DescriptionError, DiskimgError
 from doit_diskimg.extent import Extent
 from doit_diskimg.plan import FORMAT
+from doit_diskimg.tasks.step import PLACES
 from doit_diskimg.tasks.uptodate import AsSeen, stored_layout
 from doit_diskimg.units import parse_size
 
@@ -106,10 +107,6 @@ class DiskNumbers:
             return data
         except (ValueError, KeyError, TypeError) as error:
             raise broken(path, f"it can't be read: {error}") from error
-
-
-PLACES = ".places.json"
-"""Ending of the state file with what others ask of a volume."""
 
 
 def write_places(step: "Step", index: int, picture: "Picture", files: "RealFiles") -> None:

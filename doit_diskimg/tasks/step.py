@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 INJECTED_FILES = ".files-injected.json"
 """Ending of the state file with what the injection of a part without a plan asked."""
 
+PLACES = ".places.json"
+"""Ending of the state file with what others ask of a volume."""
+
 
 _INTERRUPTED = 130
 """What shells report of a program that Ctrl-C ended."""
