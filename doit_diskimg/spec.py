@@ -29,13 +29,13 @@ from doit_diskimg.fields import (
     size_problems,
 )
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.segment import BOOT, Identity, Segment
 from doit_diskimg.units import SECTOR, SizeLike, is_power_of_two, next_power_of_two, parse_size
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from doit_diskimg.ports import Bootloader, Output, Payload, Table
+    from doit_diskimg.segment import Identity, Segment
 
 TABLE = "table"
 """The name of the table's own steps (``os.img:table:inject``), which no part may have."""
@@ -119,7 +119,7 @@ class Outside(NamedTuple):
     """A segment and the place in the description that it comes from."""
 
     where: str
-    segment: Segment
+    segment: "Segment"
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Disk:
     size: SizeLike
     table: "Table | None"
     partitions: Sequence[Partition] = ()
-    segments: Sequence[Segment] = ()
+    segments: "Sequence[Segment]" = ()
     boot: "Bootloader | None" = None
     align: SizeLike = "1MiB"
     guid: "str | UUID | None" = None
@@ -172,7 +172,11 @@ class Disk:
     @cached_property
     def outside(self) -> tuple[Outside, ...]:
         """Every segment of the disk: those that the bootloader becomes, and the user's own."""
-        boot = self.boot.segments(self) if self.boot is not None else ()
+        if self.boot is None:
+            return self._own_segments
+        from doit_diskimg.segment import BOOT
+
+        boot = self.boot.segments(self)
         where = [BOOT] if len(boot) == 1 else [f"{BOOT}.segments[{i}]" for i in range(len(boot))]
         return (*map(Outside, where, boot), *self._own_segments)
 
@@ -244,8 +248,10 @@ class Disk:
             return [str(partition.guid)]
         return [str(self.guid) if self.guid else None, self.name, partition.name]
 
-    def identities(self) -> Identity:
+    def identities(self) -> "Identity":
         """The disk's GUID and its MBR signature: as given, else derived from the name."""
+        from doit_diskimg.segment import Identity
+
         derived = self.identity.int & 0xFFFFFFFF or 1
         return Identity(self.identity, derived if self.signature is None else self.signature)
 
@@ -286,6 +292,8 @@ class Disk:
 
     def _outside_problems(self) -> Iterator[Problem]:
         """A bootloader that does not suit the disk is not asked what it would become."""
+        from doit_diskimg.segment import BOOT
+
         found = []
         if self.boot is not None and self.table is not None:
             found = list(self.boot.problems(BOOT, self))

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
-from doit_diskimg.bootcode import BootCode
 from doit_diskimg.content import Files, Wanted, parts
 from doit_diskimg.errors import BadValue, ContentTooLarge, DescriptionError, Problem
 from doit_diskimg.extent import Extent
@@ -15,6 +14,7 @@ from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import SECTOR, exact_size
 
 if TYPE_CHECKING:
+    from doit_diskimg.bootcode import BootCode
     from doit_diskimg.picture import Picture
     from doit_diskimg.ports import Place, Room
     from doit_diskimg.symbols import Symbol
@@ -28,7 +28,7 @@ class File:
     partition the rest is zero.
     """
 
-    path: str | PathLike[str] | BootCode
+    path: "str | PathLike[str] | BootCode"
 
     populated = False
 
@@ -36,6 +36,8 @@ class File:
         self, where: str, size: int | None, sector_size: int = SECTOR
     ) -> Iterator[Problem]:
         """Yield what is wrong with the description; see `ports.Payload`."""
+        from doit_diskimg.bootcode import BootCode
+
         if isinstance(self.path, BootCode):
             yield from self.path.source_problems(f"{where}.payload")
         elif not isinstance(self.path, (str, PathLike)) or not fspath(self.path):
@@ -47,13 +49,13 @@ class File:
     def sources(self, where: str) -> Iterable[Wanted]:
         """Yield the file."""
         where = f"{where}.payload"
-        if isinstance(self.path, BootCode):
-            return self.path.wanted(where)
-        return [Wanted(where, self.path)]
+        if isinstance(self.path, (str, PathLike)):
+            return [Wanted(where, self.path)]
+        return self.path.wanted(where)
 
     def asks(self, where: str) -> "Iterator[tuple[str, Symbol]]":
         """Yield the symbols in it; see `abilities.Asking`."""
-        if isinstance(self.path, BootCode):
+        if not isinstance(self.path, (str, PathLike)):
             yield from self.path.asks(f"{where}.payload")
 
     def blank(self) -> object:
@@ -87,22 +89,22 @@ class File:
                 ]
             )
         canvas, start = Canvas(), place.extent.start
-        if isinstance(self.path, BootCode):
-            own = Extent(start, length)
-            draw(canvas, start, self.path.stretches(own, [own], files, place.numbers, where))
-        else:
+        if isinstance(self.path, (str, PathLike)):
             path = fspath(self.path)
             canvas.parts(start, path, parts(files, path, length, where))
+        else:
+            own = Extent(start, length)
+            draw(canvas, start, self.path.stretches(own, [own], files, place.numbers, where))
         return canvas.picture()
 
     def _size(self, files: Files, where: str) -> int:
-        if isinstance(self.path, BootCode):
-            return self.path.size(files, where)
-        return files.size(fspath(self.path), where)
+        if isinstance(self.path, (str, PathLike)):
+            return files.size(fspath(self.path), where)
+        return self.path.size(files, where)
 
     @property
     def _name(self) -> object:
-        return self.path.source if isinstance(self.path, BootCode) else fspath(self.path)
+        return fspath(self.path) if isinstance(self.path, (str, PathLike)) else self.path.source
 
     def needed(self, extent: Extent, picture: "Picture") -> Iterator[Extent]:
         """Yield the file, zeros and all: what they mean is its file system's business."""

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from doit_diskimg import asked
 from doit_diskimg.asked import NOTHING, Needs
-from doit_diskimg.bootcode import BootCode
 from doit_diskimg.canonical import canonical
 from doit_diskimg.content import Tree, Wanted, digest_of
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal, spellings, spellings_below
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.plan import FORMAT
-from doit_diskimg.segment import Segment
 from doit_diskimg.spec import TABLE, Partition
 from doit_diskimg.tasks.guests import guests_of, left_to_guest, resets
 from doit_diskimg.tasks.on_request import crosscheck_tasks, verify_task
@@ -28,6 +26,7 @@ from doit_diskimg.tasks.uptodate import (
 )
 
 if TYPE_CHECKING:
+    from doit_diskimg.segment import Segment
     from doit_diskimg.tasks.disk import Disk
 
 _Task = dict[str, Any]
@@ -315,8 +314,10 @@ def _room(part: Partition) -> object:
     return part.payload.blank() if part.payload.populated else part.payload
 
 
-def _length_or_path(segment: Segment) -> object:
+def _length_or_path(segment: "Segment") -> object:
     """Return what the layout needs to know of a segment: of bytes, only how many there are."""
+    from doit_diskimg.bootcode import BootCode  # late: most disks have no segments
+
     source = segment.source.source if isinstance(segment.source, BootCode) else segment.source
     return len(source) if isinstance(source, bytes) else source
 

@@ -8,12 +8,12 @@ from dataclasses import KW_ONLY, field
 from os import PathLike, fsdecode
 from typing import TYPE_CHECKING
 
-from doit_diskimg.bootcode import BootCode
 from doit_diskimg.content import Files, Source, Tree, Wanted
 from doit_diskimg.frozen import dataclass, keep_copies
 from doit_diskimg.units import SECTOR, SizeLike, exact_size, parse_size
 
 if TYPE_CHECKING:
+    from doit_diskimg.bootcode import BootCode
     from doit_diskimg.errors import Problem
     from doit_diskimg.extent import Extent
     from doit_diskimg.filesystems.fat.image import FatImage
@@ -75,13 +75,13 @@ class Fat:
     cluster_size: SizeLike | None = None
     root_entries: int | None = None
     reserved_sectors: int | None = None
-    reserved: Mapping[int, str | PathLike[str] | bytes | BootCode] = field(default_factory=dict)
+    reserved: "Mapping[int, str | PathLike[str] | bytes | BootCode]" = field(default_factory=dict)
     number_of_fats: int = 2
     media: int | None = None
     hidden_sectors: int | None = None
     drive_number: int | None = None
     oem_name: str | None = None
-    boot_sector: str | PathLike[str] | bytes | BootCode | None = None
+    boot_sector: "str | PathLike[str] | bytes | BootCode | None" = None
     first: Sequence[str] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
     times: str = "epoch"
@@ -126,21 +126,21 @@ class Fat:
         for sector, part in self.reserved.items():
             if isinstance(part, (str, PathLike)):
                 yield Wanted(f"{where}.reserved[{sector!r}]", fsdecode(part), decides)
-            elif isinstance(part, BootCode):
-                for want in part.wanted(f"{where}.reserved[{sector!r}]"):
+            elif code := _boot_code(part):
+                for want in code.wanted(f"{where}.reserved[{sector!r}]"):
                     yield want._replace(decides_room=decides)
         if isinstance(self.boot_sector, (str, PathLike)):
             yield Wanted(f"{where}.boot_sector", fsdecode(self.boot_sector))
-        elif isinstance(self.boot_sector, BootCode):
-            yield from self.boot_sector.wanted(f"{where}.boot_sector")
+        elif code := _boot_code(self.boot_sector):
+            yield from code.wanted(f"{where}.boot_sector")
 
     def asks(self, where: str) -> "Iterator[tuple[str, Symbol]]":
         """Yield the symbols in its boot code; see `abilities.Asking`."""
-        if isinstance(self.boot_sector, BootCode):
-            yield from self.boot_sector.asks(f"{where}.boot_sector")
+        if code := _boot_code(self.boot_sector):
+            yield from code.asks(f"{where}.boot_sector")
         for sector, source in self.reserved.items():
-            if isinstance(source, BootCode):
-                yield from source.asks(f"{where}.reserved[{sector!r}]")
+            if code := _boot_code(source):
+                yield from code.asks(f"{where}.reserved[{sector!r}]")
 
     def blank(self) -> object:
         """Return what decides the geometry, sizes in bytes.
@@ -240,7 +240,17 @@ def _shape(sources: object) -> object:
 def _plain(sources: Mapping[object, object]) -> Iterator[tuple[object, object]]:
     """Yield each source by its key; of boot code, what is patched into it decides no room."""
     for key, source in sources.items():
-        yield key, source.source if isinstance(source, BootCode) else source
+        code = _boot_code(source)
+        yield key, code.source if code else source
+
+
+def _boot_code(source: object) -> "BootCode | None":
+    """Return ``source`` if it is boot code, whose module only those import who have some."""
+    if source is None or isinstance(source, (str, bytes, Tree, PathLike)):
+        return None
+    from doit_diskimg.bootcode import BootCode
+
+    return source if isinstance(source, BootCode) else None
 
 
 def _bytes(size: SizeLike | None) -> object:
