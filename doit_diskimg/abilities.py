@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from doit_diskimg.content import Files
-from doit_diskimg.extent import Extent
 
 if TYPE_CHECKING:
+    from doit_diskimg.extent import Extent
     from doit_diskimg.picture import Picture
     from doit_diskimg.ports import Place
     from doit_diskimg.symbols import Symbol
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Selective(Protocol):
     """A payload that knows which of its bytes matter; of any other, all do."""
 
-    def needed(self, extent: Extent, picture: "Picture") -> Iterable[Extent]:
+    def needed(self, extent: "Extent", picture: "Picture") -> "Iterable[Extent]":
         """Yield every stretch of the partition that some reader relies on, zeros included.
 
         The rest, such as free clusters, may hold anything.  ``picture`` is what `fill` returned.
@@ -52,7 +52,7 @@ class Locating(Protocol):
 
     def locate(
         self, paths: Sequence[str], place: "Place", files: Files, where: str
-    ) -> Mapping[str, Extent | str]:
+    ) -> "Mapping[str, Extent | str]":
         """Return for each of ``paths`` its place on the disk, or why it has none, in words.
 
         No symbol of the payload's own may play a part.  Raises what `fill` raises.

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.content import DIGEST, digest_of
-from doit_diskimg.extent import Extent
 
 if TYPE_CHECKING:
+    from doit_diskimg.extent import Extent
     from doit_diskimg.picture import Picture
     from doit_diskimg.placed import Layout
     from doit_diskimg.segment import PlacedPartition, Region
@@ -163,6 +163,8 @@ def _plain(part: "Region | PlacedPartition") -> dict[str, object]:
 
 
 def _placed(data: dict[str, Any]) -> dict[str, Any]:
+    from doit_diskimg.extent import Extent
+
     return {**data, "extent": Extent(*data["extent"])}
 
 
@@ -171,6 +173,7 @@ def map_rows(layout: "Layout") -> Iterator[tuple[str, str, str, str, str]]:
 
     The extended partition of an MBR is told before the first region inside it.
     """
+    from doit_diskimg.extent import Extent
     from doit_diskimg.ondisk.guids import type_name
 
     types = {part.name: type_name(part.type) for part in layout.partitions}
@@ -186,7 +189,7 @@ def map_rows(layout: "Layout") -> Iterator[tuple[str, str, str, str, str]]:
         yield _row("(gap)", Extent(end, layout.size - end), "")
 
 
-def _row(name: str, extent: Extent, type_: str) -> tuple[str, str, str, str, str]:
+def _row(name: str, extent: "Extent", type_: str) -> tuple[str, str, str, str, str]:
     from doit_diskimg.units import format_size
 
     return name, f"{extent.start:#x}", f"{extent.end:#x}", format_size(extent.length), type_

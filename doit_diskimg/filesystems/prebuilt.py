@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from doit_diskimg.content import Files, Wanted, parts
 from doit_diskimg.errors import BadValue, ContentTooLarge, DescriptionError, Problem
-from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import SECTOR, exact_size
 
 if TYPE_CHECKING:
     from doit_diskimg.bootcode import BootCode
+    from doit_diskimg.extent import Extent
     from doit_diskimg.picture import Picture
     from doit_diskimg.ports import Place, Room
     from doit_diskimg.symbols import Symbol
@@ -74,6 +74,7 @@ class File:
     def fill(self, place: "Place", files: Files, where: str) -> "Picture":
         """Return the file; of boot code, what is between its patches too."""
         from doit_diskimg.bootcode import draw
+        from doit_diskimg.extent import Extent
         from doit_diskimg.picture import Canvas
 
         where = f"{where}.payload"
@@ -106,7 +107,9 @@ class File:
     def _name(self) -> object:
         return fspath(self.path) if isinstance(self.path, (str, PathLike)) else self.path.source
 
-    def needed(self, extent: Extent, picture: "Picture") -> Iterator[Extent]:
+    def needed(self, extent: "Extent", picture: "Picture") -> "Iterator[Extent]":
         """Yield the file, zeros and all: what they mean is its file system's business."""
+        from doit_diskimg.extent import Extent
+
         for piece in picture.pieces:
             yield Extent(piece.start, piece.length)

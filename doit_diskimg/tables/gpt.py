@@ -16,11 +16,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import BadValue, Problem
-from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass, keep_copies
 from doit_diskimg.units import SECTOR, align_up, ceil_div
 
 if TYPE_CHECKING:
+    from doit_diskimg.extent import Extent
     from doit_diskimg.ondisk.gpt import GptEntry, GptHeader
     from doit_diskimg.picture import Picture
     from doit_diskimg.ports import Chain
@@ -134,6 +134,7 @@ class Gpt:
 
         The protective MBR's part has all of sector 0 behind the boot code, which must be zero.
         """
+        from doit_diskimg.extent import Extent
         from doit_diskimg.ondisk import mbr
         from doit_diskimg.segment import Region
 
@@ -153,8 +154,10 @@ class Gpt:
             for name, start, length in parts
         ]
 
-    def usable(self, size: int) -> Extent:
+    def usable(self, size: int) -> "Extent":
         """Return all between the entry array and its backup; nothing if the disk is too small."""
+        from doit_diskimg.extent import Extent
+
         start = self._first_usable_lba * self.sector_size
         end = (self._last_usable_lba(size) + 1) * self.sector_size
         return Extent(start, max(0, end - start))

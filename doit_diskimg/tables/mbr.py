@@ -10,13 +10,13 @@ is in `mbr_problems`, what is written in `ondisk.mbr`.
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from doit_diskimg.extent import Extent
 from doit_diskimg.fields import as_size
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import SECTOR, SizeLike, align_down
 
 if TYPE_CHECKING:
     from doit_diskimg.errors import Problem
+    from doit_diskimg.extent import Extent
     from doit_diskimg.picture import Picture
     from doit_diskimg.ports import Chain
     from doit_diskimg.segment import Identity, PlacedPartition, Region
@@ -65,14 +65,17 @@ class Mbr:
 
     def regions(self, size: int) -> "Sequence[Region]":
         """Return the end of sector 0: bytes 440 to 511."""
+        from doit_diskimg.extent import Extent
         from doit_diskimg.ondisk import mbr as ondisk
         from doit_diskimg.segment import Region
 
         extent = Extent(ondisk.START, SECTOR - ondisk.START)
         return [Region(name="MBR", where="table", extent=extent)]
 
-    def usable(self, size: int) -> Extent:
+    def usable(self, size: int) -> "Extent":
         """Return all after sector 0, as far as 32 bits count sectors."""
+        from doit_diskimg.extent import Extent
+
         end = align_down(min(size, REACH), SECTOR)
         return Extent(SECTOR, max(0, end - SECTOR))
 
