@@ -339,6 +339,7 @@ def test_the_rule_tells_good_from_bad(rule, module, source, broken):
 
 HEAVY = {"rich", "pyfatfs", "fs", "pathspec", "xxhash"}
 WHAT_A_DODO_IMPORTS = "Disk, Partition, Fat, Gpt, Mbr, File, Segment, Tree"
+WITHOUT_SEGMENTS = "Disk, Partition, Esp, Ext, Fat, Gpt, Mbr, File, Zero, Tree"
 
 
 @pytest.mark.parametrize(
@@ -347,6 +348,7 @@ WHAT_A_DODO_IMPORTS = "Disk, Partition, Fat, Gpt, Mbr, File, Segment, Tree"
         (f"import {NAME}", HEAVY | {"uuid", "doit", f"{NAME}.spec"}),
         (f"import {NAME}; dir({NAME})", HEAVY | {"uuid", "doit", f"{NAME}.spec"}),
         (f"from {NAME} import {WHAT_A_DODO_IMPORTS}", HEAVY),
+        (f"from {NAME} import {WITHOUT_SEGMENTS}", HEAVY | {f"{NAME}.bootcode", f"{NAME}.segment"}),
         (f"from {NAME} import DescriptionError, WorldError", HEAVY | {"doit", f"{NAME}.spec"}),
     ],
 )
