@@ -11,7 +11,7 @@ The map, in reading order:
     extent      half-open bytes of the disk      content     where bytes come from, their digests
     picture     bytes with places                segment     a name, a place, a source
     symbols     numbers of the layout by name    bootcode    a binary with such numbers in it, and
-                                                             its `field`, `elf`, `sector_zero`
+                                                             its `bootfield`, `elf`, `sector_zero`
     patterns    which paths of a tree            fields      what one field may hold
     recipe      what outside programs have to do
     ports       the sockets: Table, Payload, Bootloader, Output; `abilities` of payloads
@@ -42,11 +42,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from doit_diskimg.bootcode import BootCode
+    from doit_diskimg.bootfield import Patch
     from doit_diskimg.bootloaders.limine import Limine
     from doit_diskimg.content import Tree
     from doit_diskimg.errors import DescriptionError, DiskimgError, Problem, WorldError
     from doit_diskimg.esp import Esp
-    from doit_diskimg.field import Patch
     from doit_diskimg.filesystems.ext.volume import Ext
     from doit_diskimg.filesystems.fat.volume import Fat
     from doit_diskimg.filesystems.prebuilt import File
@@ -139,7 +139,7 @@ _HOME = {
     "Esp": "esp",
     "Segment": "segment",
     "BootCode": "bootcode",
-    "Patch": "field",
+    "Patch": "bootfield",
     "Symbol": "symbols",
     "lba": "symbols",
     "sectors": "symbols",

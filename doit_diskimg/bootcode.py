@@ -29,8 +29,8 @@ from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import SECTOR, align_down, align_up
 
 if TYPE_CHECKING:
+    from doit_diskimg.bootfield import Field, Patch
     from doit_diskimg.elf import Elf
-    from doit_diskimg.field import Field, Patch
     from doit_diskimg.picture import Canvas
     from doit_diskimg.segment import Segment
     from doit_diskimg.spec import Disk
@@ -84,7 +84,7 @@ class BootCode:
 
     def source_problems(self, where: str, kept: Sequence[Extent] = ()) -> Iterator[Problem]:
         """Yield what is wrong with the description; ``kept`` are bytes that no patch may touch."""
-        from doit_diskimg.field import misplaced
+        from doit_diskimg.bootfield import misplaced
 
         if not isinstance(self.source, (str, PathLike, bytes)) or not self.source:
             yield BadValue(
@@ -122,7 +122,7 @@ class BootCode:
         """Yield the symbols of its patches, each with its place in the description."""
         if not self.patches:
             return
-        from doit_diskimg.field import Patch
+        from doit_diskimg.bootfield import Patch
         from doit_diskimg.symbols import Symbol
 
         for here, patch in self._patches(where):
@@ -171,7 +171,7 @@ class BootCode:
 
         ``length`` is that of the source, ``kept`` are bytes of it that no patch may touch.
         """
-        from doit_diskimg.field import misplaced, resolve
+        from doit_diskimg.bootfield import misplaced, resolve
 
         elf = self._elf(files, where)
         fields, wrong = self._located(elf, where)
@@ -275,7 +275,7 @@ def draw(canvas: "Canvas", start: int, stretches: Iterable[Stretch]) -> None:
 
 
 def _problems(patch: object, where: str, *, elf: bool) -> Iterator[Problem]:
-    from doit_diskimg.field import Patch
+    from doit_diskimg.bootfield import Patch
 
     if isinstance(patch, Patch):
         yield from patch.problems(where, elf)

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 
 from doit_diskimg.bootcode import BootCode, Stretch
+from doit_diskimg.bootfield import Patch
 from doit_diskimg.content import Files
 from doit_diskimg.errors import ContentTooLarge, DescriptionError, OverTable, Problem
 from doit_diskimg.extent import Extent
-from doit_diskimg.field import Patch
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.ondisk import mbr
 from doit_diskimg.segment import Segment

@@ -25,7 +25,7 @@ RANKS = (
     {"units", "errors"},
     {"extent", "fields", "placing", "patterns", "content", "canonical", "picture", "recipe",
      "ondisk"},
-    {"amend", "symbols", "elf", "field", "bootcode", "sector_zero", "segment"},
+    {"amend", "symbols", "elf", "bootfield", "bootcode", "sector_zero", "segment"},
     {"ports"},
     {"abilities", "made", "asked", "bare", "shape"},
     {"spec"} | RIBS,

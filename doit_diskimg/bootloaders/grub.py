@@ -22,6 +22,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from doit_diskimg.bootcode import BootCode, Stretch
+from doit_diskimg.bootfield import Patch
 from doit_diskimg.bootloaders import embedding
 from doit_diskimg.bootloaders.embedding import DescribedDisk
 from doit_diskimg.bootloaders.grub_image import FORMATS, GrubImage
@@ -35,7 +36,6 @@ from doit_diskimg.errors import (
     WorldError,
 )
 from doit_diskimg.extent import Extent
-from doit_diskimg.field import Patch
 from doit_diskimg.fields import is_path, shown
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.sector_zero import KEEP

@@ -187,7 +187,7 @@ def _warm_up() -> None:
 
     import xxhash  # noqa: F401
 
-    from doit_diskimg import field, shape  # noqa: F401
+    from doit_diskimg import bootfield, shape  # noqa: F401
     from doit_diskimg.filesystems import prebuilt, zero  # noqa: F401
     from doit_diskimg.filesystems.fat import populate  # noqa: F401
     from doit_diskimg.host import patching, recorded, walk  # noqa: F401

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from doit_diskimg.amend import Change, amended
 from doit_diskimg.bootcode import BootCode
+from doit_diskimg.bootfield import Patch
 from doit_diskimg.content import Tree, parts
 from doit_diskimg.extent import Extent
-from doit_diskimg.field import Patch
 from doit_diskimg.filesystems.fat.volume import Fat
 from doit_diskimg.ports import Place
 from doit_diskimg.symbols import file_length

@@ -65,7 +65,8 @@ def test_with_nothing_to_do_each_source_is_looked_at_once_and_none_is_opened(pro
 
 
 WORKERS = """
-field filesystems.fat.build filesystems.fat.check filesystems.fat.contents filesystems.fat.geometry
+bootfield filesystems.fat.build filesystems.fat.check filesystems.fat.contents
+filesystems.fat.geometry
 filesystems.fat.names filesystems.fat.populate filesystems.fat.tree host.files host.hashing
 host.image host.patching host.workshop layout made misplaced ondisk.gpt ondisk.guids ondisk.mbr
 patch patterns picture placing shape symbols tables.described tables.gpt_mbr tables.gpt_problems
