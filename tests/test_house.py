@@ -34,7 +34,8 @@ RANKS = (
     {"plan", "patch"},
     {"host"},
     {"verify"},
-    {"esp", "tasks", "cli", "__main__"},
+    {"esp"},
+    {"tasks", "cli", "__main__"},
 )
 """The parts of the package, lowest first.
 

@@ -24,7 +24,7 @@ from doit_diskimg.plan import FORMAT, decode_plan, encode_plan
 from doit_diskimg.tasks.uptodate import stored_places
 
 if TYPE_CHECKING:
-    from doit_diskimg.tasks.steps import Populate
+    from doit_diskimg.tasks.populating import Populate
 
 KEY = "outline"
 """In the record of what a plan asked: to what the outline beside the plan belongs."""

@@ -145,7 +145,7 @@ class DiskTasks:
         return self.task(
             f"{part.name}:populate",
             f"decide every byte of the volume in {part.name}",
-            Late("steps.Populate", self.disk, self.epoch, index),
+            Late("populating.Populate", self.disk, self.epoch, index),
             deps=[state.file(part.name, ".geometry.json")] if self._formatted(index) else [],
             placed=part.name,
             targets=[

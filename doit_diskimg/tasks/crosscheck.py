@@ -61,7 +61,7 @@ class CrossCheck(Step):
         """Make the volume with one engine, read it, and remove it again."""
         from doit_diskimg.host.files import RealFiles
         from doit_diskimg.host.state import read_json
-        from doit_diskimg.tasks.steps import place_of
+        from doit_diskimg.tasks.populating import place_of
         from doit_diskimg.verify.survey import survey
 
         part, where = self.disk.partitions[self.index], f"partitions[{self.index}]"

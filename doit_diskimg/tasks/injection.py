@@ -39,8 +39,8 @@ from doit_diskimg.plan import (
 from doit_diskimg.tasks.guests import guests_of
 from doit_diskimg.tasks.keeping import check, listed, ours
 from doit_diskimg.tasks.numbers import DiskNumbers
-from doit_diskimg.tasks.step import INJECTED_FILES, Step
-from doit_diskimg.tasks.steps import Asking, fill, layout_of, payload_of, planned
+from doit_diskimg.tasks.populating import fill, layout_of, payload_of, planned
+from doit_diskimg.tasks.step import INJECTED_FILES, Asking, Step
 from doit_diskimg.units import format_size
 
 _T = TypeVar("_T")

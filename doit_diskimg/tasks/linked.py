@@ -25,7 +25,8 @@ from doit_diskimg.picture import BLOB, Picture, Piece
 from doit_diskimg.plan import decode_receipt, encode_receipt
 from doit_diskimg.spec import TABLE
 from doit_diskimg.tasks.injection import fill_segment
-from doit_diskimg.tasks.steps import Asking, fill, layout_of, planned
+from doit_diskimg.tasks.populating import fill, layout_of, planned
+from doit_diskimg.tasks.step import Asking
 from doit_diskimg.units import format_size
 
 

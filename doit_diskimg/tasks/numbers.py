@@ -82,7 +82,7 @@ class DiskNumbers:
 
     def _picture(self, name: str) -> "Picture":
         from doit_diskimg.tasks.injection import fill_segment
-        from doit_diskimg.tasks.steps import fill
+        from doit_diskimg.tasks.populating import fill
 
         if name in self._parts:
             return fill(self._step, self._parts[name], self._files)
@@ -113,7 +113,7 @@ def write_places(step: "Step", index: int, picture: "Picture", files: "RealFiles
     """Write what others ask of a volume that is ``picture``, if anybody asks anything."""
     from doit_diskimg.abilities import Locating
     from doit_diskimg.host.state import write_json
-    from doit_diskimg.tasks.steps import place_of
+    from doit_diskimg.tasks.populating import place_of
 
     part, where = step.disk.partitions[index], f"partitions[{index}]"
     wanted = asked.located(step.disk, part.name)

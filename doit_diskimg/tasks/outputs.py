@@ -60,7 +60,7 @@ class MakeOutput(Step):
         from doit_diskimg.host.work import RealWork
         from doit_diskimg.tasks.injection import injected
         from doit_diskimg.tasks.keeping import ours
-        from doit_diskimg.tasks.steps import layout_of
+        from doit_diskimg.tasks.populating import layout_of
 
         layout = layout_of(self)
         generation = self.state.generation()

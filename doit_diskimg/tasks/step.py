@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import DiskimgError
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.host.state import StateFolder
+from doit_diskimg.host.state import StateFolder, read_json, write_json
 
 if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
 
+    from doit_diskimg.host.files import RealFiles
     from doit_diskimg.spec import Disk
 
 INJECTED_FILES = ".files-injected.json"
@@ -70,6 +71,38 @@ class Step:
             sys.stdout.write(f"{text}\n")
             sys.stdout.flush()
         return None
+
+
+@dataclass(frozen=True)
+class Asking(Step):
+    """A step that asks about the user's files.
+
+    The record of what it asked vouches for what it made, so that is written first: a record that
+    a killed build leaves never speaks of results that are not there.
+    """
+
+    @property
+    def record(self) -> str:
+        """The state file with what was asked; see `SourcesAsPlanned`."""
+        raise NotImplementedError
+
+    @property
+    def payload(self) -> str:
+        """The file in which a payload goes that programs make."""
+        return ""
+
+    def run(self) -> str | None:
+        """Do the work, then write down what was asked."""
+        from doit_diskimg.host.files import RealFiles
+
+        files = RealFiles(read_json(self.record), self.payload)
+        text = self.work(files)
+        write_json(self.record, files.record())
+        return text
+
+    def work(self, files: "RealFiles") -> str | None:
+        """Do the work and return what to tell the user, if anything."""
+        raise NotImplementedError
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""The actions, in the order of the work: format, table, create, populate.
+"""The first actions, in the order of the work: format, table, create.
 
-Each asks the pure parts what to do and the host to do it; nothing is decided here.  `injection` has
-those that write what was decided.
+Each asks the pure parts what to do and the host to do it; nothing is decided here.  `populating`
+and `injection` have those that come after.
 """
 
 import json
@@ -14,62 +14,16 @@ from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.image import create_sparse
 from doit_diskimg.host.kept import Places
 from doit_diskimg.host.machine import new_generation, running_as_root
-from doit_diskimg.host.state import (
-    StateFolder,
-    broken,
-    need,
-    read_json,
-    write,
-    write_json,
-)
+from doit_diskimg.host.state import broken, need, write, write_json
 from doit_diskimg.picture import Picture
-from doit_diskimg.placed import Layout
-from doit_diskimg.plan import (
-    FORMAT,
-    decode_layout,
-    decode_places,
-    decode_plan,
-    encode_layout,
-    encode_plan,
-)
-from doit_diskimg.ports import Place, Room
+from doit_diskimg.plan import FORMAT, decode_places, encode_layout, encode_plan
+from doit_diskimg.ports import Room
 from doit_diskimg.spec import TABLE, Disk, Partition
-from doit_diskimg.tasks.amending import amend, noted
 from doit_diskimg.tasks.guests import guests_of, places
 from doit_diskimg.tasks.keeping import check, listed, only_guests_wrote, settled
-from doit_diskimg.tasks.numbers import DiskNumbers, write_places
-from doit_diskimg.tasks.step import Step
+from doit_diskimg.tasks.populating import layout_of, planned
+from doit_diskimg.tasks.step import Asking, Step
 from doit_diskimg.units import parse_size
-
-
-@dataclass(frozen=True)
-class Asking(Step):
-    """A step that asks about the user's files.
-
-    The record of what it asked vouches for what it made, so that is written first: a record that
-    a killed build leaves never speaks of results that are not there.
-    """
-
-    @property
-    def record(self) -> str:
-        """The state file with what was asked; see `SourcesAsPlanned`."""
-        raise NotImplementedError
-
-    @property
-    def payload(self) -> str:
-        """The file in which a payload goes that programs make."""
-        return ""
-
-    def run(self) -> str | None:
-        """Do the work, then write down what was asked."""
-        files = RealFiles(read_json(self.record), self.payload)
-        text = self.work(files)
-        write_json(self.record, files.record())
-        return text
-
-    def work(self, files: RealFiles) -> str | None:
-        """Do the work and return what to tell the user, if anything."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -232,82 +186,3 @@ class Create(Step):
 
 
 _ROOT = "note: this build runs as root; it does not need to"
-
-
-@dataclass(frozen=True)
-class Populate(Asking):
-    """Decides every byte of one file system: names, directories, clusters, contents."""
-
-    index: int
-
-    @property
-    def record(self) -> str:
-        """The state file with what was asked."""
-        return self.state.file(self.disk.partitions[self.index].name, ".files.json")
-
-    @property
-    def payload(self) -> str:
-        """The file in which a payload goes that programs make."""
-        return payload_of(self, self.index)
-
-    def run(self) -> str:
-        """Write ``P.plan`` and ``P.blob``, then what was asked; say what should be known of them.
-        """
-        picture = amend(self)
-        if picture is None:
-            files = RealFiles(read_json(self.record), self.payload)
-            picture = self._plan(files)
-            write_json(self.record, {**files.record(), **noted(self, picture)})
-        return "\n".join(picture.notes)
-
-    def _plan(self, files: RealFiles) -> Picture:
-        part, state = self.disk.partitions[self.index], self.state
-        picture = fill(self, self.index, files)
-        write_places(self, self.index, picture, files)
-        # The plan last: what it needs is there before it is.
-        write(state.file(part.name, ".blob"), picture.blob)
-        write(state.file(part.name, ".plan"), encode_plan(picture))
-        return picture
-
-
-def planned(state: StateFolder, name: str) -> Picture:
-    """Return what an earlier task planned for a part.  Raises WorldError."""
-    path = state.file(name, ".plan")
-    try:
-        return decode_plan(need(path), need(state.file(name, ".blob")))
-    except (ValueError, KeyError, TypeError) as error:
-        raise broken(path, f"it can't be used: {error}") from error
-
-
-def payload_of(step: Step, index: int) -> str:
-    """Return the file in which a partition's payload goes that programs make."""
-    return step.state.file(step.disk.partitions[index].name, ".payload")
-
-
-def fill(step: Step, index: int, files: RealFiles) -> Picture:
-    """Return the bytes of a partition's payload.  Raises DescriptionError or WorldError."""
-    part = step.disk.partitions[index]
-    return part.payload.fill(place_of(step, index, files), files, f"partitions[{index}]")
-
-
-def place_of(step: Step, index: int, files: RealFiles) -> Place:
-    """Return what a partition's payload is told of the disk."""
-    part, layout = step.disk.partitions[index], layout_of(step)
-    return Place(
-        extent=layout.extent(part.name),
-        sector_size=layout.sector_size,
-        identity=step.disk.identity_of(part),
-        epoch=step.epoch,
-        bare=step.disk.table is None,
-        name=part.name,
-        numbers=DiskNumbers(step, layout, files),
-    )
-
-
-def layout_of(step: Step) -> Layout:
-    """Return the layout that the table's task wrote.  Raises WorldError."""
-    path = step.state.file("layout.json")
-    try:
-        return decode_layout(need(path))
-    except (ValueError, KeyError, TypeError) as error:
-        raise broken(path, f"it can't be read: {error}") from error

@@ -187,12 +187,12 @@ def _warm_up() -> None:
 
     import xxhash  # noqa: F401
 
-    from doit_diskimg import bootfield, shape  # noqa: F401
+    from doit_diskimg import bootfield, esp, layout, made, shape  # noqa: F401
     from doit_diskimg.filesystems import prebuilt, zero  # noqa: F401
-    from doit_diskimg.filesystems.fat import populate  # noqa: F401
+    from doit_diskimg.filesystems.fat import populate, volume  # noqa: F401
     from doit_diskimg.host import patching, recorded, walk  # noqa: F401
-    from doit_diskimg.tables import gpt_mbr, gpt_problems, mbr_chain, mbr_problems  # noqa: F401
-    from doit_diskimg.tasks import boot, disk, injection, qemu, show, uptodate  # noqa: F401
+    from doit_diskimg.tables import gpt, gpt_mbr, gpt_problems, mbr, mbr_chain, mbr_problems  # noqa: F401  # noqa: F401
+    from doit_diskimg.tasks import boot, disk, injection, numbers, qemu, show, steps, uptodate  # noqa: F401  # noqa: F401
 
 
 def _say(text: str) -> None:

@@ -11,6 +11,21 @@ from project import Project
 
 from doit_diskimg.tasks.watch import sources
 
+ROUND = '''
+from doit_diskimg import Disk, Esp, File, Gpt, Partition, Qemu, Segment
+
+disk = Disk("build/os.img", size="64MiB", table=Gpt(), partitions=[
+    Esp({"kernel.elf": "kernel.elf"}, size="40MiB"),
+    Partition("root", File("kernel.elf"), type="linux-filesystem"),
+], segments=[Segment("boot", b"\\xf4", 0)])
+
+def task_image():
+    return disk.tasks()
+
+def task_boot():
+    return Qemu(disk).run()
+'''
+
 COMPILE = '''
 def task_compile():
     return {"actions": ["! grep -q broken boot.src", "cp boot.src boot.bin"],
@@ -160,3 +175,21 @@ TASKS = [
 )
 def test_sources(words, expected):
     assert sources(TASKS, words) == {os.path.abspath(path) for path in expected.split()}
+
+
+def test_a_round_imports_nothing_of_ours(tmp_path):
+    project = Project(tmp_path, ROUND)
+    project.write("kernel.elf", b"kernel" * 1000)
+    project.doit()
+    code = (
+        "import sys\nfrom doit_diskimg.tasks import watch\nwatch._warm_up()\n"
+        "known = set(sys.modules)\nfrom doit.doit_cmd import DoitMain\n"
+        "assert DoitMain().run(['run']) == 0\n"
+        "print(*(name for name in set(sys.modules) - known if name.startswith('doit_diskimg')))"
+    )
+    for edit in (b"KERNEL" * 1000, b"another kernel" * 1000):
+        project.write("kernel.elf", edit)
+        done = start(project, "-c", code)
+        out, _ = done.communicate(timeout=60)
+        assert b"esp:populate" in out
+        assert out.splitlines()[-1] == b"", out

@@ -66,12 +66,12 @@ def test_with_nothing_to_do_each_source_is_looked_at_once_and_none_is_opened(pro
 
 WORKERS = """
 bootfield filesystems.fat.build filesystems.fat.check filesystems.fat.contents
-filesystems.fat.geometry
-filesystems.fat.names filesystems.fat.populate filesystems.fat.tree host.files host.hashing
-host.image host.patching host.workshop layout made misplaced ondisk.gpt ondisk.guids ondisk.mbr
-patch patterns picture placing shape symbols tables.described tables.gpt_mbr tables.gpt_problems
-tables.mbr_chain tables.mbr_problems tasks.boot tasks.clean tasks.crosscheck tasks.injection
-tasks.keeping tasks.numbers tasks.outputs tasks.show tasks.steps tasks.verify verify
+filesystems.fat.geometry filesystems.fat.names filesystems.fat.populate filesystems.fat.tree
+host.files host.hashing host.image host.patching host.workshop layout made misplaced ondisk.gpt
+ondisk.guids ondisk.mbr patch patterns picture placing shape symbols tables.described
+tables.gpt_mbr tables.gpt_problems tables.mbr_chain tables.mbr_problems tasks.boot tasks.clean
+tasks.crosscheck tasks.injection tasks.keeping tasks.numbers tasks.outputs tasks.populating
+tasks.show tasks.steps tasks.verify verify
 """
 """Modules that do work, of which there is none; what only describes and compares is not here."""
 
