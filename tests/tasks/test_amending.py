@@ -163,3 +163,29 @@ def test_in_another_process_too(project, tmp_path, arguments):
     project.write("kernel.elf", KERNEL + b"!")
     assert PLANNER not in project.doit("run", *arguments).err
     assert built(project) == clean(project, tmp_path / "clean")
+
+
+LISTING = DODO.replace("from doit_diskimg import", '''
+from dataclasses import replace
+from doit_diskimg.filesystems.fat.volume import Fat as Native
+from doit_diskimg.picture import Piece
+from doit_diskimg import''').replace("Disk, Fat,", "Disk,").replace("disk = ", '''
+class Fat(Native):
+    """Writes the digest of the kernel over the boot code, which ours does not do."""
+
+    def fill(self, place, files, where):
+        picture = super().fill(place, files, where)
+        blob = bytearray(picture.blob)
+        blob[200:232] = files.digest("kernel.elf", where).encode()
+        return replace(picture, blob=bytes(blob))
+
+disk = ''')
+
+
+def test_a_payload_of_the_users_is_filled(project, tmp_path):
+    project.dodo = LISTING % {"size": "32MiB", "fat": "", "segments": ""}
+    project.write("dodo.py", project.dodo)
+    project.doit()
+    project.write("kernel.elf", KERNEL + b"!")
+    assert PLANNER in project.doit().err
+    assert built(project) == clean(project, tmp_path / "clean")
