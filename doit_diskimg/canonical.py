@@ -17,7 +17,7 @@ def canonical(value: object) -> object:
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, Enum):
-        return [type(value).__qualname__, value.name]
+        return [_class(value), value.name]
     if isinstance(value, (bytes, bytearray)):
         return ["bytes", len(value), digest_of(bytes(value))]
     if isinstance(value, PathLike):
@@ -28,7 +28,14 @@ def canonical(value: object) -> object:
         return ["set", sorted(map(str, value))]
     if isinstance(value, Iterable):
         return [canonical(item) for item in value]
-    return [type(value).__qualname__, *_attributes(value)]
+    return [_class(value), *_attributes(value)]
+
+
+def _class(value: object) -> str:
+    """Return the name of its class; that of one of the user's may be the name of one of ours."""
+    home, name = type(value).__module__, type(value).__qualname__
+    ours = home.partition(".")[0] == __name__.partition(".")[0]
+    return name if ours else f"{home}.{name}"
 
 
 def _attributes(value: object) -> Iterator[object]:

@@ -13,9 +13,6 @@ from doit_diskimg.units import SizeLike, parse_size
 AUTO = "auto"
 """A size: as much as it takes."""
 
-_LONGEST = 200
-"""Bytes of a name at the most: its state files' names have 33 more, and Linux gives them 255."""
-
 _SHOWN = 60
 """Characters of a value that a message shows at the most."""
 
@@ -58,19 +55,6 @@ def name_problems(name: object, where: str) -> Iterator[Problem]:
             "doit can't select a task of that name",
             "use letters, digits, spaces inside, '-', '_' and '.'",
         )
-
-
-def part_name_problems(name: object, where: str) -> Iterator[Problem]:
-    """Yield what is wrong with a name after which state files are named, too."""
-    length = len(name.encode("utf-8", "replace")) if isinstance(name, str) else 0
-    if length > _LONGEST:
-        yield BadName(
-            where, f"{shown(name)} has {length} bytes",
-            f"must have {_LONGEST} at most, since state files are named after it",
-            "give another name",
-        )
-    else:
-        yield from name_problems(name, where)
 
 
 def size_problems(

@@ -6,7 +6,7 @@ from posixpath import normpath
 from typing import Any, Protocol
 
 from doit_diskimg.errors import BadValue, DuplicateName, Problem
-from doit_diskimg.fields import is_path, part_name_problems, shown
+from doit_diskimg.fields import is_path, name_problems, shown
 from doit_diskimg.ports import Output
 
 
@@ -41,7 +41,7 @@ def output_problems(disk: _Disk, steps: Iterable[str]) -> Iterator[Problem]:
             yield problem
             continue
         yield from output.problems(where, disk)
-        yield from part_name_problems(output.name.replace(":", "-"), f"{where}.name")
+        yield from name_problems(output.name.replace(":", "-"), f"{where}.name")
         yield from _taken(output.name, tasks, where, "name")
         yield from _taken(normpath(fspath(output.path)), files, where, "path")
 

@@ -58,8 +58,10 @@ class Spot(NamedTuple):
 class Outline:
     """What of a picture depends on the contents of which file.
 
-    ``unit`` is the length of a cluster in bytes.  Files that are not in ``spots`` may show anywhere
-    else, too.
+    ``unit`` is the length of a cluster in bytes.  With every place of a file in ``spots`` its
+    planner promises: as long as the file takes as many units, no other byte of the blob depends on
+    its contents or its length, unless the planner has read it (`content.Files.read` and the like).
+    Files that have no spot may show anywhere.
     """
 
     unit: int

@@ -13,7 +13,7 @@ from doit_diskimg.bootcode import BootCode, draw
 from doit_diskimg.content import Files, Wanted
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.extent import Extent, subtract
-from doit_diskimg.fields import as_size, keep_problems, part_name_problems, size_problems
+from doit_diskimg.fields import as_size, keep_problems, name_problems, size_problems
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import SizeLike, parse_size
 
@@ -89,7 +89,7 @@ class Segment:
 
     def problems(self, where: str) -> Iterator[Problem]:
         """Yield what is wrong with the description itself."""
-        yield from part_name_problems(self.name, f"{where}.name")
+        yield from name_problems(self.name, f"{where}.name")
         yield from size_problems(self.start, f"{where}.start", 1, needed=True)
         yield from keep_problems(self.keep, f"{where}.keep")
         if isinstance(self.source, BootCode):

@@ -23,7 +23,6 @@ from doit_diskimg.fields import (
     as_size,
     is_path,
     name_problems,
-    part_name_problems,
     persist_problems,
     rest_problems,
     size_problems,
@@ -81,7 +80,7 @@ class Partition:
         from doit_diskimg.ports import Payload
         from doit_diskimg.shape import fits, partition_kind_problems
 
-        yield from part_name_problems(self.name, f"{where}.name")
+        yield from name_problems(self.name, f"{where}.name")
         yield from size_problems(self.start, f"{where}.start", sector_size)
         yield from size_problems(self.size, f"{where}.size", sector_size, words=(AUTO, REST))
         yield from size_problems(self.align, f"{where}.align", sector_size, positive=True)

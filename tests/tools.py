@@ -82,3 +82,14 @@ def paint(picture: Picture, path: Path, size: int) -> Path:
             file.seek(piece.start)
             file.write(picture.blob[piece.offset : piece.offset + piece.length])
     return path
+
+
+def path_without(folder: Path, *programs: str) -> str:
+    """Return a PATH with all that is installed but ``programs``; ``folder`` is made for it."""
+    folder.mkdir()
+    for place in [*os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/sbin", "/sbin"]:
+        for program in Path(place).iterdir() if Path(place).is_dir() else ():
+            link = folder / program.name
+            if program.name not in programs and not link.is_symlink():
+                link.symlink_to(program)
+    return str(folder)

@@ -1,8 +1,8 @@
 """Answers planners' questions from the real file system, and remembers what was asked.
 
 What was asked, with the answers, is the exact list of what a result depends on: sizes where only
-a size was asked, contents where a digest was asked, and the names in a tree.  `Answers` keeps it
-in a state file; a later run asks the same questions again and compares.
+a size was asked, contents where a digest was asked, and the names in a tree.  A task keeps it in a
+state file; a later run asks the same questions again and compares (`recorded`).
 
 A file whose size, mtime_ns, ctime_ns and inode are as recorded is not read again.
 """
@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any
 from doit_diskimg.content import Entry, Tree, digest_of, hasher
 from doit_diskimg.errors import SourceKind, SourceMissing, WorldError
 from doit_diskimg.host import hashing
-from doit_diskimg.host.hashing import PartHasher, Signature, changed, digest_file, stretch
+from doit_diskimg.host.hashing import (
+    PartHasher,
+    Signature,
+    changed,
+    digest_file,
+    settled,
+    stretch,
+)
 from doit_diskimg.host.machine import now_ns
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import host_failed
@@ -46,6 +53,7 @@ class RealFiles:
         self._digests: dict[str, tuple[Signature, str]] = {}
         self._trees: dict[str, tuple[Tree, Sequence[Entry]]] = {}
         self._seen: set[str] = set()
+        """Files of which more was asked than length and digest: their bytes decide something."""
 
     def _look(self, path: str, where: str) -> tuple[str, os.stat_result]:
         """Return a file's normal path and its status, which is asked for once."""
@@ -124,6 +132,7 @@ class RealFiles:
         path = normal(path)
         _status(path, where)
         try:
+            hashing.read_at[path] = now_ns()
             with open(path, "rb") as file:
                 signature = Signature.of(os.fstat(file.fileno()))
                 data = file.read()
@@ -171,15 +180,17 @@ class RealFiles:
         return made
 
     def record(self) -> dict[str, Any]:
-        """Return every question with its answer, as plain data for `still_true`."""
+        """Return every question with its answer, as plain data for `recorded.ask_again`.
+
+        ``seen`` are the files of which bytes were read, or a checksum, and not a digest alone.
+        """
         from doit_diskimg.host.walk import entries_digest
 
-        now = now_ns()
         return {
             "sizes": self._sizes,
             "mtimes": self._mtimes,
             "digests": {
-                path: [*signature, digest] if signature.settled(now) else [0, 0, 0, 0, digest]
+                path: [*signature, digest] if settled(path, signature) else [0, 0, 0, 0, digest]
                 for path, (signature, digest) in self._digests.items()
             },
             "trees": {key: entries_digest(entries) for key, (_, entries) in self._trees.items()},

@@ -12,8 +12,7 @@ from doit_diskimg.bootloaders.grub_image import GrubImage, dependencies
 from doit_diskimg.errors import BadValue, DescriptionError, ProgramMissing, WorldError
 from doit_diskimg.host import program, staging
 from doit_diskimg.host.files import RealFiles
-from doit_diskimg.host.hashing import Signature, digest_file
-from doit_diskimg.host.machine import now_ns
+from doit_diskimg.host.hashing import Signature, digest_file, settled
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import WORK, host_failed
 from doit_diskimg.host.target import check_target
@@ -118,6 +117,6 @@ def another(known: _Digests) -> str:
                 return path
             if now != digest:
                 return path
-            if found != signature and found.settled(now_ns()):
+            if found != signature and settled(path, found):
                 known[path] = [*found, digest]
     return ""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from doit_diskimg.content import LARGE, hasher, part_length
 from doit_diskimg.errors import SourceChanged, WorldError
+from doit_diskimg.host.machine import now_ns
 
 CHUNK = 1 << 20
 """Bytes that are read at once."""
@@ -48,6 +49,9 @@ class Signature(NamedTuple):
 _memo: dict[str, tuple[Signature, str]] = {}
 """Digests of this process, so that each file is hashed once a run, by whomever it is asked."""
 
+read_at: dict[str, int] = {}
+"""When the reading of each file began, by the clock that stamps files."""
+
 parts_memo: dict[str, tuple[Signature, int, list[str]]] = {}
 """The same of the parts of large files, with the length of the parts."""
 
@@ -76,6 +80,7 @@ def digest_file(
     for remembered in (_memo.get(path), known):
         if remembered and remembered[0] == signature:
             return remembered
+    read_at[path] = now_ns()
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         digest, parts = hasher(), PartHasher(part_length(signature.size))
@@ -94,6 +99,14 @@ def digest_file(
     _memo[path] = signature, digest.hexdigest()
     parts_memo[path] = signature, parts.length, parts.digests()
     return _memo[path]
+
+
+def settled(path: str, signature: Signature) -> bool:
+    """Return whether any change since the file was read is sure to give another signature.
+
+    One that was not read by this process had that signature before, which was settled then.
+    """
+    return path not in read_at or signature.settled(read_at[path])
 
 
 class PartHasher:

@@ -32,9 +32,13 @@ def spellings(path: str | os.PathLike[str]) -> Iterator[str]:
     text = normal(path)
     yield text
     yield os.fspath(path)
-    yield os.path.abspath(text)
-    if not os.path.isabs(text):
-        yield os.path.join(os.curdir, text)
+    absolute, here = os.path.abspath(text), os.path.join(os.getcwd(), "")
+    yield absolute
+    below = absolute[len(here) :] if absolute.startswith(here) else text
+    if below != text:  # there and back again: ../here/a
+        yield below
+    if not os.path.isabs(below):
+        yield os.path.join(os.curdir, below)
 
 
 def spellings_below(top: str, paths: Sequence[str]) -> list[str]:
@@ -42,8 +46,9 @@ def spellings_below(top: str, paths: Sequence[str]) -> list[str]:
 
     Each of ``paths`` is ``top``, a slash and a path without detours.
     """
-    if paths and normal(paths[0]) != paths[0]:
-        # The current directory: its name is no beginning of the normal paths below it.
+    above = os.path.join(os.path.abspath(top), "")
+    if os.path.join(os.getcwd(), "").startswith(above):
+        # The current directory is among them: what is below it has spellings of its own.
         return [text for path in paths for text in spellings(path)]
     rests, found = [path[len(top) :] for path in paths], list[str]()
     for other in dict.fromkeys(spellings(top)):

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from doit_diskimg.content import Tree
-from doit_diskimg.host.machine import now_ns
 
 
 class Answers(NamedTuple):
@@ -109,11 +108,11 @@ def _other_contents(digests: dict[str, list[Any]]) -> Iterator[str]:
         found = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         if numbers == found and stat.S_ISREG(status.st_mode):
             continue  # the usual case, thousands of times
-        from doit_diskimg.host.hashing import Signature, digest_file
+        from doit_diskimg.host.hashing import Signature, digest_file, settled
 
         known = Signature(*numbers)
         signature, now = digest_file(path, (known, digest), status)
         if now != digest:
             yield path
-        elif signature != known and signature.settled(now_ns()):
+        elif signature != known and settled(path, signature):
             digests[path] = [*signature, digest]

@@ -12,8 +12,12 @@ from errno import EDQUOT, ENOSPC
 from typing import BinaryIO
 from urllib.parse import quote
 
+from doit_diskimg.content import digest_of
 from doit_diskimg.errors import HostFailed, StateBroken, WorldError
 from doit_diskimg.units import format_size
+
+_LONGEST = 200
+"""Characters of a part's name in the name of a file: Linux gives that 255, and our endings 33."""
 
 WORK = ".work"
 """Ending of a folder in which programs work; what is in it is never used by anybody else."""
@@ -34,9 +38,13 @@ class StateFolder:
     def file(self, part: str, suffix: str = "") -> str:
         """Return the path of a state file of one part of the disk, such as ``esp`` and ``.plan``.
 
-        Names are free text, so everything but letters, digits and ``_.-~`` is percent-encoded.
+        Names are free text, so everything but letters, digits and ``_.-~`` is percent-encoded.  Of
+        what is too long then, the beginning and a digest stand for the name.
         """
-        return os.path.join(self.path, quote(part, safe="") + suffix)
+        name = quote(part, safe="")
+        if len(name) > _LONGEST:
+            name = f"{name[:_LONGEST // 2]}%%{digest_of(part.encode('utf-8'))}"
+        return os.path.join(self.path, name + suffix)
 
     def generation(self) -> str:
         """Return the name of the generation that is built or finished; empty if there is none."""

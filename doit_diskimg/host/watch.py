@@ -52,8 +52,13 @@ def _state(path: str) -> list[int] | str | None:
         names = sorted(os.listdir(path))
     except OSError:
         return None
-    below = [(name, _state(f"{path}/{name}")) for name in names]
+    below = [(name, _state_below(f"{path}/{name}")) for name in names]
     return digest_of(repr(below).encode("utf-8", "surrogatepass"))
+
+
+def _state_below(path: str) -> list[int] | str | None:
+    """Return the same, but of a link where it leads: two to their own folder would have no end."""
+    return os.readlink(path) if os.path.islink(path) else _state(path)
 
 
 def _folders(path: str) -> Iterable[str]:

@@ -21,6 +21,7 @@ from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import need, read, read_json, write, write_json
 from doit_diskimg.picture import BLOB, Picture, Spot
 from doit_diskimg.plan import FORMAT, decode_plan, encode_plan
+from doit_diskimg.tasks.checked import code
 from doit_diskimg.tasks.uptodate import stored_places
 
 if TYPE_CHECKING:
@@ -37,10 +38,8 @@ def noted(step: "Populate", picture: Picture) -> _Values:
     """Write the outline of a volume that was planned; return what to note in the record."""
     part, state = step.disk.partitions[step.index], step.state
     outline = picture.outline
-    if outline is None or not _is_ours(part.payload):
+    if outline is None or not _may_amend(step):
         return {}
-    if asked.located(step.disk, part.name) is not None:
-        return {}  # somebody wants to know where its files end
     # What shows under another spelling of its path too, in reserved sectors, can't be amended.
     known = {BLOB, *(spot.source for spot in outline.spots)}
     others = {normal(piece.file) for piece in picture.pieces if piece.file not in known}
@@ -51,14 +50,23 @@ def noted(step: "Populate", picture: Picture) -> _Values:
     return {KEY: _mark(step, need(state.file(part.name, ".plan")), text)}
 
 
-def _is_ours(payload: object) -> bool:
-    """Return whether it is no class of the user's, which may do anything with what it was told."""
-    return type(payload).__module__.partition(".")[0] == __name__.partition(".")[0]
+def _may_amend(step: "Populate") -> bool:
+    """Return whether the description alone lets a plan be amended.
+
+    A class of the user's may do anything with what it is told of files.  And if somebody asks
+    where the files of this volume lie, the answer has their lengths in it.
+    """
+    part = step.disk.partitions[step.index]
+    home = type(part.payload).__module__.partition(".")[0]
+    is_ours = home == __name__.partition(".")[0]
+    return is_ours and asked.located(step.disk, part.name) is None
 
 
 def amend(step: "Populate") -> Picture | None:
     """Write the plan and its record with the files that changed; None if it has to be planned."""
     name, state, record = step.disk.partitions[step.index].name, step.state, read_json(step.record)
+    if KEY not in record or not _may_amend(step):
+        return None
     outline, plan, blob = (read(state.file(name, end)) for end in (_OUTLINE, ".plan", ".blob"))
     if outline is None or plan is None or blob is None:
         return None
@@ -73,7 +81,7 @@ def amend(step: "Populate") -> Picture | None:
     if picture is None:
         return None
     plan = encode_plan(picture)
-    # The plan last, and then the record: see `Populate` and `Asking`.
+    # In this order, so that after a kill the record never speaks of a plan that is not there.
     write(state.file(name, ".blob"), picture.blob)
     write(state.file(name, ".plan"), plan)
     write_json(step.record, {**fresh, KEY: _mark(step, plan, outline)})
@@ -81,11 +89,15 @@ def amend(step: "Populate") -> Picture | None:
 
 
 def _mark(step: "Populate", plan: bytes, outline: bytes) -> str:
-    """Return what is another one if anything is but the contents of files."""
+    """Return what is another one if anything is but the contents of files.
+
+    The plan, where each file shows in it, the description, the place, and our own code: it is that
+    of the planner that would be asked.
+    """
     part, disk = step.disk.partitions[step.index], step.disk
     place = stored_places(step.state.file("layout.json"))[0].get(part.name)
     about = [part.payload, part.name, disk.named(part), step.epoch, disk.sector_size, place]
-    text = repr(canonical([FORMAT, *about, disk.table is None]))
+    text = repr(canonical([FORMAT, code(), step.index, *about, disk.table is None]))
     return digest_of(b"".join([plan, outline, text.encode("utf-8", "surrogatepass")]))
 
 

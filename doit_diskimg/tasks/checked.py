@@ -52,7 +52,7 @@ def _words(disk: Any) -> bytes:
         _Pickler(stream, protocol=5).dump(disk)
     except Exception:  # also whatever an object of the user's raises
         return b""
-    return f"{FORMAT} {_code()} {digest_of(stream.getvalue())}\n".encode("ascii")
+    return f"{FORMAT} {code()} {digest_of(stream.getvalue())}\n".encode("ascii")
 
 
 class _Pickler(pickle.Pickler):
@@ -69,7 +69,7 @@ class _Pickler(pickle.Pickler):
 _KNOWN = {__name__.partition(".")[0], "pathlib", "uuid", "builtins", "copyreg"}
 
 
-def _code() -> str:
+def code() -> str:
     """Return a text that is another after our own code was replaced."""
     top = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     folders = [top]

@@ -77,8 +77,8 @@ class Step:
 class Asking(Step):
     """A step that asks about the user's files.
 
-    The record of what it asked vouches for what it made, so that is written first: a record that
-    a killed build leaves never speaks of results that are not there.
+    The record of what it asked vouches for what it made, so it is written last: a record that a
+    killed build leaves never speaks of results that are not there.
     """
 
     @property

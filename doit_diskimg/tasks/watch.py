@@ -51,16 +51,24 @@ def _loop(arguments: list[str]) -> NoReturn:
     before = states([os.path.abspath(_dodo(arguments))])
     while True:
         with _Fork(partial(_round, arguments), farewell=_LEAVE) as building:
-            before = building.told() or before  # nothing was told: dodo.py can't be read
+            told = building.told() or before  # nothing was told: dodo.py can't be read
+            # What was known before counts: a file may have changed while dodo.py was read.
+            before = {path: before.get(path, state) for path, state in told.items()}
             _say(f"watching {len(before)} paths, Ctrl-C ends")
             with _Fork(partial(_wait, before), farewell=signal.SIGKILL) as waiting:
-                changed = waiting.told() or []
+                changed = waiting.told()
+        if not isinstance(changed, list):
+            _say(f"changes can't be waited for: {changed or 'the process that did is gone'}")
+            raise SystemExit(1)
         before |= states(changed)  # all others are as they were
         _say(f"changed: {', '.join(map(os.path.relpath, changed))}")
 
 
 def _wait(before: States, tell: "_Tell") -> None:
-    tell(wait(before))
+    try:
+        tell(wait(before))
+    except Exception as error:  # whatever it is, it would come again in each round
+        tell(f"{type(error).__name__}: {error}")
 
 
 def _dodo(arguments: list[str]) -> str:

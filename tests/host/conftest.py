@@ -67,8 +67,13 @@ def on_open():
 @pytest.fixture
 def new_run():
     """A function that forgets what a process remembers, as if another run began."""
-    hashing._memo.clear()
-    return hashing._memo.clear
+
+    def forget():
+        hashing._memo.clear()
+        hashing.read_at.clear()
+
+    forget()
+    return forget
 
 
 @pytest.fixture

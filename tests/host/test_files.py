@@ -322,6 +322,15 @@ def test_a_time_stamp_of_just_now_is_not_trusted(here, opened, new_run, settle):
     assert opened == ["a", "a"]
 
 
+def test_what_counts_is_when_a_file_was_read(here, settle):
+    """Not when that was written down: the second write may have come between."""
+    (here / "a").write_bytes(b"0123456789")
+    files = RealFiles()
+    files.digest("a", WHERE)
+    settle()
+    assert files.record()["digests"] == {"a": [0, 0, 0, 0, digest_of(b"0123456789")]}
+
+
 def test_a_record_of_just_now_still_tells_another_content(here, new_run):
     (here / "a").write_bytes(b"0123456789")
     files = RealFiles()

@@ -60,16 +60,21 @@ def test_the_root_as_current_directory(monkeypatch):
         ("{here}/a", ["a", "{here}/a", "{here}/a", "./a"]),
         ("x/../a", ["a", "x/../a", "{here}/a", "./a"]),
         ("/elsewhere/a", ["/elsewhere/a", "/elsewhere/a", "/elsewhere/a"]),
+        ("../a", ["../a", "../a", "{above}/a", "./../a"]),
+        ("../{name}/a", ["../{name}/a", "../{name}/a", "{here}/a", "a", "./a"]),
     ],
 )
 def test_what_others_may_have_called_it(here, path, expected):
-    found = list(spellings(path.format(here=here)))
-    assert found == [text.format(here=here) for text in expected]
+    places = {"here": here, "above": here.parent, "name": here.name}
+    found = list(spellings(path.format(**places)))
+    assert found == [text.format(**places) for text in expected]
 
 
-@pytest.mark.parametrize("top", ["a", "a/b", "../a", "/elsewhere/a", "/", ".", "{here}"])
+@pytest.mark.parametrize(
+    "top", ["a", "a/b", "../a", "/elsewhere/a", "/", ".", "..", "../..", "{here}"]
+)
 def test_all_files_of_a_tree_at_once(here, top):
     top = normal(top.format(here=here))
-    paths = [os.path.join(top, rest) for rest in ("x", "y/z", "y/z.w")]
+    paths = [os.path.join(top, rest) for rest in ("x", "y/z", "y/z.w", f"{here.name}/a")]
     each = [{*spellings(path)} for path in paths]
     assert {*spellings_below(top, paths)} == set().union(*each)

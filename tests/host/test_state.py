@@ -49,10 +49,12 @@ def test_every_part_has_files_of_its_own(image, part, path):
 
 
 def test_no_two_names_have_one_file():
-    names = ["a", "a%2F", "a/", "a b", "a%20b", "a+b", "A", ".", "..", "a.plan", "ä", "a\u0308"]
+    names = ["x" * 300, "x" * 301, "\u6f22" * 100, "\u6f22" * 101]
+    names += ["a", "a%2F", "a/", "a b", "a%20b", "a+b", "A", ".", "..", "a.plan", "ä", "a\u0308"]
     paths = {StateFolder("os.img").file(name, ".plan") for name in names}
     assert len(paths) == len(names)
     assert {os.path.dirname(path) for path in paths} == {".os.img"}
+    assert max(map(len, paths)) < 200
 
 
 def test_an_image_is_written_beside_the_old_one_until_it_is_finished(state, here):

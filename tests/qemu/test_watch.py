@@ -9,6 +9,7 @@ from guests import boot_code
 from machines import Reader, gone, machines, make, start
 from project import Project
 
+from doit_diskimg.host.watch import states
 from doit_diskimg.tasks.watch import sources
 
 ROUND = '''
@@ -193,3 +194,35 @@ def test_a_round_imports_nothing_of_ours(tmp_path):
         out, _ = done.communicate(timeout=60)
         assert b"esp:populate" in out
         assert out.splitlines()[-1] == b"", out
+
+
+def test_what_changes_while_dodo_is_read_starts_another_round(tmp_path):
+    slow = "import time, pathlib\npathlib.Path('reading').touch()\ntime.sleep(1)\n"
+    project = make(tmp_path, more=slow)
+    loop = watch(project, "os.img")
+    while not (tmp_path / "reading").exists():
+        loop.more()
+    project.write("dodo.py", project.dodo + "\nprint('the edit')\n")
+    loop.until("the edit")
+    loop.end(signal.SIGTERM)
+
+
+def test_that_changes_can_not_be_waited_for_is_said_once(tmp_path):
+    project = make(tmp_path / "project")
+    (tmp_path / "watchfiles.py").write_text(
+        "def watch(*arguments, **options):\n    raise OSError(28, 'inotify watch limit reached')\n"
+    )
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    project.env["PYTHONPATH"] = os.pathsep.join([str(tmp_path), root])
+    loop = Reader(start(project, "-m", "doit_diskimg", "watch", "os.img"))
+    assert loop.end() == 1
+    assert loop.text.count("changes can't be waited for") == 1
+    assert "inotify watch limit reached" in loop.text
+
+
+def test_links_to_their_own_folder_have_an_end(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).symlink_to(".")
+    before = states([str(tmp_path)])
+    (tmp_path / "b").unlink()
+    assert states([str(tmp_path)]) != before

@@ -61,7 +61,6 @@ NAME_MUST = (
     "doit can't select a task of that name "
     "(use letters, digits, spaces inside, '-', '_' and '.')"
 )
-LONG_MUST = "must have 200 at most, since state files are named after it (give another name)"
 OWN_NAME = "every partition and segment needs a name of its own (rename one)"
 NO_PLACE = "a disk without a table has no place to store it"
 ALONE = (
@@ -123,8 +122,6 @@ def segment(**changes):
         (part(name="_private"),
          f"partitions[0].name: '_private' begins or ends badly, {NAME_MUST}"),
         (part(name="esp "), f"partitions[0].name: 'esp ' begins or ends badly, {NAME_MUST}"),
-        (part(name="é" * 101), f"partitions[0].name: '{'é' * 56}... has 202 bytes, {LONG_MUST}"),
-        (segment(name="x" * 201), f"segments[0].name: '{'x' * 56}... has 201 bytes, {LONG_MUST}"),
         (segment(name="a:b"), f"segments[0].name: 'a:b' has ':', {NAME_MUST}"),
         (disk(partitions=[ESP, ROOT, ESP]),
          f"partitions[2].name: 'esp' is the name of partitions[0] too, {OWN_NAME}"),
@@ -378,6 +375,7 @@ def test_what_is_meant_alike_is_equal(one, other):
         ({"a": 1}, {"a": 2}),
         ({"a": 1}, {"b": 1}),
         (Volume(), Plain(1, 1)),
+        (Tree("a"), type("Tree", (Tree,), {})("a")),
         (Volume("x"), Volume(b"x")),
         (Volume({"a": Tree("t")}), Volume({"a": "t"})),
         (Plain(1, 1), Plain(2, 1)),

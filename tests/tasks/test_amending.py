@@ -7,7 +7,8 @@ import pytest
 from project import Project
 
 DODO = '''
-from doit_diskimg import BootCode, Disk, Fat, Gpt, Partition, Patch, Segment, Tree, file_length
+from doit_diskimg import BootCode, Disk, Fat, Gpt, Partition, Patch, Segment, Tree
+from doit_diskimg import crc32, file_length
 
 disk = Disk("build/os.img", size="%(size)s", table=Gpt(), partitions=[
     Partition("esp", Fat({
@@ -189,3 +190,43 @@ def test_a_payload_of_the_users_is_filled(project, tmp_path):
     project.write("kernel.elf", KERNEL + b"!")
     assert PLANNER in project.doit().err
     assert built(project) == clean(project, tmp_path / "clean")
+
+
+ASKING = 'Segment("x", BootCode("boot.bin", patches=[Patch(0x5a, "<I", %s)]), "24KiB")'
+PLAIN = 'Segment("x", "boot.bin", "24KiB")'
+
+
+@pytest.mark.parametrize("symbol", ['file_length("esp", "kernel.elf")', 'crc32("esp")'])
+@pytest.mark.parametrize("before", [[], [True]], ids=["at once", "and before"])
+def test_a_number_that_somebody_begins_to_ask_for(project, tmp_path, symbol, before):
+    """With an edit that could be amended in the same run; an old answer may lie there."""
+    for number, asks in enumerate([*before, False, True], 1):
+        describe(project, segments=ASKING % symbol if asks else PLAIN)
+        project.write("kernel.elf", KERNEL + b"!" * number)
+        project.doit()
+    assert built(project) == clean(project, tmp_path / "clean")
+    assert not project.doit().ran
+
+
+def test_a_note_names_the_partition_by_its_number_now(project):
+    project.write("modules/aux", b"a device's name")
+    project.doit()
+    project.write("kernel.elf", KERNEL + b"!")
+    assert "partitions[0]: 'modules/aux'" in project.doit().out
+    project.write("kernel.elf", KERNEL + b"?")
+    project.dodo = project.dodo.replace(
+        'partitions=[\n', 'partitions=[Partition("first", File("boot.bin"), type="esp", start='
+        '"24MiB", size="1MiB"),\n').replace("Fat,", "Fat, File,").replace(
+        'size="16MiB"', 'start="1MiB", size="16MiB"')
+    project.write("dodo.py", project.dodo)
+    assert "partitions[1]: 'modules/aux'" in project.doit().out
+
+
+@pytest.mark.parametrize("name", ["\u6f22" * 36, "x" * 36])
+def test_a_long_name(project, tmp_path, name):
+    project.dodo = project.dodo.replace('"esp", Fat', f'"{name}", Fat')
+    project.write("dodo.py", project.dodo)
+    project.doit()
+    project.write("kernel.elf", KERNEL + b"!")
+    assert PLANNER not in project.doit().err
+    assert project.sha256() == project.clean_build(tmp_path / "clean")
