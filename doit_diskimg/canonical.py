@@ -33,9 +33,18 @@ def canonical(value: object) -> object:
 
 def _class(value: object) -> str:
     """Return the name of its class; that of one of the user's may be the name of one of ours."""
-    home, name = type(value).__module__, type(value).__qualname__
-    ours = home.partition(".")[0] == __name__.partition(".")[0]
-    return name if ours else f"{home}.{name}"
+    name = type(value).__qualname__
+    return name if is_ours(value) else f"{type(value).__module__}.{name}"
+
+
+def canonical_digest(value: object) -> str:
+    """Return a digest that is equal exactly when the description is."""
+    return digest_of(repr(canonical(value)).encode("utf-8", "surrogatepass"))
+
+
+def is_ours(value: object) -> bool:
+    """Return whether the class of ``value`` is one of this package's and none of the user's."""
+    return type(value).__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _attributes(value: object) -> Iterator[object]:

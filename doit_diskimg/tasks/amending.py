@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from doit_diskimg import asked
 from doit_diskimg.amend import Change, amended
-from doit_diskimg.canonical import canonical
+from doit_diskimg.canonical import canonical_digest, is_ours
 from doit_diskimg.content import Tree, digest_of, parts
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host import recorded
@@ -47,7 +47,7 @@ def noted(step: "Populate", picture: Picture) -> _Values:
     spots = [spot for spot in spots if spot[0] not in others]
     text = json.dumps([FORMAT, outline.unit, picture.notes, spots]).encode("ascii")
     write(state.file(part.name, _OUTLINE), text)
-    return {KEY: _mark(step, need(state.file(part.name, ".plan")), text)}
+    return {KEY: _mark(_inputs(step), need(state.file(part.name, ".plan")), text)}
 
 
 def _may_amend(step: "Populate") -> bool:
@@ -57,9 +57,7 @@ def _may_amend(step: "Populate") -> bool:
     where the files of this volume lie, the answer has their lengths in it.
     """
     part = step.disk.partitions[step.index]
-    home = type(part.payload).__module__.partition(".")[0]
-    is_ours = home == __name__.partition(".")[0]
-    return is_ours and asked.located(step.disk, part.name) is None
+    return is_ours(part.payload) and asked.located(step.disk, part.name) is None
 
 
 def amend(step: "Populate") -> Picture | None:
@@ -70,7 +68,8 @@ def amend(step: "Populate") -> Picture | None:
     outline, plan, blob = (read(state.file(name, end)) for end in (_OUTLINE, ".plan", ".blob"))
     if outline is None or plan is None or blob is None:
         return None
-    if record.get(KEY) != _mark(step, plan, outline):
+    inputs = _inputs(step)
+    if record[KEY] != _mark(inputs, plan, outline):
         return None
     _, unit, notes, spots = json.loads(outline)
     changes, fresh = _changes(step, record, spots)
@@ -84,21 +83,26 @@ def amend(step: "Populate") -> Picture | None:
     # In this order, so that after a kill the record never speaks of a plan that is not there.
     write(state.file(name, ".blob"), picture.blob)
     write(state.file(name, ".plan"), plan)
-    write_json(step.record, {**fresh, KEY: _mark(step, plan, outline)})
+    write_json(step.record, {**fresh, KEY: _mark(inputs, plan, outline)})
     return replace(picture, notes=tuple(notes))
 
 
-def _mark(step: "Populate", plan: bytes, outline: bytes) -> str:
+def _mark(inputs: str, plan: bytes, outline: bytes) -> str:
     """Return what is another one if anything is but the contents of files.
 
-    The plan, where each file shows in it, the description, the place, and our own code: it is that
-    of the planner that would be asked.
+    The plan, where each file shows in it, and the other inputs of the planner that would be asked.
+    """
+    return digest_of(b"".join([plan, outline, inputs.encode("ascii")]))
+
+
+def _inputs(step: "Populate") -> str:
+    """Return a digest of all that a plan depends on but files: the description, the place, and our
+    own code, which is the planner's.
     """
     part, disk = step.disk.partitions[step.index], step.disk
     place = stored_places(step.state.file("layout.json"))[0].get(part.name)
     about = [part.payload, part.name, disk.named(part), step.epoch, disk.sector_size, place]
-    text = repr(canonical([FORMAT, code(), step.index, *about, disk.table is None]))
-    return digest_of(b"".join([plan, outline, text.encode("utf-8", "surrogatepass")]))
+    return canonical_digest([FORMAT, code(), step.index, *about, disk.table is None])
 
 
 def _changes(

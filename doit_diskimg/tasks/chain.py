@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from doit_diskimg import asked
 from doit_diskimg.asked import NOTHING, Needs
-from doit_diskimg.canonical import canonical
-from doit_diskimg.content import Tree, Wanted, digest_of
+from doit_diskimg.canonical import canonical_digest
+from doit_diskimg.content import Tree, Wanted
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal, spellings, spellings_below
 from doit_diskimg.host.state import StateFolder
@@ -266,7 +266,7 @@ class DiskTasks:
         first = {name: None for tree in trees for name in tree.after}  # a set that keeps order
         deps = list(deps)
         order = [path for want in contents + sizes for path in _spelled(want)]
-        digest = _digest([FORMAT, spec, *others])
+        digest = canonical_digest([FORMAT, spec, *others])
         turn = Turn(self.state, self.disk.name, name)
         uptodate: list[object] = [turn, Recorded(digest, targets)]
         if record is not None:
@@ -300,10 +300,6 @@ class DiskTasks:
         check = NumbersAsResolved(Step(self.disk, self.epoch), needs)
         parts = self.disk, needs.parts
         return [*sources_of(*parts)], [*described(*parts)], [check]
-
-
-def _digest(data: object) -> str:
-    return digest_of(repr(canonical(data)).encode("utf-8", "surrogatepass"))
 
 
 def _room(part: Partition) -> object:

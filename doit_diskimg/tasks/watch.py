@@ -199,8 +199,8 @@ def _warm_up() -> None:
     from doit_diskimg.filesystems import prebuilt, zero  # noqa: F401
     from doit_diskimg.filesystems.fat import populate, volume  # noqa: F401
     from doit_diskimg.host import patching, recorded, walk  # noqa: F401
-    from doit_diskimg.tables import gpt, gpt_mbr, gpt_problems, mbr, mbr_chain, mbr_problems  # noqa: F401  # noqa: F401
-    from doit_diskimg.tasks import boot, disk, injection, numbers, qemu, show, steps, uptodate  # noqa: F401  # noqa: F401
+    from doit_diskimg.tables import gpt, gpt_mbr, gpt_problems, mbr, mbr_chain, mbr_problems  # noqa: F401
+    from doit_diskimg.tasks import boot, disk, injection, numbers, qemu, show, steps, uptodate  # noqa: F401
 
 
 def _say(text: str) -> None:
