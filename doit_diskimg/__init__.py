@@ -21,7 +21,7 @@ The map, in reading order:
     spec        what the user says               ── the spine, in the order of the work
     layout      the only file that places anything, with `placing` (where something fits)
                 and `misplaced` (what does not); `placed` is what comes out
-    plan        pictures and layouts as files
+    plan        pictures as files, `layout_file` layouts
     patch       the difference of two pictures
     amend       the next picture, where a file changed and moved nothing
 

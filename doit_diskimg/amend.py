@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from doit_diskimg.content import FilePart
-from doit_diskimg.picture import BLOB, Picture, Piece, Spot
+from doit_diskimg.picture import BLOB, Piece, Spot
 from doit_diskimg.units import ceil_div
 
 _FIELD = 4
@@ -30,30 +30,40 @@ class Change(NamedTuple):
     """Its new contents."""
 
 
-def amended(old: Picture, unit: int, changes: Mapping[str, Change]) -> Picture | None:
-    """Return the picture with the changed files; None if it takes a planner to say what it is.
+class Amended(NamedTuple):
+    """What becomes of some pieces of a picture."""
 
-    ``changes`` are known by the paths that pieces may have.
+    pieces: list[Sequence[Piece]]
+    """For each of them, in their order, what is in its place."""
+    blob: bytes
+
+
+def amended(
+    pieces: Sequence[Piece], blob: bytes, unit: int, changes: Mapping[str, Change]
+) -> Amended | None:
+    """Return what becomes of the pieces; None if it takes a planner to say what.
+
+    ``pieces`` are those of a picture, in their order: all of metadata and all of the changed files
+    at least.  ``changes`` are known by the paths that pieces may have.
     """
-    blob, places = _Blob(old), {}
+    numbers, places = _Numbers(pieces, blob), {}
     for change in changes.values():
         if not change.length or ceil_div(change.length, unit) != ceil_div(change.before, unit):
             return None
         for spot in change.spots:
             places[spot.source, spot.start] = change
-            if not blob.store(spot.field, change.length):
+            if not numbers.store(spot.field, change.length):
                 return None
-    pieces: list[Piece] = []
-    for piece in old.pieces:
+    found: list[Sequence[Piece]] = []
+    for piece in pieces:
         if piece.file == BLOB or piece.file not in changes:
-            pieces.append(piece)
+            found.append((piece,))
             continue
         change_here = places.get((piece.file, piece.start - piece.offset))
         if change_here is None:
             return None  # it shows in boot code or reserved sectors, too
-        if piece.offset == 0:
-            pieces += _pieces(piece, change_here.parts)
-    return Picture(tuple(pieces), bytes(blob.data), old.notes)
+        found.append(_pieces(piece, change_here.parts) if piece.offset == 0 else ())
+    return Amended(found, bytes(numbers.data))
 
 
 def _pieces(first: Piece, parts: Sequence[FilePart]) -> list[Piece]:
@@ -64,13 +74,13 @@ def _pieces(first: Piece, parts: Sequence[FilePart]) -> list[Piece]:
     ]
 
 
-class _Blob:
+class _Numbers:
     """The blob of a picture, in which single numbers are replaced."""
 
-    def __init__(self, picture: Picture) -> None:
-        self.data = bytearray(picture.blob)
-        self._pieces = picture.pieces
-        self._starts = [piece[0] for piece in picture.pieces]
+    def __init__(self, pieces: Sequence[Piece], blob: bytes) -> None:
+        self.data = bytearray(blob)
+        self._pieces = pieces
+        self._starts = [piece[0] for piece in pieces]
 
     def store(self, place: int, value: int) -> bool:
         """Put ``value`` at ``place``, a byte of the disk; return whether there is room for it."""

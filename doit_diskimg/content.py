@@ -23,6 +23,10 @@ DIGEST = "xxh3_128"
 """Name of the digest of contents, as stored beside every digest."""
 
 
+FORMAT = 4
+"""Version of every file in the state folder; another version counts as no file at all."""
+
+
 def hasher() -> "xxhash.xxh3_128":
     """Return a new hash object for contents; ``hexdigest()`` is the digest."""
     # Imported late: every `doit` imports this module, only a build hashes.
@@ -120,11 +124,8 @@ class Wanted(NamedTuple):
     """Whether its size decides the room also where the partition has a size."""
 
 
-LARGE = 8 << 20
-"""Bytes of a file from which on it is known by its parts: of an initrd only its tail may change."""
-
 PART = 1 << 20
-"""The least that a part of a large file has."""
+"""Bytes of a part of a file: of a longer one maybe only its tail changes."""
 
 
 class FilePart(NamedTuple):
@@ -136,7 +137,7 @@ class FilePart(NamedTuple):
 
 
 def part_length(size: int) -> int:
-    """Return the length of the parts of a large file of ``size`` bytes.
+    """Return the length of the parts of a file of ``size`` bytes.
 
     There are up to 4096 parts: from 4 GiB on they grow with the file.
     """
@@ -145,7 +146,7 @@ def part_length(size: int) -> int:
 
 def parts(files: "Files", path: str, size: int, where: str) -> Sequence[FilePart]:
     """Return the parts of a file of ``size`` bytes, with their digests; of an empty one none."""
-    if size <= LARGE:
+    if size <= PART:
         return [FilePart(0, size, files.digest(path, where))] if size else []
     length = part_length(size)
     digests = files.part_digests(path, length, where)
@@ -173,7 +174,7 @@ class Files(Protocol):
     def part_digests(self, path: str, length: int, where: str) -> Sequence[str]:
         """Return the digests of a regular file's contents in parts of ``length`` bytes.
 
-        The last part may be shorter.  Asked of large files only; see `parts`.
+        The last part may be shorter.  Asked of files of several parts only; see `parts`.
         """
         ...
 

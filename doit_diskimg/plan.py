@@ -1,4 +1,4 @@
-"""A picture as a file, and a layout as a file and as a map for people.
+"""A picture as a file, and what says that it was injected.
 
 A plan file holds nothing but what decides the bytes: where they lie, which range of which file
 they are, and their digest.  So a source that was only touched leaves it as it was.  What we know
@@ -7,72 +7,158 @@ of files (size, time stamps) is kept elsewhere.
 Two files make a plan: the text, and the blob with the metadata.  The text names the digest of the
 blob, so that a blob of another run is never taken for ours.  A receipt is both in one file,
 because it has to be replaced in one step.
+
+The text has one line for each piece.  After an edit two plans have nearly all lines in common, and
+what is in those need not be understood to know what differs.
 """
 
 import json
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from doit_diskimg.content import DIGEST, digest_of
+from doit_diskimg.content import DIGEST, FORMAT, digest_of
 
 if TYPE_CHECKING:
-    from doit_diskimg.extent import Extent
-    from doit_diskimg.picture import Picture
-    from doit_diskimg.placed import Layout
-    from doit_diskimg.segment import PlacedPartition, Region
-
-FORMAT = 3
-"""Version of every file in the state folder; another version counts as no file at all."""
-
+    from doit_diskimg.picture import Picture, Piece
 
 _quoted = json.encoder.encode_basestring_ascii
 """Text as JSON; a plan may have as many lines as a volume has files."""
 
+_PIECES = '"pieces": ['
+_END = "\n]}\n"
 
-def encode_plan(picture: "Picture") -> bytes:
-    """Return the text of a plan; the blob is stored beside it as it is."""
-    pieces = ",\n".join(
+_METADATA = ', ""]'
+"""How lines of metadata end: without a digest, so that the blob decides whether they are equal."""
+
+FEW = 16
+"""Names up to which it is quicker to look for each in the lines than to understand all lines."""
+
+
+class Plan(NamedTuple):
+    """A plan as it is stored."""
+
+    text: bytes
+    blob: bytes
+
+    def lines(self) -> tuple[int, list[str]]:
+        """Return the `total` of the pieces, and a line for each; see `decode_pieces`.
+
+        Raises ValueError if the plan is not one that `encode_plan` returned.
+        """
+        head, newline, rest = self.text.decode("ascii").partition("\n")
+        if not head.endswith(_PIECES) or not (newline + rest).endswith(_END):
+            raise ValueError("it is not whole")
+        data = json.loads(f"{head}]}}")
+        if data["format"] != FORMAT or data["digest"] != DIGEST:
+            raise ValueError("written by another version")
+        if data["blob"] != digest_of(self.blob):
+            raise ValueError("the blob is not the one that the plan was made with")
+        body = rest[: -len(_END)]
+        return int(data["total"], 16), body.split(",\n") if body else []
+
+
+def encode_plan(picture: "Picture") -> Plan:
+    """Return the picture as a plan; its notes and its outline are no part of it."""
+    lines = [encode_piece(*piece) for piece in picture.pieces]
+    return join(total(picture.pieces), lines, picture.blob)
+
+
+def encode_piece(start: int, length: int, file: str, offset: int, digest: str) -> str:
+    """Return a line of a plan."""
+    return f"[{start}, {length}, {_quoted(file)}, {offset}, {_quoted(digest)}]"
+
+
+def join(total_of_pieces: int, lines: Iterable[str], blob: bytes) -> Plan:
+    """Return the plan with these lines, whose pieces have that `total`."""
+    head = {
+        "format": FORMAT,
+        "digest": DIGEST,
+        "blob": digest_of(blob),
+        "total": f"{total_of_pieces % (1 << 128):032x}",
+    }
+    pieces = ",\n".join(lines)
+    text = f"{json.dumps(head)[:-1]}, {_PIECES}\n{pieces}{_END}"
+    return Plan(text.encode("ascii"), blob)
+
+
+def total(pieces: Iterable["Piece"]) -> int:
+    """Return a number of 128 bits that is another if other contents lie anywhere.
+
+    It is the sum of the digests of all places with their contents; 2**128 is 0.  So of a picture
+    with a few other pieces it can be told without looking at all the others.
+    """
+    from xxhash import xxh3_128_intdigest
+
+    return sum(
         [
-            f'[{start}, {length}, {_quoted(file)}, {offset}, {_quoted(digest)}]'
-            for start, length, file, offset, digest in picture.pieces
+            xxh3_128_intdigest(f"{start} {length} {digest}".encode("ascii"))
+            for start, length, _, _, digest in pieces
         ]
     )
-    head = json.dumps({"format": FORMAT, "digest": DIGEST, "blob": digest_of(picture.blob)})
-    return f'{head[:-1]}, "pieces": [\n{pieces}\n]}}\n'.encode("ascii")
 
 
-def decode_plan(text: bytes, blob: bytes) -> "Picture":
-    """Return the picture that ``text`` and ``blob`` describe.
+def decode_plan(plan: Plan) -> "Picture":
+    """Return the picture of a plan.
 
-    Raises ValueError when they are not what `encode_plan` wrote, or not from one another.
+    Raises ValueError, KeyError or TypeError when it is not what `encode_plan` returned.
     """
-    from doit_diskimg.picture import Picture, Piece
+    from doit_diskimg.picture import Picture
 
-    data = json.loads(text)
-    if not isinstance(data, dict) or data.get("format") != FORMAT or data.get("digest") != DIGEST:
-        raise ValueError("written by another version")
-    if data["blob"] != digest_of(blob):
-        raise ValueError("the blob is not the one that the plan was made with")
-    return Picture(tuple(map(Piece._make, data["pieces"])), blob)
+    return Picture(tuple(decode_pieces(plan.lines()[1])), plan.blob)
 
 
-def encode_receipt(picture: "Picture", generation: str) -> bytes:
-    """Return a receipt: this picture was injected into the image of that generation."""
-    text = encode_plan(picture)
+def decode_pieces(lines: Iterable[str]) -> list["Piece"]:
+    """Return the pieces of these lines of a plan.  Raises ValueError or TypeError."""
+    from doit_diskimg.picture import Piece
+
+    return list(map(Piece._make, json.loads(f"[{','.join(lines)}]")))
+
+
+def naming(lines: Sequence[str], files: Sequence[str]) -> list[int]:
+    """Return which lines of a plan may matter to one who looks for the pieces of ``files``: all of
+    theirs and all of metadata and maybe others.
+    """
+    if len(files) > FEW:
+        return list(range(len(lines)))
+    found = [index for index, line in enumerate(lines) if line.endswith(_METADATA)]
+    for file in files:
+        name = f", {_quoted(file)}, "
+        found += [index for index, line in enumerate(lines) if name in line]
+    return sorted({*found})
+
+
+def decode_differing(old: Plan, new: Plan) -> tuple["Picture", "Picture"]:
+    """Return both pictures without pieces that both have, which no difference concerns: they
+    overlap no other in either.
+
+    Raises what `decode_plan` raises.
+    """
+    from doit_diskimg.picture import Picture
+
+    before, after = old.lines()[1], new.lines()[1]
+    common = {*before} & {*after}
+    if old.blob != new.blob:
+        common = {line for line in common if not line.endswith(_METADATA)}
+    return (
+        Picture(tuple(decode_pieces([it for it in before if it not in common])), old.blob),
+        Picture(tuple(decode_pieces([it for it in after if it not in common])), new.blob),
+    )
+
+
+# Receipts ----------------------------------------------------------------------------------------
+
+
+def encode_receipt(plan: Plan, generation: str) -> bytes:
+    """Return a receipt: this plan was injected into the image of that generation."""
+    contents = f"{plan.lines()[0]:032x} {digest_of(plan.blob)}"
     head = {
         "format": FORMAT,
         "generation": generation,
-        "plan": len(text),
-        "contents": contents_digest(picture),
+        "plan": len(plan.text),
+        # What lies where, whichever files it comes from.
+        "contents": digest_of(contents.encode("ascii")),
     }
-    return json.dumps(head).encode("ascii") + b"\n" + text + picture.blob
-
-
-def contents_digest(picture: "Picture") -> str:
-    """Return the digest of what lies where, whichever files it comes from."""
-    lines = [f"{piece[0]} {piece[1]} {piece[4]}\n" for piece in picture.pieces]
-    text = "".join([*lines, digest_of(picture.blob)])
-    return digest_of(text.encode("utf-8", "surrogatepass"))
+    return json.dumps(head).encode("ascii") + b"\n" + plan.text + plan.blob
 
 
 def encode_torn(generation: str) -> bytes:
@@ -92,7 +178,7 @@ def _head(line: bytes) -> dict[str, Any]:
 
 
 def decode_head(receipt: bytes) -> tuple[str, str]:
-    """Return the generation of a receipt and the digest of the contents, without its picture.
+    """Return the generation of a receipt and the digest of the contents, without its plan.
 
     Raises ValueError if it is no receipt of ours.
     """
@@ -100,96 +186,12 @@ def decode_head(receipt: bytes) -> tuple[str, str]:
     return head["generation"], head["contents"]
 
 
-def decode_receipt(receipt: bytes) -> "tuple[Picture, str]":
-    """Return the picture and the generation.  Raises ValueError if it is no receipt of ours."""
+def decode_receipt(receipt: bytes) -> tuple[str, Plan]:
+    """Return the generation and the plan, which nobody has looked at yet.
+
+    Raises ValueError if it is no receipt of ours.
+    """
     line, _, rest = receipt.partition(b"\n")
     head = _head(line)
     length = head["plan"]
-    return decode_plan(rest[:length], rest[length:]), head["generation"]
-
-
-def encode_layout(layout: "Layout") -> bytes:
-    """Return ``layout`` as JSON, readable for people and for other programs."""
-    from doit_diskimg.spec import TABLE
-
-    data = {
-        "format": FORMAT,
-        "size": layout.size,
-        "sector_size": layout.sector_size,
-        "regions": [_plain(region) for region in layout.regions],
-        "partitions": [_plain(partition) for partition in layout.partitions],
-        "extended": None if layout.extended is None else _plain(layout.extended),
-        # What follows is all that a `doit` with nothing to do asks; it follows from the above.
-        "places": {
-            region.name: [*layout.extent(region.name)]
-            for region in layout.regions
-            if region.where != TABLE
-        },
-        "skeleton": digest_of(json.dumps(layout.skeleton()).encode("ascii")),
-    }
-    return (json.dumps(data, indent=1) + "\n").encode("ascii")
-
-
-def decode_places(text: bytes) -> tuple[dict[str, list[int]], str]:
-    """Return where each partition and segment of a layout lies, and the digest of its skeleton.
-
-    Places are (start, length) by name.  Raises ValueError if `encode_layout` did not write it.
-    """
-    data = json.loads(text)
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise ValueError("written by another version")
-    return data["places"], data["skeleton"]
-
-
-def decode_layout(text: bytes) -> "Layout":
-    """Return the layout that `encode_layout` wrote.  Raises ValueError for anything else."""
-    from doit_diskimg.placed import Layout
-    from doit_diskimg.segment import PlacedPartition, Region
-
-    data = json.loads(text)
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise ValueError("written by another version")
-    return Layout(
-        size=data["size"],
-        sector_size=data["sector_size"],
-        regions=tuple(Region(**_placed(region)) for region in data["regions"]),
-        partitions=tuple(PlacedPartition(**_placed(part)) for part in data["partitions"]),
-        extended=data["extended"] and PlacedPartition(**_placed(data["extended"])),
-    )
-
-
-def _plain(part: "Region | PlacedPartition") -> dict[str, object]:
-    return {**vars(part), "extent": [*part.extent]}
-
-
-def _placed(data: dict[str, Any]) -> dict[str, Any]:
-    from doit_diskimg.extent import Extent
-
-    return {**data, "extent": Extent(*data["extent"])}
-
-
-def map_rows(layout: "Layout") -> Iterator[tuple[str, str, str, str, str]]:
-    """Yield the map of a disk, gaps included: name, start, end, length, type.
-
-    The extended partition of an MBR is told before the first region inside it.
-    """
-    from doit_diskimg.extent import Extent
-    from doit_diskimg.ondisk.guids import type_name
-
-    types = {part.name: type_name(part.type) for part in layout.partitions}
-    end, extended = 0, layout.extended
-    for region in layout.regions:
-        if region.extent.start > end:
-            yield _row("(gap)", Extent(end, region.extent.start - end), "")
-        if extended is not None and region.extent.start == extended.extent.start:
-            yield _row("(extended)", extended.extent, type_name(extended.type))
-        yield _row(region.name, region.extent, types.get(region.name, ""))
-        end = max(end, region.extent.end)
-    if layout.size > end:
-        yield _row("(gap)", Extent(end, layout.size - end), "")
-
-
-def _row(name: str, extent: "Extent", type_: str) -> tuple[str, str, str, str, str]:
-    from doit_diskimg.units import format_size
-
-    return name, f"{extent.start:#x}", f"{extent.end:#x}", format_size(extent.length), type_
+    return head["generation"], Plan(rest[:length], rest[length:])

@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +33,19 @@ class Run:
     @property
     def said(self) -> str:
         return self.out + self.err
+
+
+def whole_calls(trace: str) -> Iterator[str]:
+    """Yield the lines of strace; it tells a call in two when another thread comes between."""
+    begun: dict[str, str] = {}
+    for line in trace.splitlines():
+        thread = line.split(maxsplit=1)[0]
+        if line.endswith(" <unfinished ...>"):
+            begun[thread] = line.removesuffix(" <unfinished ...>")
+        elif match := re.match(r"\d+ +<... \w+ resumed>(.*)", line):
+            yield begun.pop(thread) + match[1]
+        else:
+            yield line
 
 
 @dataclass
@@ -77,6 +92,7 @@ class Project:
             timeout=300, check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        trace.write_text("".join(f"{line}\n" for line in whole_calls(trace.read_text())))
         return Run(done.returncode, done.stdout, done.stderr)
 
     @property

@@ -18,7 +18,7 @@ NAME = "doit_diskimg"
 PACKAGE = Path(__file__).parent.parent / NAME
 
 RIBS = {"tables", "filesystems", "bootloaders", "outputs"}
-SPINE = {"spec", "placed", "misplaced", "layout", "plan", "patch"}
+SPINE = {"spec", "placed", "misplaced", "layout", "layout_file", "plan", "patch"}
 FOLDERS = RIBS | {"ondisk", "host", "verify", "tasks", "cli"}
 RANKS = (
     {"frozen"},
@@ -31,7 +31,7 @@ RANKS = (
     {"spec"} | RIBS,
     {"placed"},
     {"layout", "misplaced"},
-    {"plan", "patch"},
+    {"layout_file", "plan", "patch"},
     {"host"},
     {"verify"},
     {"esp"},

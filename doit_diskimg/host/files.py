@@ -22,6 +22,7 @@ from doit_diskimg.host.hashing import (
     digest_file,
     settled,
     stretch,
+    unknown,
 )
 from doit_diskimg.host.machine import now_ns
 from doit_diskimg.host.paths import normal
@@ -153,7 +154,9 @@ class RealFiles:
 
     def size_before(self, path: str) -> int | None:
         """Return a file's length at the last build; see `content.Files`."""
-        return self._sizes_before.get(normal(path))
+        path = normal(path)
+        known = self._known.get(path)
+        return known[0].size if known else self._sizes_before.get(path)
 
     def walk(self, tree: Tree, where: str) -> Sequence[Entry]:
         """Return what is in a tree; see `content.Files`."""
@@ -182,15 +185,16 @@ class RealFiles:
     def record(self) -> dict[str, Any]:
         """Return every question with its answer, as plain data for `recorded.ask_again`.
 
-        ``seen`` are the files of which bytes were read, or a checksum, and not a digest alone.
+        ``sizes`` are those of files of which no digest was asked.  ``seen`` are the files of which
+        bytes were read, or a checksum, and not a digest alone.
         """
         from doit_diskimg.host.walk import entries_digest
 
         return {
-            "sizes": self._sizes,
+            "sizes": {path: it for path, it in self._sizes.items() if path not in self._digests},
             "mtimes": self._mtimes,
             "digests": {
-                path: [*signature, digest] if settled(path, signature) else [0, 0, 0, 0, digest]
+                path: [*(signature if settled(path, signature) else unknown(signature)), digest]
                 for path, (signature, digest) in self._digests.items()
             },
             "trees": {key: entries_digest(entries) for key, (_, entries) in self._trees.items()},

@@ -10,18 +10,13 @@ import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from doit_diskimg.content import LARGE, hasher, part_length
+from doit_diskimg.content import PART, hasher, part_length
 from doit_diskimg.errors import SourceChanged, WorldError
+from doit_diskimg.host import machine
 from doit_diskimg.host.machine import now_ns
 
 CHUNK = 1 << 20
 """Bytes that are read at once."""
-
-_SETTLED_NS = 20_000_000
-"""Age from which a time stamp is trusted: two ticks of the slowest clock that stamps files."""
-
-_SETTLED_WHOLE_NS = 2_000_000_000
-"""The same where both stamps are whole seconds: the file system may have no other, or even ones."""
 
 _buffers = threading.local()
 
@@ -41,9 +36,7 @@ class Signature(NamedTuple):
 
     def settled(self, now: int) -> bool:
         """Return whether a change from ``now`` on is sure to give another signature."""
-        stamps = self.mtime_ns, self.ctime_ns
-        whole = not any(stamp % 1_000_000_000 for stamp in stamps)
-        return max(stamps) + (_SETTLED_WHOLE_NS if whole else _SETTLED_NS) < now
+        return machine.settled((self.mtime_ns, self.ctime_ns), now)
 
 
 _memo: dict[str, tuple[Signature, str]] = {}
@@ -53,7 +46,7 @@ read_at: dict[str, int] = {}
 """When the reading of each file began, by the clock that stamps files."""
 
 parts_memo: dict[str, tuple[Signature, int, list[str]]] = {}
-"""The same of the parts of large files, with the length of the parts."""
+"""The same of the parts of longer files, with the length of the parts."""
 
 
 def buffer() -> memoryview:
@@ -83,12 +76,13 @@ def digest_file(
     read_at[path] = now_ns()
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        digest, parts = hasher(), PartHasher(part_length(signature.size))
+        digest = hasher()
+        parts = PartHasher(part_length(signature.size)) if signature.size > PART else None
         view, left = buffer(), signature.size
         # One read more than there is to read would be one of two for a small file.
         while left and (count := os.readv(handle, [view[: min(left, CHUNK)]])):
             digest.update(view[:count])
-            if signature.size > LARGE:
+            if parts is not None:
                 parts.update(view[:count])
             left -= count
         after = Signature.of(os.fstat(handle))
@@ -97,7 +91,8 @@ def digest_file(
     if left or after != signature:
         raise changed(path)
     _memo[path] = signature, digest.hexdigest()
-    parts_memo[path] = signature, parts.length, parts.digests()
+    if parts is not None:
+        parts_memo[path] = signature, parts.length, parts.digests()
     return _memo[path]
 
 
@@ -107,6 +102,13 @@ def settled(path: str, signature: Signature) -> bool:
     One that was not read by this process had that signature before, which was settled then.
     """
     return path not in read_at or signature.settled(read_at[path])
+
+
+def unknown(signature: Signature) -> Signature:
+    """Return one that no file has, since none has that inode, to be recorded where the right one
+    can't be trusted.
+    """
+    return Signature(signature.size, 0, 0, 0)
 
 
 class PartHasher:

@@ -6,6 +6,7 @@ its place between check and use.  It counts what it writes.
 
 import os
 import stat
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from errno import ELOOP, ENXIO
@@ -27,6 +28,9 @@ _ZEROS = bytes(CHUNK)
 
 _BLOCK = 1 << 16
 """Bytes of a source that are not written to a fresh image if all are zero."""
+
+_MUCH = 4 << 20
+"""Bytes from which on threads save more than it takes to start them."""
 
 _GAP = 1 << 12
 """Less than this between two small files is written with them, which is quicker than to skip it."""
@@ -97,6 +101,7 @@ class ImageFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self.written = 0
+        self._counting = threading.Lock()
         try:
             flags = os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
             self._handle = os.open(path, flags)
@@ -141,7 +146,8 @@ class ImageFile:
         """
         for extent in patch.zeros:
             self._zero(extent)
-        for pieces in _together(patch.writes, fresh=fresh):
+
+        def put(pieces: Sequence[Piece]) -> None:
             first = pieces[0]
             if first.file == BLOB:
                 view = memoryview(blob)[first.offset : first.offset + first.length]
@@ -150,6 +156,15 @@ class ImageFile:
                 self._copy(first, fresh=fresh)
             else:
                 self._copy_small(pieces, fresh=fresh)
+
+        jobs = list(_together(patch.writes, fresh=fresh))
+        if sum(piece.length for piece in patch.writes) < _MUCH:
+            for pieces in jobs:
+                put(pieces)
+        else:
+            from doit_diskimg.host.side_by_side import side_by_side
+
+            side_by_side(put, jobs)
 
     def carry(self, old: int, path: str, source: Extent, start: int) -> None:
         """Make our bytes from ``start`` on those at ``source`` of another image; holes stay holes.
@@ -216,7 +231,8 @@ class ImageFile:
         try:
             while data:
                 count = os.pwrite(self._handle, data, start)
-                self.written += count
+                with self._counting:
+                    self.written += count
                 start, data = start + count, data[count:]
         except OSError as error:
             what = f"write {len(data):,} bytes at {start:#x}"

@@ -6,12 +6,11 @@ and nobody uses it before all of that has been compared.
 
 import os
 
-from doit_diskimg.content import digest_of
+from doit_diskimg.content import FORMAT, digest_of
 from doit_diskimg.errors import SourceChanged, WorldError
 from doit_diskimg.host.machine import boot_id
 from doit_diskimg.host.recorded import still_true
 from doit_diskimg.host.state import StateFolder, read, read_json, write_json
-from doit_diskimg.plan import FORMAT
 
 
 def rest_path(state: StateFolder) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterable
 
 DOS_EPOCH = 315532800
 """1980-01-01 00:00:00 UTC, the first moment that FAT can express."""
@@ -9,6 +10,13 @@ DOS_EPOCH = 315532800
 
 _LAST = 0xFFFFFFFF
 """The last second since 1970 that 32 bits can count, as some of what we store it in does."""
+
+
+_SETTLED_NS = 20_000_000
+"""Age from which a time stamp is trusted: two ticks of the slowest clock that stamps files."""
+
+_SETTLED_WHOLE_NS = 2_000_000_000
+"""The same where all stamps are whole seconds: the file system may have no other, or even ones."""
 
 
 def boot_id() -> str:
@@ -40,6 +48,13 @@ def now_ns() -> int:
     """Return nanoseconds since 1970, by the clock that stamps files."""
     clock = getattr(time, "CLOCK_REALTIME_COARSE", time.CLOCK_REALTIME)
     return time.clock_gettime_ns(clock)
+
+
+def settled(stamps: Iterable[int], now: int) -> bool:
+    """Return whether a change from ``now`` on is sure to give other time stamps than these."""
+    stamps = list(stamps)
+    whole = not any(stamp % 1_000_000_000 for stamp in stamps)
+    return max(stamps) + (_SETTLED_WHOLE_NS if whole else _SETTLED_NS) < now
 
 
 def epoch() -> int:

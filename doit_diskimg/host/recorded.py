@@ -66,8 +66,6 @@ def _other_trees(recorded: dict[str, str], trees: Sequence[Tree]) -> str:
 
 def _other_sizes(record: dict[str, Any]) -> str:
     for path, size in record["sizes"].items():
-        if path in record["digests"]:
-            continue
         status = os.stat(path)
         if status.st_size != size or not stat.S_ISREG(status.st_mode):
             return f"the size of {path!r} changed"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from doit_diskimg.content import Entry, Tree, digest_of
 from doit_diskimg.errors import Problem, SourceKind, SourceMissing, WorldError
+from doit_diskimg.host.machine import now_ns, settled
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import host_failed
 
@@ -34,12 +35,41 @@ def entries_digest(entries: Sequence[Entry]) -> str:
     return digest_of(repr([*chain(*entries)]).encode("utf-8", "surrogatepass"))
 
 
-def walk(tree: Tree, where: str) -> list[Entry]:
+_memo: dict[str, tuple[dict[str, list[int]], list[Entry]]] = {}
+"""The last walk through each tree, with its directories as they were before.
+
+A tree is looked at when the tasks are made, and again when it is the turn of those that need it,
+since others may have filled it between.  A directory that has its time stamps has its names.
+"""
+
+
+def walk(tree: Tree, where: str) -> Sequence[Entry]:
     """Return the directories and regular files below ``tree``, sorted by path.
 
     Symbolic links are followed inside the tree and refused where they lead out of it or round in
     a circle; devices, pipes and sockets are refused.  Raises WorldError with every problem.
     """
+    key, began = tree_key(tree), now_ns()
+    known = _memo.pop(key, None)
+    if known is None or any(_stamp(folder) != stamp for folder, stamp in known[0].items()):
+        walker = _walk(tree, where)
+        known = walker.folders, sorted(walker.found, key=_path)
+        if walker.has_links or not all(settled(it[2:], began) for it in known[0].values()):
+            return known[1]
+    _memo[key] = known
+    return known[1]
+
+
+def _stamp(folder: str) -> list[int]:
+    """Return what tells a directory from a later state of it; nothing if there is none."""
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return []
+    return [status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
+
+
+def _walk(tree: Tree, where: str) -> "_Walker":
     top = normal(tree.dir)
     problems: list[Problem] = []
     try:
@@ -68,7 +98,7 @@ def walk(tree: Tree, where: str) -> list[Entry]:
         raise host_failed(f"{where}: {error.filename or top}", error, "read the tree") from error
     if walker.problems:
         raise WorldError(sorted(walker.problems, key=lambda problem: problem.found))
-    return sorted(walker.found, key=_path)
+    return walker
 
 
 class _Walker:
@@ -81,6 +111,10 @@ class _Walker:
     def __init__(self, top: str, where: str, tree: Tree) -> None:
         self.found: list[Entry] = []
         self.problems: list[Problem] = []
+        self.folders: dict[str, list[int]] = {}
+        """The directories that were looked into, as they were before."""
+        self.has_links = False
+        """Whether anything is decided by what a link leads to, which may be anywhere."""
         self._where = where
         self._include = _patterns(tree.include)
         self._exclude = _patterns(tree.exclude)
@@ -91,11 +125,13 @@ class _Walker:
         """Add the entries of ``folder``, whose paths in the tree begin with ``prefix``."""
         exclude, found = self._exclude, self.found
         everything = is_taken and exclude is None
+        self.folders[folder] = _stamp(folder)
         with os.scandir(folder) as children:
             for child in children:
                 if everything and child.is_file(follow_symlinks=False):  # the usual case
                     found.append(Entry(prefix + child.name, child.path))
                     continue
+                self.has_links = self.has_links or child.is_symlink()
                 path, is_directory = prefix + child.name, _is_directory(child)
                 if exclude is not None and exclude.match(path, is_directory=is_directory):
                     continue

@@ -7,20 +7,19 @@ volume is planned, which gives the same bytes.
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from doit_diskimg import asked
 from doit_diskimg.amend import Change, amended
 from doit_diskimg.canonical import canonical_digest, is_ours
-from doit_diskimg.content import Tree, digest_of, parts
+from doit_diskimg.content import FORMAT, Tree, digest_of, parts
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host import recorded
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import need, read, read_json, write, write_json
 from doit_diskimg.picture import BLOB, Picture, Spot
-from doit_diskimg.plan import FORMAT, decode_plan, encode_plan
+from doit_diskimg.plan import FEW, Plan, decode_pieces, encode_piece, join, naming, total
 from doit_diskimg.tasks.checked import code
 from doit_diskimg.tasks.uptodate import stored_places
 
@@ -43,9 +42,10 @@ def noted(step: "Populate", picture: Picture) -> _Values:
     # What shows under another spelling of its path too, in reserved sectors, can't be amended.
     known = {BLOB, *(spot.source for spot in outline.spots)}
     others = {normal(piece.file) for piece in picture.pieces if piece.file not in known}
-    spots = [[normal(spot.source), *spot] for spot in outline.spots]
-    spots = [spot for spot in spots if spot[0] not in others]
-    text = json.dumps([FORMAT, outline.unit, picture.notes, spots]).encode("ascii")
+    names = [(normal(spot.source), spot) for spot in outline.spots]
+    # A line for each, of which an edit concerns a few.
+    spots = [json.dumps([name, *spot]) for name, spot in names if name not in others]
+    text = "\n".join([json.dumps([FORMAT, outline.unit, picture.notes]), *spots]).encode("ascii")
     write(state.file(part.name, _OUTLINE), text)
     return {KEY: _mark(_inputs(step), need(state.file(part.name, ".plan")), text)}
 
@@ -60,31 +60,47 @@ def _may_amend(step: "Populate") -> bool:
     return is_ours(part.payload) and asked.located(step.disk, part.name) is None
 
 
-def amend(step: "Populate") -> Picture | None:
-    """Write the plan and its record with the files that changed; None if it has to be planned."""
+def amend(step: "Populate") -> list[str] | None:
+    """Write the plan and its record with the files that changed, and return the notes of the plan;
+    None if it has to be planned.
+    """
     name, state, record = step.disk.partitions[step.index].name, step.state, read_json(step.record)
     if KEY not in record or not _may_amend(step):
         return None
-    outline, plan, blob = (read(state.file(name, end)) for end in (_OUTLINE, ".plan", ".blob"))
-    if outline is None or plan is None or blob is None:
+    outline, text, blob = (read(state.file(name, end)) for end in (_OUTLINE, ".plan", ".blob"))
+    if outline is None or text is None or blob is None:
         return None
     inputs = _inputs(step)
-    if record[KEY] != _mark(inputs, plan, outline):
+    if record[KEY] != _mark(inputs, text, outline):
         return None
-    _, unit, notes, spots = json.loads(outline)
+    head, *spots = outline.decode("ascii").split("\n")
+    _, unit, notes = json.loads(head)
     changes, fresh = _changes(step, record, spots)
     try:
-        picture = amended(decode_plan(plan, blob), unit, changes) if changes else None
+        plan = _amended(Plan(text, blob), unit, changes) if changes else None
     except ValueError:
         return None  # the blob is of another plan
-    if picture is None:
+    if plan is None:
         return None
-    plan = encode_plan(picture)
     # In this order, so that after a kill the record never speaks of a plan that is not there.
-    write(state.file(name, ".blob"), picture.blob)
-    write(state.file(name, ".plan"), plan)
-    write_json(step.record, {**fresh, KEY: _mark(inputs, plan, outline)})
-    return replace(picture, notes=tuple(notes))
+    write(state.file(name, ".blob"), plan.blob)
+    write(state.file(name, ".plan"), plan.text)
+    write_json(step.record, {**fresh, KEY: _mark(inputs, plan.text, outline)})
+    return list(notes)
+
+
+def _amended(plan: Plan, unit: int, changes: dict[str, Change]) -> Plan | None:
+    """Return the plan with the changed files; the lines of all others stay as they are."""
+    number, lines = plan.lines()
+    places = naming(lines, list(changes))
+    old = decode_pieces([lines[place] for place in places])
+    found = amended(old, plan.blob, unit, changes)
+    if found is None:
+        return None
+    for place, pieces in zip(places, found.pieces, strict=True):
+        lines[place] = ",\n".join([encode_piece(*piece) for piece in pieces])
+    new = [piece for pieces in found.pieces for piece in pieces]
+    return join(number - total(old) + total(new), filter(None, lines), found.blob)
 
 
 def _mark(inputs: str, plan: bytes, outline: bytes) -> str:
@@ -106,7 +122,7 @@ def _inputs(step: "Populate") -> str:
 
 
 def _changes(
-    step: "Populate", record: _Values, spots: Sequence[Sequence[Any]]
+    step: "Populate", record: _Values, spots: Sequence[str]
 ) -> tuple[dict[str, Change], _Values]:
     """Return what changed, by the paths that pieces have, and the record as it will be.
 
@@ -115,10 +131,10 @@ def _changes(
     where = f"partitions[{step.index}]"
     answers = recorded.latest.pop(step.record, None) or _asked(step, record, where)
     changes, files, fresh = dict[str, Change](), RealFiles(), {**answers.record}
+    places = _places(spots, answers.changed)
     for path in answers.changed:
-        here = [Spot(*spot) for name, *spot in spots if name == path]
-        before = record["sizes"].get(path)
-        if not here or before is None or path in record["seen"]:
+        here = places.get(path)
+        if not here or path in record["seen"]:
             return {}, {}
         try:
             length = files.size(path, where)
@@ -127,12 +143,23 @@ def _changes(
             return {}, {}  # the planner runs into it and knows the place in the description
         for source in {spot.source for spot in here}:
             own = [spot for spot in here if spot.source == source]
-            changes[source] = Change(own, before, length, found)
+            changes[source] = Change(own, record["digests"][path][0], length, found)
     now = files.record()
-    for question in ("sizes", "digests", "parts"):
-        kept = {path: known for path, known in fresh[question].items() if path not in now["sizes"]}
-        fresh[question] = {**kept, **now[question]}
+    others = {path: it for path, it in fresh["parts"].items() if path not in now["digests"]}
+    fresh["digests"] = {**fresh["digests"], **now["digests"]}
+    fresh["parts"] = {**others, **now["parts"]}
     return changes, fresh
+
+
+def _places(spots: Sequence[str], paths: Sequence[str]) -> dict[str, list[Spot]]:
+    """Return every spot of these files."""
+    if len(paths) <= FEW:
+        begins = tuple(f"[{json.dumps(path)}, " for path in paths)
+        spots = [spot for spot in spots if spot.startswith(begins)]
+    found: dict[str, list[Spot]] = {}
+    for name, *spot in json.loads(f"[{','.join(spots)}]"):
+        found.setdefault(name, []).append(Spot(*spot))
+    return found
 
 
 def _asked(step: "Populate", record: _Values, where: str) -> recorded.Answers:

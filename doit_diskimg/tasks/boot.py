@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from doit_diskimg.content import digest_of
+from doit_diskimg.content import FORMAT, digest_of
 from doit_diskimg.errors import BootFailed, DiskimgError, ProgramMissing, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.hashing import digest_file
@@ -16,7 +16,6 @@ from doit_diskimg.host.qemu import command, find, guest, process, verdict
 from doit_diskimg.host.qemu.command import Host, Machine
 from doit_diskimg.host.seal import sealed_digest
 from doit_diskimg.host.state import StateFolder, host_failed, read
-from doit_diskimg.plan import FORMAT
 from doit_diskimg.tasks.on_request import OnRequest, skipped
 from doit_diskimg.tasks.step import failure_text
 from doit_diskimg.tasks.uptodate import Turn

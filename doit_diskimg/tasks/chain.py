@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 from doit_diskimg import asked
 from doit_diskimg.asked import NOTHING, Needs
 from doit_diskimg.canonical import canonical_digest
-from doit_diskimg.content import Tree, Wanted
+from doit_diskimg.content import FORMAT, Tree, Wanted
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal, spellings, spellings_below
 from doit_diskimg.host.state import StateFolder
-from doit_diskimg.plan import FORMAT
 from doit_diskimg.spec import TABLE, Partition
 from doit_diskimg.tasks.guests import guests_of, left_to_guest, resets
 from doit_diskimg.tasks.on_request import crosscheck_tasks, verify_task

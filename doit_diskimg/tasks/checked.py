@@ -11,11 +11,10 @@ from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
-from doit_diskimg.content import digest_of
+from doit_diskimg.content import FORMAT, digest_of
 from doit_diskimg.fields import is_path
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import StateFolder
-from doit_diskimg.plan import FORMAT
 
 
 class Checked:

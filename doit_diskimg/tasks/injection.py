@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from doit_diskimg.content import digest_of
+from doit_diskimg.errors import WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import kept, seal
@@ -28,22 +29,28 @@ from doit_diskimg.host.state import (
     read,
     write,
 )
-from doit_diskimg.patch import diff
+from doit_diskimg.patch import Patch, diff
 from doit_diskimg.picture import Picture
 from doit_diskimg.plan import (
+    Plan,
+    decode_differing,
     decode_head,
+    decode_plan,
     decode_receipt,
+    encode_plan,
     encode_receipt,
     encode_torn,
 )
 from doit_diskimg.tasks.guests import guests_of
 from doit_diskimg.tasks.keeping import check, listed, ours
-from doit_diskimg.tasks.numbers import DiskNumbers
-from doit_diskimg.tasks.populating import fill, layout_of, payload_of, planned
+from doit_diskimg.tasks.populating import fill, layout_of, payload_of, stored_plan
 from doit_diskimg.tasks.step import INJECTED_FILES, Asking, Step
+from doit_diskimg.tasks.uptodate import stored_places
 from doit_diskimg.units import format_size
 
 _T = TypeVar("_T")
+
+_NOTHING = encode_plan(Picture())
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ class Inject(Step):
 
     def run(self) -> str | None:
         """Inject what an earlier task planned."""
-        return self.left_alone() or self.inject(planned(self.state, self.name))
+        return self.left_alone() or self.inject(stored_plan(self.state, self.name))
 
     def left_alone(self) -> str:
         """Return what to say of a partition that is the guest's own; empty of all others."""
@@ -62,12 +69,12 @@ class Inject(Step):
             return f"{self.name} is the guest's own: nothing written"
         return ""
 
-    def inject(self, picture: Picture) -> str:
-        """Make the part of the image hold ``picture``; write ``P.injected``."""
+    def inject(self, plan: Plan) -> str:
+        """Make the part of the image hold what is planned; write ``P.injected``."""
         state, receipt = self.state, self.state.file(self.name, ".injected")
         generation = state.generation()
-        old = self._held(receipt, generation)
-        patch = diff(old, picture)
+        held = self._held(receipt, generation)
+        patch = self._patch(held, plan)
         written, news = 0, ""
         if patch.extents:
             image, news = open_for_patching(
@@ -75,12 +82,21 @@ class Inject(Step):
             )
             with image:
                 # Only of a file that nobody has finished yet is it sure what it holds otherwise.
-                fresh = not old.pieces and image.path != state.image
-                image.apply(patch, picture.blob, fresh=fresh)
+                fresh = held == _NOTHING and image.path != state.image
+                image.apply(patch, plan.blob, fresh=fresh)
             written = image.written
-        write(receipt, encode_receipt(picture, generation))
+        write(receipt, encode_receipt(plan, generation))
         extents = "1 extent" if patch.extents == 1 else f"{patch.extents} extents"
         return "\n".join(filter(None, (news, f"{extents}, {format_size(written)} written")))
+
+    def _patch(self, held: Plan, plan: Plan) -> Patch:
+        try:
+            return diff(*decode_differing(held, plan))
+        except (ValueError, KeyError, TypeError) as error:
+            with suppress(ValueError, KeyError, TypeError):
+                decode_plan(plan)
+                raise _unusable(self.state.file(self.name, ".injected"), error) from error
+            raise _unusable(self.state.file(self.name, ".plan"), error) from error
 
     def _is_the_guests(self, generation: str) -> bool:
         """Return whether the guest has the partition already; else it is made in a new image."""
@@ -90,16 +106,17 @@ class Inject(Step):
             raise broken(kept.path_of(self.state), f"it does not know {self.name!r}")
         return False
 
-    def _held(self, receipt: str, generation: str) -> Picture:
+    def _held(self, receipt: str, generation: str) -> Plan:
         """Return what the image holds: in a new one, which has no receipt yet, nothing."""
         data = read(receipt) or b""
         is_new = self.state.current(generation) != self.state.image
         if is_new and data != encode_torn(generation):
             with suppress(ValueError, KeyError, TypeError):
-                picture, injected_into = decode_receipt(data)
-                return picture if injected_into == generation else Picture()
-            return Picture()
-        return injected(self.state, [self.name], generation)[self.name]
+                injected_into, plan = decode_receipt(data)
+                decode_plan(plan)
+                return plan if injected_into == generation else _NOTHING
+            return _NOTHING
+        return _injected(self.state, [self.name], generation, _decode_whole)[self.name]
 
 
 @dataclass(frozen=True)
@@ -129,7 +146,7 @@ class InjectFile(_InjectSources):
 
     def work(self, files: RealFiles) -> str:
         """Inject the payload's bytes."""
-        return self.inject(fill(self, self.index, files))
+        return self.inject(encode_plan(fill(self, self.index, files)))
 
 
 @dataclass(frozen=True)
@@ -138,11 +155,13 @@ class InjectSegment(_InjectSources):
 
     def work(self, files: RealFiles) -> str:
         """Inject the segment's bytes."""
-        return self.inject(fill_segment(self, self.index, files))
+        return self.inject(encode_plan(fill_segment(self, self.index, files)))
 
 
 def fill_segment(step: Step, index: int, files: RealFiles) -> Picture:
     """Return the bytes of a segment at their place.  Raises DescriptionError or WorldError."""
+    from doit_diskimg.tasks.numbers import DiskNumbers
+
     where, segment = step.disk.outside[index]
     layout = layout_of(step)
     extent = layout.extent(segment.name)
@@ -164,11 +183,13 @@ class Seal(Step):
             return self._seal()
 
     def _seal(self) -> str | None:
-        state, layout = self.state, layout_of(self)
-        generation = state.generation()
+        state, generation = self.state, self.state.generation()
         current, found = state.current(generation), kept.recorded(state) or {}
-        check(self.disk, layout, found)
-        after: Places = {name: layout.extent(name) for name in guests_of(self.disk)}
+        after: Places = {}
+        if found or guests_of(self.disk):
+            layout = layout_of(self)
+            check(self.disk, layout, found)
+            after = {name: layout.extent(name) for name in guests_of(self.disk)}
         if current == state.image and found != after:
             raise broken(kept.path_of(state), "it is not of this image")
         if current == state.image and not after and seal.written_by_others(state):
@@ -219,14 +240,29 @@ class Seal(Step):
         """Return the digest of the whole image; what a guest wrote is another thing each time."""
         contents: list[object] = [*_injected(self.state, parts, generation, decode_head).values()]
         contents += [new_generation()] if guests_of(self.disk) else []
-        return digest_of(json.dumps([layout_of(self).size, contents]).encode("ascii"))
+        size = stored_places(self.state.file("layout.json"))[2]
+        return digest_of(json.dumps([size, contents]).encode("ascii"))
 
 
 def injected(state: StateFolder, parts: Sequence[str], generation: str) -> dict[str, Picture]:
     """Return what the image holds, by part; every part must be of this generation."""
-    return _injected(
-        state, parts, generation, lambda receipt: decode_receipt(receipt)[::-1]
-    )
+
+    def decode(receipt: bytes) -> tuple[str, Picture]:
+        injected_into, plan = decode_receipt(receipt)
+        return injected_into, decode_plan(plan)
+
+    return _injected(state, parts, generation, decode)
+
+
+def _decode_whole(receipt: bytes) -> tuple[str, Plan]:
+    """Return what `decode_receipt` finds, if the plan is all there."""
+    injected_into, plan = decode_receipt(receipt)
+    plan.lines()
+    return injected_into, plan
+
+
+def _unusable(path: str, error: Exception) -> WorldError:
+    return broken(path, f"it can't be used: {error}")
 
 
 def _injected(
@@ -242,7 +278,7 @@ def _injected(
         try:
             injected_into, found[part] = decode(need(path))
         except (ValueError, KeyError, TypeError) as error:
-            raise broken(path, f"it can't be used: {error}") from error
+            raise _unusable(path, error) from error
         if injected_into != generation:
             raise broken(path, "it is of another image")
     return found

@@ -120,7 +120,8 @@ def _check_image(disk: "Disk", image: str, found: Places) -> None:
 def only_guests_wrote(step: Step, layout: "Layout", found: Places) -> bool:
     """Return whether everything else in the image is what was sealed; it is read to find out."""
     from doit_diskimg.host.seal import sealed_receipts
-    from doit_diskimg.plan import decode_places, decode_receipt
+    from doit_diskimg.layout_file import decode_places
+    from doit_diskimg.plan import decode_plan, decode_receipt
     from doit_diskimg.verify.against_plan import compare_bytes
     from doit_diskimg.verify.finding import Findings
     from doit_diskimg.verify.source import Source
@@ -134,7 +135,7 @@ def only_guests_wrote(step: Step, layout: "Layout", found: Places) -> bool:
     if {name: layout.extent(name) for name in guests_of(step.disk)} != found:
         return False
     try:
-        pictures = [decode_receipt(need(path))[0] for path in receipts]
+        pictures = [decode_plan(decode_receipt(need(path))[1]) for path in receipts]
     except (ValueError, KeyError, TypeError):
         return False
     differences = Findings()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from doit_diskimg.content import parts
+from doit_diskimg.content import digest_of, parts
 from doit_diskimg.errors import BadPath, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import linked as files_of_ours
@@ -22,7 +22,7 @@ from doit_diskimg.host.target import check_target
 from doit_diskimg.outputs.linked import Linked, can_name, descriptor, link
 from doit_diskimg.patch import diff
 from doit_diskimg.picture import BLOB, Picture, Piece
-from doit_diskimg.plan import decode_receipt, encode_receipt
+from doit_diskimg.plan import decode_plan, decode_receipt, encode_plan, encode_receipt
 from doit_diskimg.spec import TABLE
 from doit_diskimg.tasks.injection import fill_segment
 from doit_diskimg.tasks.populating import fill, layout_of, planned
@@ -102,7 +102,7 @@ class WriteLinked(Asking):
         with image:
             image.apply(diff(old or Picture(), rest), rest.blob)
         identity = seal.mark(path, _name(rest))
-        write(receipt, encode_receipt(rest, _life(identity)))
+        write(receipt, encode_receipt(encode_plan(rest), _life(identity)))
         return image.written
 
     @staticmethod
@@ -110,7 +110,8 @@ class WriteLinked(Asking):
         """Return what the file holds, None if it is not the one that was written last."""
         try:
             identity = seal.identity(os.stat(path))
-            picture, life = decode_receipt(read(receipt) or b"")
+            life, plan = decode_receipt(read(receipt) or b"")
+            picture = decode_plan(plan)
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return picture if life == _life(identity) and identity["size"] == size else None
@@ -121,10 +122,7 @@ def _life(identity: dict[str, object]) -> str:
 
 
 def _name(rest: Picture) -> str:
-    from doit_diskimg.content import digest_of
-    from doit_diskimg.plan import encode_plan
-
-    return digest_of(encode_plan(rest))
+    return digest_of(encode_plan(rest).text)
 
 
 def _checked(picture: Picture, files: RealFiles) -> Picture:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from doit_diskimg import asked
 from doit_diskimg.asked import Needs, no_file
-from doit_diskimg.content import Wanted
+from doit_diskimg.content import FORMAT, Wanted
 from doit_diskimg.errors import DescriptionError, DiskimgError
 from doit_diskimg.extent import Extent
-from doit_diskimg.plan import FORMAT
 from doit_diskimg.tasks.step import PLACES
 from doit_diskimg.tasks.uptodate import AsSeen, stored_layout
 from doit_diskimg.units import parse_size

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.state import StateFolder, broken, need, read_json, write, write_json
-from doit_diskimg.plan import decode_layout, decode_plan, encode_plan
+from doit_diskimg.plan import Plan, decode_plan, encode_plan
 from doit_diskimg.tasks.amending import amend, noted
 from doit_diskimg.tasks.step import Asking, Step
 
@@ -35,14 +35,15 @@ class Populate(Asking):
     def run(self) -> str:
         """Write ``P.plan`` and ``P.blob``, then what was asked; say what should be known of them.
         """
-        picture = amend(self)
-        if picture is None:
+        notes = amend(self)
+        if notes is None:
             from doit_diskimg.host.files import RealFiles
 
             files = RealFiles(read_json(self.record), self.payload)
             picture = self._plan(files)
             write_json(self.record, {**files.record(), **noted(self, picture)})
-        return "\n".join(picture.notes)
+            notes = [*picture.notes]
+        return "\n".join(notes)
 
     def _plan(self, files: "RealFiles") -> "Picture":
         from doit_diskimg.tasks.numbers import write_places
@@ -50,19 +51,28 @@ class Populate(Asking):
         part, state = self.disk.partitions[self.index], self.state
         picture = fill(self, self.index, files)
         write_places(self, self.index, picture, files)
-        # The plan last: what it needs is there before it is.
-        write(state.file(part.name, ".blob"), picture.blob)
-        write(state.file(part.name, ".plan"), encode_plan(picture))
+        write_plan(state, part.name, encode_plan(picture))
         return picture
+
+
+def write_plan(state: StateFolder, name: str, plan: Plan) -> None:
+    """Store the plan of a part.  Raises WorldError."""
+    # The text last: what it needs is there before it is.
+    write(state.file(name, ".blob"), plan.blob)
+    write(state.file(name, ".plan"), plan.text)
+
+
+def stored_plan(state: StateFolder, name: str) -> Plan:
+    """Return the plan of a part, at which nobody has looked yet.  Raises WorldError."""
+    return Plan(need(state.file(name, ".plan")), need(state.file(name, ".blob")))
 
 
 def planned(state: StateFolder, name: str) -> "Picture":
     """Return what an earlier task planned for a part.  Raises WorldError."""
-    path = state.file(name, ".plan")
     try:
-        return decode_plan(need(path), need(state.file(name, ".blob")))
+        return decode_plan(stored_plan(state, name))
     except (ValueError, KeyError, TypeError) as error:
-        raise broken(path, f"it can't be used: {error}") from error
+        raise broken(state.file(name, ".plan"), f"it can't be used: {error}") from error
 
 
 def payload_of(step: Step, index: int) -> str:
@@ -95,6 +105,8 @@ def place_of(step: Step, index: int, files: "RealFiles") -> "Place":
 
 def layout_of(step: Step) -> "Layout":
     """Return the layout that the table's task wrote.  Raises WorldError."""
+    from doit_diskimg.layout_file import decode_layout
+
     path = step.state.file("layout.json")
     try:
         return decode_layout(need(path))

@@ -6,7 +6,7 @@ and `injection` have those that come after.
 
 import json
 
-from doit_diskimg.content import Tree
+from doit_diskimg.content import FORMAT, Tree
 from doit_diskimg.errors import DescriptionError, ImageWritten, Problem, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import kept, seal
@@ -15,13 +15,14 @@ from doit_diskimg.host.image import create_sparse
 from doit_diskimg.host.kept import Places
 from doit_diskimg.host.machine import new_generation, running_as_root
 from doit_diskimg.host.state import broken, need, write, write_json
+from doit_diskimg.layout_file import decode_places, encode_layout
 from doit_diskimg.picture import Picture
-from doit_diskimg.plan import FORMAT, decode_places, encode_layout, encode_plan
+from doit_diskimg.plan import encode_plan
 from doit_diskimg.ports import Room
 from doit_diskimg.spec import TABLE, Disk, Partition
 from doit_diskimg.tasks.guests import guests_of, places
 from doit_diskimg.tasks.keeping import check, listed, only_guests_wrote, settled
-from doit_diskimg.tasks.populating import layout_of, planned
+from doit_diskimg.tasks.populating import layout_of, planned, write_plan
 from doit_diskimg.tasks.step import Asking, Step
 from doit_diskimg.units import parse_size
 
@@ -92,8 +93,7 @@ class MakeTable(Asking):
             picture = self.disk.table.encode(
                 layout.size, self.disk.identities(), layout.recorded()
             )
-        write(self.state.file(TABLE, ".blob"), picture.blob)
-        write(self.state.file(TABLE, ".plan"), encode_plan(picture))
+        write_plan(self.state, TABLE, encode_plan(picture))
         if write(self.state.file("layout.json"), encode_layout(layout)):
             from doit_diskimg.tasks.show import layout_map
 

@@ -294,7 +294,7 @@ class ImageAsSealed(Reason):
 def stored_layout(path: str) -> "Layout | None":
     """Return the layout that the table's task wrote, None if there is none that can be read."""
     from doit_diskimg.host.state import read
-    from doit_diskimg.plan import decode_layout
+    from doit_diskimg.layout_file import decode_layout
 
     try:
         return decode_layout(read(path) or b"")
@@ -302,12 +302,12 @@ def stored_layout(path: str) -> "Layout | None":
         return None
 
 
-def stored_places(path: str) -> tuple[dict[str, list[int]], str]:
+def stored_places(path: str) -> tuple[dict[str, list[int]], str, int]:
     """Return what `decode_places` finds in the layout that the table's task wrote, if anything."""
     from doit_diskimg.host.state import read
-    from doit_diskimg.plan import decode_places
+    from doit_diskimg.layout_file import decode_places
 
     try:
         return decode_places(read(path) or b"")
     except (ValueError, KeyError, TypeError):
-        return {}, ""
+        return {}, "", 0

@@ -10,8 +10,9 @@ from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import broken, need, read_json
+from doit_diskimg.layout_file import decode_layout
 from doit_diskimg.picture import Picture
-from doit_diskimg.plan import decode_layout, decode_receipt
+from doit_diskimg.plan import decode_plan, decode_receipt
 from doit_diskimg.tasks.step import Step
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Verify(Step):
     def _picture(self, part: str) -> Picture:
         path = self.state.file(part, ".injected")
         try:
-            return decode_receipt(need(path))[0]
+            return decode_plan(decode_receipt(need(path))[1])
         except (ValueError, KeyError, TypeError) as error:
             raise broken(path, f"it can't be used: {error}") from error
 

@@ -312,7 +312,7 @@ def test_a_time_stamp_of_just_now_is_not_trusted(here, opened, new_run, settle):
     files = RealFiles()
     files.digest("a", WHERE)
     record = files.record()
-    assert record["digests"] == {"a": [0, 0, 0, 0, digest_of(b"0123456789")]}
+    assert record["digests"] == {"a": [10, 0, 0, 0, digest_of(b"0123456789")]}
     new_run()
     settle()
     text, fresh = still_true(record, [])
@@ -328,7 +328,7 @@ def test_what_counts_is_when_a_file_was_read(here, settle):
     files = RealFiles()
     files.digest("a", WHERE)
     settle()
-    assert files.record()["digests"] == {"a": [0, 0, 0, 0, digest_of(b"0123456789")]}
+    assert files.record()["digests"] == {"a": [10, 0, 0, 0, digest_of(b"0123456789")]}
 
 
 def test_a_record_of_just_now_still_tells_another_content(here, new_run):

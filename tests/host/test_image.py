@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from doit_diskimg.content import digest_of
 from doit_diskimg.errors import ImageKind, SourceChanged, WorldError
 from doit_diskimg.extent import Extent
+from doit_diskimg.host import image as image_module
 from doit_diskimg.host.hashing import CHUNK
 from doit_diskimg.host.image import ImageFile, copy_sparse, create_sparse
 from doit_diskimg.host.target import check_target
@@ -25,6 +26,14 @@ def apply(patch, blob=b"", path="image"):
     with ImageFile(path) as image:
         image.apply(patch, blob)
     return image.written
+
+
+@pytest.fixture(autouse=True, params=["in turn", "side by side"])
+def threads(monkeypatch, request):
+    """Small patches are carried out one piece after the other, large ones by several threads."""
+    if request.param == "side by side":
+        monkeypatch.setattr(image_module, "_MUCH", 0)
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
 
 
 def lines(caught):
@@ -278,6 +287,19 @@ def test_a_source_that_is_not_what_was_planned_is_told(here, change):
     with pytest.raises(WorldError) as caught:
         apply(Patch((piece,)))
     assert caught.value.problems == (CHANGED,)
+
+
+def test_of_several_sources_that_changed_the_first_is_told(here):
+    pieces = []
+    for number in range(20):
+        (here / f"source{number}").write_bytes(b"planned" if number < 7 else b"changed")
+        pieces.append(Piece(number * 512, 7, f"source{number}", 0, digest_of(b"planned")))
+    create_sparse("image", 20 * 512)
+    with pytest.raises(WorldError) as caught:
+        apply(Patch(tuple(pieces)))
+    assert [problem.where for problem in caught.value.problems] == ["source7"]
+    written = (here / "image").read_bytes()
+    assert written[: 7 * 512] == (b"planned" + bytes(505)) * 7
 
 
 def test_a_source_that_grew_still_has_the_bytes_that_were_planned(here):

@@ -6,21 +6,21 @@ from pathlib import Path
 import pytest
 from fakes import FakeFiles
 
-from doit_diskimg.content import LARGE, PART, digest_of, part_length, parts
+from doit_diskimg.content import PART, digest_of, part_length, parts
 from doit_diskimg.errors import SourceChanged, WorldError
 from doit_diskimg.host import hashing
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.recorded import still_true
 
 MIB, GIB, TIB = 1 << 20, 1 << 30, 1 << 40
-DATA = random.Random(0).randbytes(LARGE + PART + 5)
+DATA = random.Random(0).randbytes(9 * PART + 5)
 WHERE = "partitions[0].files['initrd']"
 
 
 @pytest.mark.parametrize(
     ("size", "length"),
     [
-        (LARGE + 1, MIB), (4 * GIB, MIB), (4 * GIB + 1, 2 * MIB), (64 * GIB, 16 * MIB),
+        (PART + 1, MIB), (4 * GIB, MIB), (4 * GIB + 1, 2 * MIB), (64 * GIB, 16 * MIB),
         (2 * TIB, 512 * MIB),
     ],
 )  # fmt: skip
@@ -29,7 +29,7 @@ def test_parts_grow_with_the_file_so_that_a_plan_stays_small(size, length):
     assert -(-size // length) <= 4096
 
 
-@pytest.mark.parametrize("size", [0, 1, LARGE, LARGE + 1, LARGE + PART, LARGE + PART + 5])
+@pytest.mark.parametrize("size", [0, 1, PART, PART + 1, 2 * PART, 9 * PART + 5])
 def test_parts_cover_the_file(size):
     files = FakeFiles({"f": DATA[:size]})
     found = parts(files, "f", size, WHERE)
@@ -37,9 +37,9 @@ def test_parts_cover_the_file(size):
     assert [part.digest for part in found] == [
         digest_of(DATA[part.offset : part.offset + part.length]) for part in found
     ]
-    assert len(found) == (0 if not size else 1 if size <= LARGE else -(-size // PART))
+    assert len(found) == (0 if not size else 1 if size <= PART else -(-size // PART))
     assert [question for question, *_ in files.asked] == (
-        [] if not size else ["digest" if size <= LARGE else "part_digests"]
+        [] if not size else ["digest" if size <= PART else "part_digests"]
     )
 
 

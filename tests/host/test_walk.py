@@ -11,6 +11,7 @@ from tools import tool
 
 from doit_diskimg.content import Entry, Tree
 from doit_diskimg.errors import WorldError
+from doit_diskimg.host import walk as walk_module
 from doit_diskimg.host.walk import entries_digest, tree_key, walk
 
 WHERE = "partitions[0].files['boot']"
@@ -309,3 +310,95 @@ def test_a_list_of_entries_is_known_by_names_and_kinds(here):
     os.rmdir("t/b")
     make("t/b")
     assert entries_digest(walk(Tree("t"), WHERE)) != before
+
+
+# The second look ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scans(monkeypatch):
+    """The directories that were read."""
+    read, real = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: [read.append(path), real(path)][1])
+    return read
+
+
+def settled_tree(settle):
+    make("t/a/x", "t/b/y", "t/out/z")
+    settle()
+
+
+PATTERNS = [{}, {"include": ["*", "!z"]}, {"exclude": ["out/"]}]
+
+
+@pytest.mark.parametrize("patterns", PATTERNS)
+def test_a_tree_of_which_no_directory_changed_is_not_read_again(here, settle, scans, patterns):
+    settled_tree(settle)
+    first = found(**patterns)
+    read = len(scans)
+    assert found(**patterns) == first
+    assert found("./t", **patterns) == first
+    assert len(scans) == read > 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    {
+        "a new file": lambda: make("t/b/new"),
+        "a file less": lambda: os.unlink("t/a/x"),
+        "another name": lambda: os.rename("t/a/x", "t/a/y"),
+        "a directory less": lambda: (os.unlink("t/a/x"), os.rmdir("t/a")),
+        "a directory instead of a file": lambda: (os.unlink("t/a/x"), os.mkdir("t/a/x")),
+        "another directory of that name": lambda: (
+            os.rename("t/a", "old"), make("t/a/x", "t/a/w"), os.utime("t/a", ns=(0, 0)),
+        ),
+        "a new top": lambda: (os.rename("t", "old"), make("t/a/")),
+        "a stamp put back": lambda: (
+            status := os.stat("t/b"), make("t/b/new"),
+            os.utime("t/b", ns=(status.st_atime_ns, status.st_mtime_ns)),
+        ),
+    }.values(),
+)
+def test_a_tree_that_changed_is_read_again(here, settle, change):
+    settled_tree(settle)
+    first = found()
+    change()
+    second = found()
+    walk_module._memo.clear()
+    assert first != second == found()
+
+
+def test_a_tree_that_is_gone_is_missing(here, settle):
+    settled_tree(settle)
+    found()
+    os.rename("t", "old")
+    with pytest.raises(WorldError, match="'t' does not exist"):
+        found()
+
+
+def test_a_tree_of_just_now_is_read_again(here, scans):
+    """Its stamps would not tell a file that comes within the tick of the clock."""
+    make("t/a/x")
+    found()
+    read = len(scans)
+    found()
+    assert len(scans) == 2 * read
+
+
+def test_a_tree_with_links_is_read_again(here, settle, scans):
+    """What they lead to may be another thing, of which no directory of the tree knows."""
+    make("t/b/d/x")
+    os.symlink("../b/d", "t/b/link")
+    settle()
+    found()
+    read = len(scans)
+    found()
+    assert len(scans) == 2 * read
+
+
+def test_a_tree_of_another_directory_is_another_tree(here, settle, monkeypatch):
+    make("t/x", "other/t/y")
+    settle()
+    assert found() == ["x"]
+    monkeypatch.chdir("other")
+    assert found() == ["y"]

@@ -24,10 +24,10 @@ sys.path.insert(0, {HERE!r})
 import faults
 from pathlib import Path
 
-import doit_diskimg.plan
+import doit_diskimg.content
 
 spec = json.loads(Path("spec.json").read_text())
-doit_diskimg.plan.FORMAT = spec["format"]
+doit_diskimg.content.FORMAT = spec["format"]
 
 from doit_diskimg import Compressed, Disk, Esp, Fat, File, Gpt, Partition, Segment
 parts = {{

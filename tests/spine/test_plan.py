@@ -2,25 +2,34 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 from fakes import FakePayload, FakeTable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doit_diskimg.content import FORMAT
 from doit_diskimg.extent import Extent
 from doit_diskimg.layout import place
+from doit_diskimg.layout_file import decode_layout, encode_layout, map_rows
+from doit_diskimg.patch import diff
 from doit_diskimg.picture import BLOB, Canvas, Picture, Piece
 from doit_diskimg.placed import Layout
 from doit_diskimg.plan import (
-    FORMAT,
-    decode_layout,
+    FEW,
+    Plan,
+    decode_differing,
+    decode_head,
+    decode_pieces,
     decode_plan,
     decode_receipt,
-    encode_layout,
+    encode_piece,
     encode_plan,
     encode_receipt,
-    map_rows,
+    join,
+    naming,
+    total,
 )
 from doit_diskimg.ports import Room
 from doit_diskimg.segment import Region, Segment
@@ -52,8 +61,8 @@ PICTURE = example()
 NOT_OURS = (ValueError, KeyError, TypeError)
 """What the callers of `decode_...` take for "there is none"."""
 
-PLAN, BLOB_OF_IT = encode_plan(PICTURE), PICTURE.blob
-RECEIPT = encode_receipt(PICTURE, GENERATION)
+PLAN = encode_plan(PICTURE)
+RECEIPT = encode_receipt(PLAN, GENERATION)
 
 
 def layout():
@@ -75,12 +84,13 @@ LAYOUT = layout()
 
 @given(PICTURES)
 def test_a_plan_comes_back(picture):
-    assert decode_plan(encode_plan(picture), picture.blob) == picture
+    assert decode_plan(encode_plan(picture)) == picture
 
 
 @given(PICTURES, st.text())
 def test_a_receipt_comes_back(picture, generation):
-    assert decode_receipt(encode_receipt(picture, generation)) == (picture, generation)
+    plan = encode_plan(picture)
+    assert decode_receipt(encode_receipt(plan, generation)) == (generation, plan)
 
 
 def test_a_layout_comes_back():
@@ -88,25 +98,104 @@ def test_a_layout_comes_back():
 
 
 def test_a_source_may_have_a_name_that_is_not_utf8():
-    picture = decode_plan(PLAN, BLOB_OF_IT)
+    picture = decode_plan(PLAN)
     assert os.fsencode(picture.pieces[1].file) == b"caf\xe9/\xff.bin"
-    PLAN.decode("ascii")
+    PLAN.text.decode("ascii")
 
 
 def test_a_plan_says_what_decides_the_bytes_and_nothing_else():
-    data = json.loads(PLAN)
+    data = json.loads(PLAN.text)
     assert data == {
         "format": FORMAT,
         "digest": "xxh3_128",
         "blob": data["blob"],
+        "total": data["total"],
         "pieces": [[440, 11, BLOB, 0, ""], [1024, 7, LATIN1, 0, "cd" * 16]],
     }
-    assert len(PLAN.splitlines()) == 4, "one piece a line"
+    assert len(PLAN.text.splitlines()) == 4, "one piece a line"
 
 
 def test_equal_pictures_have_equal_plans():
     assert encode_plan(example()) == PLAN
-    assert encode_receipt(example(), GENERATION) == RECEIPT
+    assert encode_receipt(encode_plan(example()), GENERATION) == RECEIPT
+
+
+# Without understanding every line ----------------------------------------------------------------
+
+PLACES = st.lists(st.integers(0, 40), unique=True, max_size=20).map(sorted)
+FILES = st.sampled_from(["a", "b", 'a, "b", ', "\n", LATIN1])
+
+
+@st.composite
+def pictures(draw):
+    """Pieces that do not overlap: metadata, inline bytes and files, of few different contents."""
+    blob, pieces = draw(st.binary(min_size=64, max_size=64)), []
+    for start in draw(PLACES):
+        file = draw(st.one_of(st.just(BLOB), FILES))
+        digest = draw(st.sampled_from(["cd" * 16, "ef" * 16, *([""] if file == BLOB else [])]))
+        pieces.append(Piece(start * 512, draw(st.sampled_from([64, 512])), file, 0, digest))
+    return Picture(tuple(pieces), blob)
+
+
+@given(pictures(), pictures(), st.booleans())
+def test_what_two_plans_have_in_common_makes_no_difference(old, new, same_blob):
+    if same_blob:
+        new = replace(new, blob=old.blob)
+    some = decode_differing(encode_plan(old), encode_plan(new))
+    assert diff(*some) == diff(old, new)
+
+
+def test_of_two_plans_only_what_differs_is_understood():
+    lines = [encode_piece(start, 1, "file", 0, "ab" * 16) for start in range(99)]
+    old, new = ([*lines, encode_piece(99, 1, "file", 0, digest * 16)] for digest in ("cd", "ef"))
+    some = decode_differing(join(0, old, b""), join(0, new, b""))
+    assert [[piece.digest for piece in picture.pieces] for picture in some] == [
+        ["cd" * 16], ["ef" * 16],
+    ]
+
+
+@given(pictures(), st.lists(FILES, max_size=FEW + 2))
+def test_no_line_is_missed_that_names_a_file_or_is_metadata(picture, files):
+    _, lines = encode_plan(picture).lines()
+    found = naming(lines, files)
+    assert found == sorted(set(found))
+    for index, piece in enumerate(picture.pieces):
+        if piece.file in files or not piece.digest:
+            assert index in found
+        elif len(files) <= FEW:
+            assert index not in found
+
+
+@given(pictures(), pictures())
+def test_the_total_of_many_pieces_is_told_from_a_few(old, new):
+    both = {*old.pieces} & {*new.pieces}
+    mine, theirs = ([it for it in picture.pieces if it not in both] for picture in (old, new))
+    plan = join(total(old.pieces) - total(mine) + total(theirs), [], b"")
+    assert plan.lines()[0] == total(new.pieces) % (1 << 128) == encode_plan(new).lines()[0]
+
+
+def head_of(picture):
+    return decode_head(encode_receipt(encode_plan(picture), GENERATION))
+
+
+@pytest.mark.parametrize(
+    ("change", "is_another"),
+    [
+        ({"file": "other"}, False),
+        ({"offset": 5}, False),
+        ({"start": 2048}, True),
+        ({"length": 6}, True),
+        ({"digest": "ce" * 16}, True),
+    ],
+)
+def test_a_receipt_names_what_lies_where(change, is_another):
+    piece = decode_pieces([PLAN.lines()[1][1]])[0]
+    other = Picture((PICTURE.pieces[0], piece._replace(**change)), PICTURE.blob)
+    assert (head_of(other) != head_of(PICTURE)) == is_another
+
+
+def test_a_receipt_names_the_metadata():
+    assert head_of(replace(PICTURE, blob=b"Metadata\n{}")) != head_of(PICTURE)
 
 
 # Refusals ----------------------------------------------------------------------------------------
@@ -116,42 +205,53 @@ def other(text, **fields):
     return json.dumps({**json.loads(text), **fields}).encode()
 
 
+def with_head(**fields):
+    head, pieces = PLAN.text.split(b'"pieces": [', 1)
+    data = {**json.loads(head.decode().rstrip(", ") + "}"), **fields}
+    return json.dumps(data)[:-1].encode() + b', "pieces": [' + pieces
+
+
+VERSION, BLOB_OF_OTHER = "written by another version", "the blob is not the one that the plan was"
+
+
 @pytest.mark.parametrize(
     ("text", "blob", "message"),
     [
-        (other(PLAN, format=FORMAT + 1), BLOB_OF_IT, "written by another version"),
-        (other(PLAN, format=str(FORMAT)), BLOB_OF_IT, "written by another version"),
-        (other(PLAN, digest="sha256"), BLOB_OF_IT, "written by another version"),
-        (b"{}", BLOB_OF_IT, "written by another version"),
-        (b"[]", BLOB_OF_IT, "written by another version"),
-        (b"null", BLOB_OF_IT, "written by another version"),
-        (PLAN, b"", "the blob is not the one that the plan was made with"),
-        (PLAN, BLOB_OF_IT[:-1], "the blob is not the one that the plan was made with"),
-        (PLAN, BLOB_OF_IT + b"\0", "the blob is not the one that the plan was made with"),
-        (PLAN, b"Metadata\n{}", "the blob is not the one that the plan was made with"),
-        (b"", BLOB_OF_IT, "Expecting value"),
-        (PLAN[:-4], BLOB_OF_IT, "Expecting"),
-        (b"\xff" + PLAN, BLOB_OF_IT, None),
-        (b'{"format": %d, "digest": "xxh3_128"}' % FORMAT, BLOB_OF_IT, None),
-        (other(PLAN, pieces=[[1, 2]]), BLOB_OF_IT, None),
-        (other(PLAN, pieces=None), BLOB_OF_IT, None),
+        (with_head(format=FORMAT + 1), PLAN.blob, VERSION),
+        (with_head(format=str(FORMAT)), PLAN.blob, VERSION),
+        (with_head(digest="sha256"), PLAN.blob, VERSION),
+        (with_head(total="x"), PLAN.blob, "invalid literal"),
+        (b"{}", PLAN.blob, "it is not whole"),
+        (b"[]", PLAN.blob, "it is not whole"),
+        (b"null", PLAN.blob, "it is not whole"),
+        (other(PLAN.text, pieces=[]), PLAN.blob, "it is not whole"),
+        (PLAN.text, b"", BLOB_OF_OTHER),
+        (PLAN.text, PLAN.blob[:-1], BLOB_OF_OTHER),
+        (PLAN.text, PLAN.blob + b"\0", BLOB_OF_OTHER),
+        (PLAN.text, b"Metadata\n{}", BLOB_OF_OTHER),
+        (b"", PLAN.blob, "it is not whole"),
+        (PLAN.text[:-4], PLAN.blob, "it is not whole"),
+        (b"\xff" + PLAN.text, PLAN.blob, None),
+        (b'{"format": %d, "digest": "xxh3_128", "pieces": [\n\n]}\n' % FORMAT, PLAN.blob, None),
+        (PLAN.text.replace(b"[440, 11, ", b"[440, "), PLAN.blob, None),
+        (PLAN.text.replace(b"[440, 11, ", b"440, 11, "), PLAN.blob, None),
     ],
 )
 def test_what_is_no_plan_of_ours_is_refused(text, blob, message):
     with pytest.raises(NOT_OURS, match=message):
-        decode_plan(text, blob)
+        decode_plan(Plan(text, blob))
 
 
-@pytest.mark.parametrize("length", range(len(PLAN) - 2))
+@pytest.mark.parametrize("length", range(len(PLAN.text)))
 def test_a_truncated_plan_is_refused(length):
     with pytest.raises(NOT_OURS):
-        decode_plan(PLAN[:length], BLOB_OF_IT)
+        decode_plan(Plan(PLAN.text[:length], PLAN.blob))
 
 
 @pytest.mark.parametrize("length", range(len(RECEIPT)))
 def test_a_truncated_receipt_is_refused(length):
     with pytest.raises(NOT_OURS):
-        decode_receipt(RECEIPT[:length])
+        decode_plan(decode_receipt(RECEIPT[:length])[1])
 
 
 @pytest.mark.parametrize(
@@ -160,15 +260,15 @@ def test_a_truncated_receipt_is_refused(length):
         b"",
         b"{}\n",
         b"[]\n",
-        b'{"format": %d}\n' % FORMAT + PLAN,
+        b'{"format": %d}\n' % FORMAT + PLAN.text,
         RECEIPT.replace(b'"format": %d' % FORMAT, b'"format": %d' % (FORMAT + 1), 1),
         RECEIPT + b"\0",
-        PLAN,
+        PLAN.text,
     ],
 )
 def test_what_is_no_receipt_of_ours_is_refused(receipt):
     with pytest.raises(NOT_OURS):
-        decode_receipt(receipt)
+        decode_plan(decode_receipt(receipt)[1])
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from project import Project
 
+from doit_diskimg.content import PART
+
 MIB = 1 << 20
 
 DODO = '''
@@ -107,6 +109,7 @@ def test_an_edit_writes_what_differs_and_reads_what_was_edited(project, tmp_path
     [
         ("initrd.img", 17 * MIB, 5000),  # its tail
         ("initrd.img", 8 * MIB + 7, 1),
+        ("kernel.elf", 2 * MIB - 1, 1),
         ("root.img", 5 * MIB, 3),  # a file that is a partition
     ],
 )
@@ -121,7 +124,7 @@ def test_of_a_large_file_the_part_that_changed_is_written(project, tmp_path, pat
 
 def test_a_large_file_grows_shrinks_and_is_small(project, tmp_path):
     """It passes the length from which on it has parts, in both directions."""
-    for number, length in enumerate([8 * MIB, 8 * MIB + 1, 9 * MIB, 100, 17 * MIB, 8 * MIB + 1]):
+    for number, length in enumerate([PART, PART + 1, 2 * MIB, 100, 17 * MIB, PART + 1]):
         project.write("initrd.img", random.Random(1).randbytes(length))
         project.doit()
         assert project.sha256() == project.clean_build(tmp_path / f"clean {number}")
