@@ -29,8 +29,11 @@ _ZEROS = bytes(CHUNK)
 _BLOCK = 1 << 16
 """Bytes of a source that are not written to a fresh image if all are zero."""
 
+_LARGE = 1 << 18
+"""Bytes of a piece from which on the system works on it for longer than Python."""
+
 _MUCH = 4 << 20
-"""Bytes from which on threads save more than it takes to start them."""
+"""Bytes in large pieces from which on threads save more than it takes to start them."""
 
 _GAP = 1 << 12
 """Less than this between two small files is written with them, which is quicker than to skip it."""
@@ -158,13 +161,14 @@ class ImageFile:
                 self._copy_small(pieces, fresh=fresh)
 
         jobs = list(_together(patch.writes, fresh=fresh))
-        if sum(piece.length for piece in patch.writes) < _MUCH:
-            for pieces in jobs:
-                put(pieces)
-        else:
+        large = [pieces for pieces in jobs if pieces[0].length >= _LARGE]
+        if sum(pieces[0].length for pieces in large) >= _MUCH:
             from doit_diskimg.host.side_by_side import side_by_side
 
-            side_by_side(put, jobs)
+            side_by_side(put, large)
+            jobs = [pieces for pieces in jobs if pieces[0].length < _LARGE]
+        for pieces in jobs:
+            put(pieces)
 
     def carry(self, old: int, path: str, source: Extent, start: int) -> None:
         """Make our bytes from ``start`` on those at ``source`` of another image; holes stay holes.

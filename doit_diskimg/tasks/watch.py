@@ -11,14 +11,15 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from fnmatch import fnmatch
-from functools import partial, wraps
+from functools import cache, partial, wraps
+from importlib import metadata
 from itertools import pairwise
 from typing import Any, NoReturn
 
-from doit import cmd_run
+from doit import cmd_run, plugin
 from doit.doit_cmd import DoitMain
 
 from doit_diskimg.host.qemu import process
@@ -48,12 +49,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _loop(arguments: list[str]) -> NoReturn:
-    before = states([os.path.abspath(_dodo(arguments))])
+    before, ours = states([os.path.abspath(_dodo(arguments))]), frozenset(sys.modules)
     while True:
-        with _Fork(partial(_round, arguments), farewell=_LEAVE) as building:
-            told = building.told() or before  # nothing was told: dodo.py can't be read
-            # What was known before counts: a file may have changed while dodo.py was read.
-            before = {path: before.get(path, state) for path, state in told.items()}
+        with _Fork(partial(_round, arguments, before, ours), farewell=_LEAVE) as building:
+            before = building.told() or before  # nothing was told: dodo.py can't be read
             _say(f"watching {len(before)} paths, Ctrl-C ends")
             with _Fork(partial(_wait, before), farewell=signal.SIGKILL) as waiting:
                 changed = waiting.told()
@@ -79,15 +78,23 @@ def _dodo(arguments: list[str]) -> str:
     return "dodo.py"
 
 
-def _round(arguments: list[str], tell: "_Tell") -> None:
-    """Run doit once; ``tell`` what to watch as soon as that is known."""
+def _round(
+    arguments: list[str], before: States, ours: Collection[str], tell: "_Tell"
+) -> None:
+    """Run doit once; ``tell`` what to watch as soon as that is known.
+
+    What was known ``before`` counts: a file may have changed while dodo.py was read.  ``ours`` are
+    the modules that were there before dodo.py was.
+    """
     # Before anything is told: without a handler this signal would end us in the middle of a build.
     signal.signal(_LEAVE, _leave)
 
     class Run(cmd_run.Run):  # type: ignore[misc]  # doit finds the command by this name
         @wraps(cmd_run.Run._execute)  # doit reads the names of its parameters
         def _execute(self, *args: Any, **kwargs: Any) -> Any:
-            tell(states({*sources(self.task_list, self.sel_tasks or []), *_modules()}))
+            paths = {*sources(self.task_list, self.sel_tasks or []), *_modules(ours)}
+            known = {path: before[path] for path in paths if path in before}
+            tell({**known, **states(paths - known.keys())})
             return super()._execute(*args, **kwargs)
 
     class Main(DoitMain):  # type: ignore[misc]
@@ -111,14 +118,19 @@ def sources(tasks: Iterable[Any], words: Sequence[str]) -> set[str]:
     ``words`` are as for `doit`: tasks, patterns, targets; none stands for all.  What tasks make is
     not among the paths.
     """
-    tasks = list(tasks)
-    made = {os.path.abspath(target): task for task in tasks for target in task.targets}
+    tasks, here = list(tasks), os.getcwd()
+
+    @cache
+    def absolute(path: str) -> str:  # of thousands, so the working directory is asked for once
+        return os.path.normpath(os.path.join(here, path))
+
+    made = {absolute(target): task for task in tasks for target in task.targets}
     by_name = {task.name: task for task in tasks}
     queue = [task for task in tasks if not words or any(_named(task, word) for word in words)]
     found, paths = {task.name for task in queue}, set[str]()
     while queue:
         task = queue.pop()
-        read = {os.path.abspath(path) for path in [*task.file_dep, *task.watch]}
+        read = {absolute(path) for path in [*task.file_dep, *task.watch]}
         paths |= read - made.keys()
         needed = [*task.task_dep, *task.setup_tasks, *task.calc_dep]
         needed += [made[path].name for path in read & made.keys()]
@@ -132,10 +144,10 @@ def _named(task: Any, word: str) -> bool:
     return word in task.targets or (fnmatch(task.name, word) if "*" in word else task.name == word)
 
 
-def _modules() -> Iterator[str]:
+def _modules(ours: Collection[str]) -> Iterator[str]:
     """Yield the project's own Python files that dodo.py is made of: dodo.py and its imports."""
     here = os.getcwd() + os.sep
-    for module in list(sys.modules.values()):
+    for module in [sys.modules[name] for name in sys.modules.keys() - ours]:
         path = os.path.abspath(getattr(module, "__file__", None) or os.sep)
         if path.startswith(here) and not path.startswith(os.path.abspath(sys.prefix) + os.sep):
             yield path
@@ -190,7 +202,9 @@ class _Fork:
 
 
 def _warm_up() -> None:
-    """Import what the rounds would import, each for itself."""
+    """Do what the rounds would do, each for itself: import, look for plug-ins, compile patterns."""
+    import gc
+    import inspect
     import uuid  # noqa: F401
 
     import xxhash  # noqa: F401
@@ -201,6 +215,15 @@ def _warm_up() -> None:
     from doit_diskimg.host import patching, recorded, walk  # noqa: F401
     from doit_diskimg.tables import gpt, gpt_mbr, gpt_problems, mbr, mbr_chain, mbr_problems  # noqa: F401
     from doit_diskimg.tasks import boot, disk, injection, numbers, qemu, show, steps, uptodate  # noqa: F401
+
+    inspect.getsourcelines(_warm_up)  # doit does so with the functions of dodo.py
+    # Which packages are installed is read from all of their metadata, three times a round.
+    installed = cache(metadata.entry_points)
+    for kind in ("COMMAND", "LOADER", "BACKEND", "REPORTER"):
+        installed(group=f"{plugin.PluginDict.entry_point_prefix}.{kind}")
+    plugin.entry_points_impl = lambda: installed
+    gc.collect()
+    gc.freeze()  # or each fork would copy what its collector looks at
 
 
 def _say(text: str) -> None:

@@ -30,8 +30,9 @@ def apply(patch, blob=b"", path="image"):
 
 @pytest.fixture(autouse=True, params=["in turn", "side by side"])
 def threads(monkeypatch, request):
-    """Small patches are carried out one piece after the other, large ones by several threads."""
+    """Small pieces are written one after the other, large ones by several threads."""
     if request.param == "side by side":
+        monkeypatch.setattr(image_module, "_LARGE", 0)
         monkeypatch.setattr(image_module, "_MUCH", 0)
         monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
 
