@@ -23,7 +23,7 @@ WORK = ".work"
 """Ending of a folder in which programs work; what is in it is never used by anybody else."""
 
 
-_BUILDING = re.compile(r"new-[0-9a-f]{32}\.img(\.[0-9]+\.tmp)?")
+_BUILDING = r"new-[0-9a-f]{32}\.img(\.[0-9]+\.tmp)?"
 """Images of new generations, and copies on their way to be one; see `StateFolder.building`."""
 
 
@@ -66,7 +66,7 @@ class StateFolder:
         """Remove the images that builds left which were killed.  Raises WorldError."""
         try:
             for name in os.listdir(self.path):
-                if _BUILDING.fullmatch(name):
+                if re.fullmatch(_BUILDING, name):
                     os.unlink(os.path.join(self.path, name))
         except OSError as error:
             raise host_failed(self.path, error, "remove what an earlier build left") from error
