@@ -21,7 +21,7 @@ from doit_diskimg.content import DIGEST, FORMAT, digest_of
 if TYPE_CHECKING:
     from doit_diskimg.picture import Picture, Piece
 
-_quoted = json.encoder.encode_basestring_ascii
+quoted = json.encoder.encode_basestring_ascii
 """Text as JSON; a plan may have as many lines as a volume has files."""
 
 _PIECES = '"pieces": ['
@@ -65,7 +65,7 @@ def encode_plan(picture: "Picture") -> Plan:
 
 def encode_piece(start: int, length: int, file: str, offset: int, digest: str) -> str:
     """Return a line of a plan."""
-    return f"[{start}, {length}, {_quoted(file)}, {offset}, {_quoted(digest)}]"
+    return f"[{start}, {length}, {quoted(file)}, {offset}, {quoted(digest)}]"
 
 
 def join(total_of_pieces: int, lines: Iterable[str], blob: bytes) -> Plan:
@@ -122,7 +122,7 @@ def naming(lines: Sequence[str], files: Sequence[str]) -> list[int]:
         return list(range(len(lines)))
     found = [index for index, line in enumerate(lines) if line.endswith(_METADATA)]
     for file in files:
-        name = f", {_quoted(file)}, "
+        name = f", {quoted(file)}, "
         found += [index for index, line in enumerate(lines) if name in line]
     return sorted({*found})
 

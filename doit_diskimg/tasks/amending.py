@@ -19,7 +19,16 @@ from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import need, read, read_json, write, write_json
 from doit_diskimg.picture import BLOB, Picture, Spot
-from doit_diskimg.plan import FEW, Plan, decode_pieces, encode_piece, join, naming, total
+from doit_diskimg.plan import (
+    FEW,
+    Plan,
+    decode_pieces,
+    encode_piece,
+    join,
+    naming,
+    quoted,
+    total,
+)
 from doit_diskimg.tasks.checked import code
 from doit_diskimg.tasks.uptodate import stored_places
 
@@ -42,10 +51,12 @@ def noted(step: "Populate", picture: Picture) -> _Values:
     # What shows under another spelling of its path too, in reserved sectors, can't be amended.
     known = {BLOB, *(spot.source for spot in outline.spots)}
     others = {normal(piece.file) for piece in picture.pieces if piece.file not in known}
-    names = [(normal(spot.source), spot) for spot in outline.spots]
-    # A line for each, of which an edit concerns a few.
-    spots = [json.dumps([name, *spot]) for name, spot in names if name not in others]
-    text = "\n".join([json.dumps([FORMAT, outline.unit, picture.notes]), *spots]).encode("ascii")
+    lines = [json.dumps([FORMAT, outline.unit, picture.notes])]
+    for source, start, field in outline.spots:
+        name = normal(source)
+        if name not in others:  # a line for each, of which an edit concerns a few
+            lines.append(f"[{quoted(name)}, {quoted(source)}, {start}, {field}]")
+    text = "\n".join(lines).encode("ascii")
     write(state.file(part.name, _OUTLINE), text)
     return {KEY: _mark(_inputs(step), need(state.file(part.name, ".plan")), text)}
 
@@ -154,7 +165,7 @@ def _changes(
 def _places(spots: Sequence[str], paths: Sequence[str]) -> dict[str, list[Spot]]:
     """Return every spot of these files."""
     if len(paths) <= FEW:
-        begins = tuple(f"[{json.dumps(path)}, " for path in paths)
+        begins = tuple(f"[{quoted(path)}, " for path in paths)
         spots = [spot for spot in spots if spot.startswith(begins)]
     found: dict[str, list[Spot]] = {}
     for name, *spot in json.loads(f"[{','.join(spots)}]"):

@@ -21,7 +21,8 @@ def task_image():
     return disk.tasks()
 '''
 PLANNER = "doit_diskimg.filesystems.fat.populate"
-KERNEL, MODULE = b"k" * 70_001, b"m" * 3000
+KERNEL, MODULE, LARGE = b"k" * 70_001, b"m" * 3000, 2_500_096
+MANY = [f"part {number:02}" for number in range(20)]  # more than are looked for line by line
 
 
 def describe(project, size="32MiB", fat="", segments=""):
@@ -37,6 +38,9 @@ def project(tmp_path):
     project.write("boot.bin", b"\xeb\x3c\x90" + bytes(509))
     for name in ("a", "b", "deep/c"):
         project.write(f"modules/{name}.ko", name.encode() + MODULE)
+    for name in MANY:
+        project.write(f"modules/many/{name}", MODULE)
+    project.write("modules/large.ko", bytes(range(256)) * (LARGE // 256) + b"and the rest")
     return project
 
 
@@ -71,6 +75,10 @@ AMENDED = {
     "a whole cluster": kernel(b"k" * 35 * 2048),
     "in a tree": lambda project: project.write("modules/deep/c.ko", b"c" * 2100),
     "two files": both(kernel(KERNEL + b"!"), lambda p: p.write("modules/a.ko", b"A" * 4096)),
+    "more than a few": both(*[
+        lambda p, name=name: p.write(f"modules/many/{name}", name.encode() * 500) for name in MANY
+    ]),
+    "a large one": lambda project: project.write("modules/large.ko", b"L" * LARGE),
     "one is only touched": both(kernel(KERNEL + b"!"), touched("modules/b.ko")),
 }
 PLANNED = {
