@@ -6,7 +6,7 @@ the sectors of the FAT that differ and not the FAT.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from doit_diskimg.extent import Extent, subtract
@@ -54,11 +54,15 @@ def diff(old: Picture, new: Picture) -> Patch:
             writes.extend(metadata.changed(piece, new.blob))
         elif (piece.start, piece.length, piece.digest) not in present:
             writes.append(piece)
+    return Patch(tuple(writes), tuple(_left(old, new)) if old.pieces else ())
+
+
+def _left(old: Picture, new: Picture) -> Iterable[Extent]:
+    """Return what the old picture covers and the new one does not."""
     # Pieces that both have need no look, for they overlap nothing else in either.
     before = {Extent(*piece[:2]) for piece in old.pieces}
     after = {Extent(*piece[:2]) for piece in new.pieces}
-    zeros = subtract(before - after, after - before)
-    return Patch(tuple(writes), tuple(zeros))
+    return subtract(before - after, after - before)
 
 
 class _Metadata:

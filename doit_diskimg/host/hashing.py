@@ -10,13 +10,16 @@ import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from doit_diskimg.content import PART, hasher, part_length
+from doit_diskimg.content import PART, digest_of, hasher, part_length
 from doit_diskimg.errors import SourceChanged, WorldError
 from doit_diskimg.host import machine
 from doit_diskimg.host.machine import now_ns
 
 CHUNK = 1 << 20
 """Bytes that are read at once."""
+
+_SMALL = 1 << 16
+"""Bytes of a file up to which it is read with one call, as most are."""
 
 _buffers = threading.local()
 
@@ -76,24 +79,36 @@ def digest_file(
     read_at[path] = now_ns()
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        digest = hasher()
-        parts = PartHasher(part_length(signature.size)) if signature.size > PART else None
-        view, left = buffer(), signature.size
-        # One read more than there is to read would be one of two for a small file.
-        while left and (count := os.readv(handle, [view[: min(left, CHUNK)]])):
-            digest.update(view[:count])
-            if parts is not None:
-                parts.update(view[:count])
-            left -= count
-        after = Signature.of(os.fstat(handle))
+        digest, parts = _digests(handle, signature.size)
+        after = os.fstat(handle)
     finally:
         os.close(handle)
-    if left or after != signature:
+    if not digest or Signature.of(after) != signature:
         raise changed(path)
-    _memo[path] = signature, digest.hexdigest()
+    _memo[path] = signature, digest
     if parts is not None:
         parts_memo[path] = signature, parts.length, parts.digests()
     return _memo[path]
+
+
+def _digests(handle: int, size: int) -> "tuple[str, PartHasher | None]":
+    """Return the digest of an open file, empty if it has less than ``size`` bytes, and those of the
+    parts of a longer one.
+    """
+    if size <= _SMALL and len(data := os.read(handle, size)) == size:
+        return digest_of(data), None
+    digest, parts = hasher(), PartHasher(part_length(size)) if size > PART else None
+    view, position = buffer(), 0
+    # One read more than there is to read would be one of two for a small file.
+    while position < size:
+        count = os.preadv(handle, [view[: min(size - position, CHUNK)]], position)
+        if not count:
+            return "", None
+        digest.update(view[:count])
+        if parts is not None:
+            parts.update(view[:count])
+        position += count
+    return digest.hexdigest(), parts
 
 
 def settled(path: str, signature: Signature) -> bool:

@@ -8,7 +8,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from errno import ELOOP, ENXIO
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -192,13 +192,16 @@ class ImageFile:
     def _copy(self, piece: Piece, *, fresh: bool) -> None:
         """Copy a range of a source, and hash what was copied: the plan says what it must be."""
         digest, position, end = hasher(), piece.offset, piece.offset + piece.length
-        with _opened(piece.file) as source:
+        source = _open(piece.file)
+        try:
             while position < end:
                 view = buffer()[: min(CHUNK, end - position)]
                 _fill(source, piece.file, view, position)
                 digest.update(view)
                 self._write_new(piece.start + position - piece.offset, view, fresh=fresh)
                 position += len(view)
+        finally:
+            os.close(source)
         if digest.hexdigest() != piece.digest:
             raise changed(piece.file)
 
@@ -209,8 +212,11 @@ class ImageFile:
         for piece in pieces:
             start, end = piece.start - base, piece.end - base
             view[position:start] = _ZEROS[: start - position]
-            with _opened(piece.file) as source:
+            source = _open(piece.file)
+            try:
                 _fill(source, piece.file, view[start:end], piece.offset)
+            finally:
+                os.close(source)
             if digest_of(view[start:end]) != piece.digest:
                 raise changed(piece.file)
             position = end
@@ -265,19 +271,14 @@ def _together(pieces: Sequence[Piece], *, fresh: bool) -> Iterator[list[Piece]]:
         yield run
 
 
-@contextmanager
-def _opened(path: str) -> Iterator[int]:
+def _open(path: str) -> int:
     """Open a source that was there when its bytes were planned."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         raise changed(path) from None
     except OSError as error:
         raise host_failed(path, error, "read it") from error
-    try:
-        yield handle
-    finally:
-        os.close(handle)
 
 
 def _fill(handle: int, path: str, view: memoryview, offset: int) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 DOS_EPOCH = 315532800
 """1980-01-01 00:00:00 UTC, the first moment that FAT can express."""
@@ -11,6 +11,9 @@ DOS_EPOCH = 315532800
 _LAST = 0xFFFFFFFF
 """The last second since 1970 that 32 bits can count, as some of what we store it in does."""
 
+
+_CLOCK = getattr(time, "CLOCK_REALTIME_COARSE", time.CLOCK_REALTIME)
+"""The clock that stamps files."""
 
 _SETTLED_NS = 20_000_000
 """Age from which a time stamp is trusted: two ticks of the slowest clock that stamps files."""
@@ -46,15 +49,15 @@ def new_generation() -> str:
 
 def now_ns() -> int:
     """Return nanoseconds since 1970, by the clock that stamps files."""
-    clock = getattr(time, "CLOCK_REALTIME_COARSE", time.CLOCK_REALTIME)
-    return time.clock_gettime_ns(clock)
+    return time.clock_gettime_ns(_CLOCK)
 
 
-def settled(stamps: Iterable[int], now: int) -> bool:
+def settled(stamps: Sequence[int], now: int) -> bool:
     """Return whether a change from ``now`` on is sure to give other time stamps than these."""
-    stamps = list(stamps)
-    whole = not any(stamp % 1_000_000_000 for stamp in stamps)
-    return max(stamps) + (_SETTLED_WHOLE_NS if whole else _SETTLED_NS) < now
+    age = now - max(stamps)
+    if _SETTLED_NS < age <= _SETTLED_WHOLE_NS:
+        return any(stamp % 1_000_000_000 for stamp in stamps)
+    return age > _SETTLED_WHOLE_NS
 
 
 def epoch() -> int:
