@@ -90,11 +90,24 @@ def is_held(path: str) -> bool:
 def hold_alone(path: str, waiting: Callable[[str], None]) -> None:
     """Wait until no other process holds the lock file at ``path``, and hold it until `release`.
 
-    A process may ask again for what it holds.  ``waiting`` is told once, with the other's pid, if
-    there is somebody to wait for.  Raises OSError.
+    A process may ask again for what it holds.  ``waiting`` is told, with the other's pid, if there
+    is somebody to wait for.  Who holds it may remove the file, and the folder that it is in.
+    Raises OSError.
     """
     if path in _held:
         return
+    while (handle := _locked(path, waiting)) is not None:
+        if _is_at(path, handle):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
+            _held[path] = handle
+            return
+        os.close(handle)  # it was removed while we waited, and another one may be there
+
+
+def _locked(path: str, waiting: Callable[[str], None]) -> int | None:
+    """Return the lock file, open and locked; None if a task of its holder's started us."""
+    os.makedirs(os.path.dirname(path) or os.curdir, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         try:
@@ -102,16 +115,22 @@ def hold_alone(path: str, waiting: Callable[[str], None]) -> None:
         except BlockingIOError:
             holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
             if holder in _ancestors():
-                os.close(handle)  # a task of that doit started us, and waits for us
-                return
+                os.close(handle)  # it waits for us
+                return None
             waiting(holder)
             fcntl.flock(handle, fcntl.LOCK_EX)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
     except BaseException:
         os.close(handle)
         raise
-    _held[path] = handle
+    return handle
+
+
+def _is_at(path: str, handle: int) -> bool:
+    """Return whether an open file is the one of that name."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(handle))
+    except FileNotFoundError:
+        return False
 
 
 def _ancestors() -> set[str]:

@@ -87,11 +87,13 @@ class StateFolder:
 
         doomed = [self.image] if os.path.lexists(self.image) else []
         with suppress(FileNotFoundError):
-            doomed += sorted(
+            found = [
                 entry.path
                 for entry in os.scandir(self.path)
                 if not entry.is_dir() or entry.name.endswith(WORK)
-            )
+            ]
+            lock = self.file("lock")  # at the end: until then it keeps other doits out
+            doomed += sorted(found, key=lambda path: (path == lock, path))
         if dryrun:
             return doomed
         for path in doomed:

@@ -1,26 +1,40 @@
 """`doit clean`: removes the image and its state, and nothing else."""
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 
 from doit_diskimg.errors import KeptBytes, WorldError
+from doit_diskimg.host.lock import hold_alone, release
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.tasks.guests import places
+from doit_diskimg.tasks.uptodate import waiting_text
 
 
 def clean(image: str, disk: str, guests: Sequence[str], *, dryrun: bool) -> None:
     """Remove an image and its state, or say with ``dryrun`` what would be removed.
 
     ``disk`` is the name of its tasks, ``guests`` are the partitions that belong to the guest: if
-    one of them is there, nothing is removed.
+    one of them is there, nothing is removed.  A doit that builds the image is waited for.
     """
+    state = StateFolder(image)
+    lock = state.file("lock")
+
+    def waiting(pid: str) -> None:
+        print(waiting_text(disk, pid), flush=True)  # noqa: T201  # doit keeps what goes to stderr
+
     try:
-        state = StateFolder(image)
+        if not dryrun and os.path.isdir(state.path):
+            with suppress(OSError):  # of a folder in which nothing can be removed either
+                hold_alone(lock, waiting)
         if found := places(state, guests):
             raise WorldError([_not_removed(image, disk, name) for name in found])
         for path in state.remove(dryrun=dryrun):
             print(f"removing file {path!r}")  # noqa: T201  # as doit's own clean does
     except WorldError as error:
         print(error)  # noqa: T201  # doit would show a traceback
+    finally:
+        release(lock)
 
 
 def _not_removed(image: str, disk: str, name: str) -> KeptBytes:

@@ -99,12 +99,15 @@ class Turn:
             return
         with suppress(OSError):  # the action that can't write either will say so
             check_target(self._state.image)
-            self._state.make()
             hold_alone(self._lock, self._waiting)
 
     def _waiting(self, pid: str) -> None:
-        text = f"{self._name}: waiting for another doit that builds it (pid {pid})"
-        print(text, file=sys.stderr, flush=True)  # noqa: T201  # the run stands still until then
+        print(waiting_text(self._name, pid), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def waiting_text(name: str, pid: str) -> str:
+    """Return why a run stands still."""
+    return f"{name}: waiting for another doit that builds it (pid {pid})"
 
 
 class TurnOver:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 from machines import wait_until_open
@@ -140,6 +141,29 @@ def test_two_builds_at_once(tmp_path, arguments):
     assert [build.returncode for build in builds] == [0, 0], said
     assert sum("waiting for another doit that builds it (pid " in err for _, err in said) == 1
     assert "Traceback" not in str(said)
+    assert project.sha256() == project.clean_build(tmp_path / "clean")
+
+
+def test_clean_waits_for_a_build(tmp_path):
+    dodo = SLOW + 'DOIT_CONFIG = {"backend": "sqlite3"}\n'
+    project = Project(tmp_path / "project", dodo, image="os.img")
+    project.write("a.bin", b"a" * 100_000)
+    project.write("b.bin", b"b" * 100_000)
+    doit = [sys.executable, "-m", "doit"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(doit, cwd=project.folder, **pipes) as build:
+        lock = project.folder / ".os.img/lock"
+        end = time.monotonic() + 60
+        while not lock.exists() or lock.read_text() != f"{build.pid}\n":
+            assert time.monotonic() < end, "the build has not begun"
+            time.sleep(0.01)
+        clean = subprocess.run([*doit, "clean", "os.img"], cwd=project.folder, **pipes, check=True)
+        assert build.wait(60) == 0, build.stdout.read() + build.stderr.read()
+    assert f"waiting for another doit that builds it (pid {build.pid})" in clean.stdout
+    assert "removing file 'os.img'" in clean.stdout
+    assert not project.image_path.exists()
+    assert not (project.folder / ".os.img").exists()
+    project.doit()
     assert project.sha256() == project.clean_build(tmp_path / "clean")
 
 

@@ -1,0 +1,83 @@
+"""The lock that keeps two doits apart, also where the one that holds it removes it."""
+
+import fcntl
+import os
+import shutil
+import threading
+
+import pytest
+
+from doit_diskimg.host import lock
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_held():
+    yield
+    while lock._held:
+        lock.release(next(iter(lock._held)))
+
+
+def is_free(path):
+    with open(path, "rb") as other:
+        try:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def nobody(pid):
+    raise AssertionError(f"there is nobody to wait for, and it waits for {pid}")
+
+
+@pytest.mark.parametrize("path", ["lock", "folder/lock", "folder/in/folder/lock"])
+def test_what_is_held_is_not_free(here, path):
+    lock.hold_alone(path, nobody)
+    lock.hold_alone(path, nobody)
+    assert lock.is_held(path)
+    assert not is_free(path)
+    assert (here / path).read_text() == f"{os.getpid()}\n"
+    lock.release(path)
+    assert not lock.is_held(path)
+    assert is_free(path)
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    {
+        "nothing": lambda: None,
+        "the file is removed": lambda: os.unlink("state/lock"),
+        "the folder is removed": lambda: shutil.rmtree("state"),
+        "another file is there": lambda: os.replace("other", "state/lock"),
+    }.values(),
+)
+def test_who_waited_holds_the_file_that_is_there_then(here, meanwhile):
+    (here / "state").mkdir()
+    (here / "other").write_text("")
+    told, waits = [], threading.Event()
+
+    def waiting(pid):
+        told.append(pid)
+        waits.set()
+
+    with open("state/lock", "w") as first:
+        first.write("1234567\n")
+        first.flush()
+        fcntl.flock(first, fcntl.LOCK_EX)
+        waiter = threading.Thread(target=lock.hold_alone, args=("state/lock", waiting))
+        waiter.start()
+        assert waits.wait(10)
+        meanwhile()
+    waiter.join(10)
+    assert told == ["1234567"]
+    assert os.path.samestat(os.stat("state/lock"), os.fstat(lock._held["state/lock"]))
+    assert not is_free("state/lock")
+
+
+def test_a_task_of_the_one_that_holds_it_does_not_wait(here):
+    with open("lock", "w") as held:
+        held.write(f"{os.getppid()}\n")
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        lock.hold_alone("lock", nobody)
+    assert not lock.is_held("lock")
