@@ -28,11 +28,12 @@ class Kind(NamedTuple):
     change: str
 
 
-def _is_bool(value: object) -> bool:
+def is_bool(value: object) -> bool:
+    """Return whether a value is True or False, and no number that Python takes for one."""
     return isinstance(value, bool)
 
 
-YES_OR_NO = Kind(_is_bool, "must be True or False", "leave it out if in doubt")
+YES_OR_NO = Kind(is_bool, "must be True or False", "leave it out if in doubt")
 """Of a field that is on or off."""
 
 

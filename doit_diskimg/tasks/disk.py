@@ -93,12 +93,13 @@ class Disk(spec.Disk):
         from doit_diskimg.tasks.outputs import linked_task
 
         with _as_doit_says_it(self.name):
+            wrong: list[Problem] = []
             if path is not None and not is_path(path):
-                raise DescriptionError([BadValue(
+                wrong.append(BadValue(
                     "linked", f"{shown(path)} is no path", "must be the path of the descriptor",
                     'write for example linked("build/os.vmdk"), or linked()',
-                )])  # fmt: skip
-            seconds = self._checked_epoch([unlinked(name) for name in guests_of(self)])
+                ))  # fmt: skip
+            seconds = self._checked_epoch([*wrong, *map(unlinked, guests_of(self))])
             return linked_task(
                 DiskTasks(self, seconds), normal(path or f"{fspath(self.image)}.vmdk")
             )
@@ -113,7 +114,8 @@ class Disk(spec.Disk):
         problems, seconds = [] if checked else self.problems(), 0
         if not problems:
             checked.remember()
-            problems += [*self._image_among_sources(), *more]
+            problems += self._image_among_sources()
+        problems += more
         try:
             seconds = epoch()
         except ValueError as error:

@@ -7,7 +7,7 @@ from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.state import StateFolder, broken, need, read_json, write, write_json
 from doit_diskimg.plan import Plan, decode_plan, encode_plan
 from doit_diskimg.tasks.amending import amend, noted
-from doit_diskimg.tasks.step import Asking, Step
+from doit_diskimg.tasks.step import Step
 
 if TYPE_CHECKING:
     from doit_diskimg.host.files import RealFiles
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Populate(Asking):
+class Populate(Step):
     """Decides every byte of one file system: names, directories, clusters, contents."""
 
     index: int

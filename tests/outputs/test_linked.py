@@ -225,3 +225,15 @@ def test_names_that_a_descriptor_can_not_hold(tmp_path):
     compare(project)
     assert "large" not in descriptor(project).read_text()
     assert "commas: and" in descriptor(project).read_text()
+
+
+def test_a_wrong_path_is_told_with_what_else_is_wrong(tmp_path):
+    project = make(tmp_path)
+    wrong = DODO.replace("disk.linked()", "disk.linked(5)") % {"size": "64MB"}
+    project.write("dodo.py", wrong.replace("return disk.tasks()", "return None"))
+    assert project.doit(code=3).err.splitlines() == [
+        "ERROR: os.img: size: '64MB' has the unknown unit 'MB', must be bytes or a number with "
+        'KiB, MiB, GiB or TiB (write for example "33MiB")',
+        "os.img: linked: 5 is no path, must be the path of the descriptor "
+        '(write for example linked("build/os.vmdk"), or linked())',
+    ]

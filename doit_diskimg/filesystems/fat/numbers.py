@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from doit_diskimg.bootcode import BootCode
 from doit_diskimg.errors import BadSize, BadValue, Problem
-from doit_diskimg.fields import Kind, is_number
+from doit_diskimg.fields import Kind, is_bool, is_number
 from doit_diskimg.filesystems.fat import reserved
 from doit_diskimg.filesystems.fat.choose import FAT32_FEWEST_RESERVED
 from doit_diskimg.filesystems.fat.free import parse_free
@@ -25,10 +25,6 @@ def _in(low: int, high: int) -> Callable[[object], bool]:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and len(value) <= 8 and value.isascii() and value.isprintable()
-
-
-def _is_bool(value: object) -> bool:
-    return isinstance(value, bool)
 
 
 def _is_list_of_text(value: object) -> bool:
@@ -68,8 +64,8 @@ _KINDS = {
         lambda value: value in ("epoch", "source"), "must be 'epoch' or 'source'",
         "leave it out for 'epoch'",
     ),
-    "long_names": Kind(_is_bool, "must be True or False", "leave it out for True"),
-    "case_bits": Kind(_is_bool, "must be True or False", "leave it out for False"),
+    "long_names": Kind(is_bool, "must be True or False", "leave it out for True"),
+    "case_bits": Kind(is_bool, "must be True or False", "leave it out for False"),
 }  # fmt: skip
 
 
