@@ -7,6 +7,7 @@ planner says where these are (`picture.Outline`); `amended` returns what it woul
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -23,8 +24,6 @@ class Change(NamedTuple):
 
     spots: Sequence[Spot]
     """Every place where it shows."""
-    before: int
-    """Its length in the old picture."""
     length: int
     parts: Sequence[FilePart]
     """Its new contents."""
@@ -46,12 +45,18 @@ def amended(
     ``pieces`` are those of a picture, in their order: all of metadata and all of the changed files
     at least.  ``changes`` are known by the paths that pieces may have.
     """
-    numbers, places = _Numbers(pieces, blob), {}
+    numbers, places, lengths = _Numbers(pieces, blob), {}, Counter[tuple[str, int]]()
+    for piece in pieces:
+        lengths[piece.file, piece.start - piece.offset] += piece.length
     for change in changes.values():
-        if not change.length or ceil_div(change.length, unit) != ceil_div(change.before, unit):
-            return None
+        if not change.spots:
+            return None  # it was empty
         for spot in change.spots:
-            places[spot.source, spot.start] = change
+            place = spot.source, spot.start
+            places[place] = change
+            units = ceil_div(change.length, unit)
+            if not units or units != ceil_div(lengths[place], unit):
+                return None
             if not numbers.store(spot.field, change.length):
                 return None
     found: list[Sequence[Piece]] = []

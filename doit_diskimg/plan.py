@@ -43,7 +43,7 @@ class Plan(NamedTuple):
     def lines(self) -> tuple[int, list[str]]:
         """Return the `total` of the pieces, and a line for each; see `decode_pieces`.
 
-        Raises ValueError if the plan is not one that `encode_plan` returned.
+        Raises ValueError, KeyError or TypeError if the plan is not one that `encode_plan` returned.
         """
         head, newline, rest = self.text.decode("ascii").partition("\n")
         if not head.endswith(_PIECES) or not (newline + rest).endswith(_END):
@@ -114,9 +114,9 @@ def decode_pieces(lines: Iterable[str]) -> list["Piece"]:
     return list(map(Piece._make, json.loads(f"[{','.join(lines)}]")))
 
 
-def naming(lines: Sequence[str], files: Sequence[str]) -> list[int]:
-    """Return which lines of a plan may matter to one who looks for the pieces of ``files``: all of
-    theirs and all of metadata and maybe others.
+def lines_naming(lines: Sequence[str], files: Sequence[str]) -> list[int]:
+    """Return the numbers of the lines that may matter to one who looks for the pieces of ``files``:
+    all of theirs, all of metadata, and maybe others.
     """
     if len(files) > FEW:
         return list(range(len(lines)))

@@ -20,7 +20,7 @@ from doit_diskimg.host.hashing import (
     Signature,
     changed,
     digest_file,
-    settled,
+    is_sure,
     stretch,
     unknown,
 )
@@ -74,13 +74,19 @@ class RealFiles:
         """Return the digest of a file's contents; see `content.Files`."""
         path, status = self._look(path, where)
         try:
-            self._digests[path] = digest_file(path, self._known.get(path), status)
+            signature, digest = digest_file(path, self._known.get(path), status)
         except OSError as error:
             raise host_failed(f"{where}: {path}", error, "read it") from error
-        signature, digest = self._digests[path]
+        self._note(path, signature, digest)
         if self._sizes.get(path, signature.size) != signature.size:
             raise changed(path)  # or what was planned by its size would be recorded for right
         return digest
+
+    def _note(self, path: str, signature: Signature, digest: str) -> None:
+        """Remember a file's digest for the record, which can't have two."""
+        before = self._digests.setdefault(path, (signature, digest))
+        if before[0] != signature:
+            raise changed(path)
 
     def part_digests(self, path: str, length: int, where: str) -> Sequence[str]:
         """Return the digests of the parts of a file; see `content.Files`."""
@@ -142,7 +148,7 @@ class RealFiles:
             raise host_failed(f"{where}: {path}", error, "read it") from error
         if after != signature:
             raise changed(path)
-        self._digests[path] = signature, digest_of(data)
+        self._note(path, signature, digest_of(data))
         self._seen.add(path)
         return data
 
@@ -194,7 +200,7 @@ class RealFiles:
             "sizes": {path: it for path, it in self._sizes.items() if path not in self._digests},
             "mtimes": self._mtimes,
             "digests": {
-                path: [*(signature if settled(path, signature) else unknown(signature)), digest]
+                path: [*(signature if is_sure(path, signature) else unknown(signature)), digest]
                 for path, (signature, digest) in self._digests.items()
             },
             "trees": {key: entries_digest(entries) for key, (_, entries) in self._trees.items()},

@@ -12,7 +12,7 @@ from doit_diskimg.bootloaders.grub_image import GrubImage, dependencies
 from doit_diskimg.errors import BadValue, DescriptionError, ProgramMissing, WorldError
 from doit_diskimg.host import program, staging
 from doit_diskimg.host.files import RealFiles
-from doit_diskimg.host.hashing import Signature, digest_file, settled
+from doit_diskimg.host.hashing import Signature, digest_file, is_sure
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import WORK, host_failed
 from doit_diskimg.host.target import check_target
@@ -117,6 +117,6 @@ def another(known: _Digests) -> str:
                 return path
             if now != digest:
                 return path
-            if found != signature and settled(path, found):
+            if found != signature and is_sure(path, found):
                 known[path] = [*found, digest]
     return ""

@@ -45,11 +45,11 @@ class Signature(NamedTuple):
 _memo: dict[str, tuple[Signature, str]] = {}
 """Digests of this process, so that each file is hashed once a run, by whomever it is asked."""
 
-read_at: dict[str, int] = {}
-"""When the reading of each file began, by the clock that stamps files."""
-
 parts_memo: dict[str, tuple[Signature, int, list[str]]] = {}
 """The same of the parts of longer files, with the length of the parts."""
+
+read_at: dict[str, int] = {}
+"""When the reading of each file began, by the clock that stamps files."""
 
 
 def buffer() -> memoryview:
@@ -111,7 +111,7 @@ def _digests(handle: int, size: int) -> "tuple[str, PartHasher | None]":
     return digest.hexdigest(), parts
 
 
-def settled(path: str, signature: Signature) -> bool:
+def is_sure(path: str, signature: Signature) -> bool:
     """Return whether any change since the file was read is sure to give another signature.
 
     One that was not read by this process had that signature before, which was settled then.

@@ -106,11 +106,11 @@ def _other_contents(digests: dict[str, list[Any]]) -> Iterator[str]:
         found = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         if numbers == found and stat.S_ISREG(status.st_mode):
             continue  # the usual case, thousands of times
-        from doit_diskimg.host.hashing import Signature, digest_file, settled
+        from doit_diskimg.host.hashing import Signature, digest_file, is_sure
 
         known = Signature(*numbers)
         signature, now = digest_file(path, (known, digest), status)
         if now != digest:
             yield path
-        elif signature != known and settled(path, signature):
+        elif signature != known and is_sure(path, signature):
             digests[path] = [*signature, digest]

@@ -5,8 +5,10 @@ the time of a large copy.
 """
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Generic, TypeVar
 
 _T = TypeVar("_T")
@@ -21,15 +23,19 @@ def side_by_side(work: Callable[[_T], object], jobs: Sequence[_T]) -> None:
     After a failure no other is begun, and what the first of those that failed raised is raised.
     No thread is left in any case: it could write to a file that its caller has closed by then.
     """
-    crew = _Crew(work, jobs)
-    threads = [threading.Thread(target=crew.run) for _ in range(min(_processors(), len(jobs)) - 1)]
-    try:
-        for thread in threads:
-            thread.start()
-        crew.run()
-    finally:
-        crew.stop()
-        _join(threads)
+    crew, threads = _Crew(work, jobs), list[threading.Thread]()
+    with _interrupts_wait(crew.stop):
+        try:
+            for _ in range(min(_processors(), len(jobs)) - 1):
+                thread = threading.Thread(target=crew.run)
+                with suppress(RuntimeError):  # of a system that allows no more of them
+                    thread.start()
+                    threads.append(thread)
+            crew.run()
+        finally:
+            crew.stop()
+            for thread in threads:
+                thread.join()
     crew.complain()
 
 
@@ -66,17 +72,33 @@ class _Crew(Generic[_T]):
             raise self._failed[min(self._failed)]
 
 
-def _join(threads: Sequence[threading.Thread]) -> None:
-    """Wait until all are gone, then go on with an interrupt that came meanwhile."""
-    interrupt = None
-    for thread in threads:
-        while thread.ident is not None and thread.is_alive():
-            try:
-                thread.join()
-            except KeyboardInterrupt as error:
-                interrupt = error
-    if interrupt is not None:
-        raise interrupt
+@contextmanager
+def _interrupts_wait(stop: Callable[[], None]) -> Iterator[None]:
+    """Let Ctrl-C call ``stop``, and interrupt at the end; a second one would leave threads alone.
+
+    Elsewhere than in the main thread, which alone hears of it, and under a handler of somebody
+    else's, all is as it is.
+    """
+    is_ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+    if not is_ours:
+        yield
+        return
+    interrupted = []
+
+    def note(*_: object) -> None:
+        interrupted.append(True)
+        stop()
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if interrupted:
+            raise KeyboardInterrupt
 
 
 def _processors() -> int:

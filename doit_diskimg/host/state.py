@@ -9,12 +9,15 @@ import os
 import re
 from contextlib import suppress
 from errno import EDQUOT, ENOSPC
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
 from doit_diskimg.content import digest_of
 from doit_diskimg.errors import HostFailed, StateBroken, WorldError
 from doit_diskimg.units import format_size
+
+if TYPE_CHECKING:
+    from doit_diskimg.plan import Plan
 
 _LONGEST = 200
 """Characters of a part's name in the name of a file: Linux gives that 255, and our endings 33."""
@@ -45,6 +48,12 @@ class StateFolder:
         if len(name) > _LONGEST:
             name = f"{name[:_LONGEST // 2]}%%{digest_of(part.encode('utf-8'))}"
         return os.path.join(self.path, name + suffix)
+
+    def write_plan(self, part: str, plan: "Plan") -> None:
+        """Store the plan of a part of the disk.  Raises WorldError."""
+        # The text last: what it needs is there before it is.
+        write(self.file(part, ".blob"), plan.blob)
+        write(self.file(part, ".plan"), plan.text)
 
     def generation(self) -> str:
         """Return the name of the generation that is built or finished; empty if there is none."""
@@ -131,9 +140,20 @@ def read_json(path: str) -> dict[str, object]:
 
     It is the caller's to read and not to change: who asks again gets the same.
     """
-    data = read(path)
-    if data is None:
-        return {}
+    return _parse(path, read(path) or b"")
+
+
+def read_record(path: str) -> dict[str, object]:
+    """Like `read_json`, for a record of what was asked: empty too if a byte of it is another.
+
+    It vouches for bytes that nobody reads again, so nothing in it is believed that was not written.
+    """
+    body, _, proof = (read(path) or b"").rpartition(_PROOF)
+    body += b"}"
+    return _parse(path, body) if proof == f'{digest_of(body)}"}}\n'.encode("ascii") else {}
+
+
+def _parse(path: str, data: bytes) -> dict[str, object]:
     known = _parsed.get(path)
     if known is None or known[0] != data:
         value: object = None
@@ -142,6 +162,9 @@ def read_json(path: str) -> dict[str, object]:
         known = _parsed[path] = data, value if isinstance(value, dict) else {}
     return known[1]
 
+
+_PROOF = b',\n"proof": "'
+"""What comes before the digest of a record."""
 
 _parsed: dict[str, tuple[bytes, dict[str, object]]] = {}
 """What was last found in each file: a task is judged by its record and then works with it."""
@@ -180,8 +203,18 @@ def _open_new(path: str) -> BinaryIO:
 
 def write_json(path: str, data: dict[str, object]) -> bool:
     """Like `write`, for data."""
+    return write(path, _lines(data) + b"\n")
+
+
+def write_record(path: str, record: dict[str, object]) -> bool:
+    """Like `write_json`, with the digest that `read_record` compares."""
+    body = _lines(record)
+    return write(path, body[:-1] + _PROOF + f'{digest_of(body)}"}}\n'.encode("ascii"))
+
+
+def _lines(data: dict[str, object]) -> bytes:
     # A line for each item, and not indent=1, for which Python has no fast encoder.
-    return write(path, (json.dumps(data, separators=(",\n", ": ")) + "\n").encode("ascii"))
+    return json.dumps(data, separators=(",\n", ": ")).encode("ascii")
 
 
 def broken(path: str, found: str) -> WorldError:

@@ -54,7 +54,7 @@ def walk(tree: Tree, where: str) -> Sequence[Entry]:
     if known is None or any(_stamp(folder) != stamp for folder, stamp in known[0].items()):
         walker = _walk(tree, where)
         known = walker.folders, sorted(walker.found, key=_path)
-        if walker.has_links or not all(settled(it[2:], began) for it in known[0].values()):
+        if walker.has_links or not all(it and settled(it[2:], began) for it in known[0].values()):
             return known[1]
     _memo[key] = known
     return known[1]

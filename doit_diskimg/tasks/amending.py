@@ -17,7 +17,7 @@ from doit_diskimg.errors import WorldError
 from doit_diskimg.host import recorded
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.paths import normal
-from doit_diskimg.host.state import need, read, read_json, write, write_json
+from doit_diskimg.host.state import need, read, read_record, write, write_record
 from doit_diskimg.picture import BLOB, Picture, Spot
 from doit_diskimg.plan import (
     FEW,
@@ -25,7 +25,7 @@ from doit_diskimg.plan import (
     decode_pieces,
     encode_piece,
     join,
-    naming,
+    lines_naming,
     quoted,
     total,
 )
@@ -75,7 +75,8 @@ def amend(step: "Populate") -> list[str] | None:
     """Write the plan and its record with the files that changed, and return the notes of the plan;
     None if it has to be planned.
     """
-    name, state, record = step.disk.partitions[step.index].name, step.state, read_json(step.record)
+    name, state = step.disk.partitions[step.index].name, step.state
+    record = read_record(step.record)
     if KEY not in record or not _may_amend(step):
         return None
     outline, text, blob = (read(state.file(name, end)) for end in (_OUTLINE, ".plan", ".blob"))
@@ -94,16 +95,15 @@ def amend(step: "Populate") -> list[str] | None:
     if plan is None:
         return None
     # In this order, so that after a kill the record never speaks of a plan that is not there.
-    write(state.file(name, ".blob"), plan.blob)
-    write(state.file(name, ".plan"), plan.text)
-    write_json(step.record, {**fresh, KEY: _mark(inputs, plan.text, outline)})
+    state.write_plan(name, plan)
+    write_record(step.record, {**fresh, KEY: _mark(inputs, plan.text, outline)})
     return list(notes)
 
 
 def _amended(plan: Plan, unit: int, changes: dict[str, Change]) -> Plan | None:
     """Return the plan with the changed files; the lines of all others stay as they are."""
     number, lines = plan.lines()
-    places = naming(lines, list(changes))
+    places = lines_naming(lines, list(changes))
     old = decode_pieces([lines[place] for place in places])
     found = amended(old, plan.blob, unit, changes)
     if found is None:
@@ -154,7 +154,7 @@ def _changes(
             return {}, {}  # the planner runs into it and knows the place in the description
         for source in {spot.source for spot in here}:
             own = [spot for spot in here if spot.source == source]
-            changes[source] = Change(own, record["digests"][path][0], length, found)
+            changes[source] = Change(own, length, found)
     now = files.record()
     others = {path: it for path, it in fresh["parts"].items() if path not in now["digests"]}
     fresh["digests"] = {**fresh["digests"], **now["digests"]}

@@ -47,7 +47,7 @@ class Xxh3Checker(FileChangedChecker):  # type: ignore[misc]  # doit has no type
     @staticmethod
     def _state(path: str, status: os.stat_result) -> list[Any]:
         """Return [mtime_ns, size, digest]; mtime_ns is 0 where the clock is too coarse to trust."""
-        from doit_diskimg.host.hashing import digest_file, settled
+        from doit_diskimg.host.hashing import digest_file, is_sure
         from doit_diskimg.host.paths import normal
         from doit_diskimg.host.seal import sealed_digest
 
@@ -55,7 +55,7 @@ class Xxh3Checker(FileChangedChecker):  # type: ignore[misc]  # doit has no type
         if seal:
             return [status.st_mtime_ns, status.st_size, f"seal:{seal}"]
         signature, digest = digest_file(normal(path))
-        mtime_ns = signature.mtime_ns if settled(normal(path), signature) else 0
+        mtime_ns = signature.mtime_ns if is_sure(normal(path), signature) else 0
         return [mtime_ns, signature.size, f"{DIGEST}:{digest}"]
 
     def _touched(self, path: str) -> Any:

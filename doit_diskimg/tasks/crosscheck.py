@@ -60,7 +60,7 @@ class CrossCheck(Step):
     def _survey(self, name: str) -> "Survey":
         """Make the volume with one engine, read it, and remove it again."""
         from doit_diskimg.host.files import RealFiles
-        from doit_diskimg.host.state import read_json
+        from doit_diskimg.host.state import read_record
         from doit_diskimg.tasks.populating import place_of
         from doit_diskimg.verify.survey import survey
 
@@ -69,7 +69,7 @@ class CrossCheck(Step):
         payload = replace(part.payload, engine=name)
         made = self.state.file(part.name, f".{name}.payload")
         path = self.state.file(part.name, f".{name}.volume")
-        files = RealFiles(read_json(self.state.file(part.name, ".files.json")), made)
+        files = RealFiles(read_record(self.state.file(part.name, ".files.json")), made)
         place = place_of(self, self.index, files)
         try:
             self._write(payload.fill(place, files, where), place, path)

@@ -29,6 +29,7 @@ from doit_diskimg.host.state import (
     read,
     write,
 )
+from doit_diskimg.layout_file import decode_places
 from doit_diskimg.patch import Patch, diff
 from doit_diskimg.picture import Picture
 from doit_diskimg.plan import (
@@ -45,12 +46,12 @@ from doit_diskimg.tasks.guests import guests_of
 from doit_diskimg.tasks.keeping import check, listed, ours
 from doit_diskimg.tasks.populating import fill, layout_of, payload_of, stored_plan
 from doit_diskimg.tasks.step import INJECTED_FILES, Asking, Step
-from doit_diskimg.tasks.uptodate import stored_places
 from doit_diskimg.units import format_size
 
 _T = TypeVar("_T")
 
 _NOTHING = encode_plan(Picture())
+"""What a new image holds."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,13 @@ class Inject(Step):
 
     def _patch(self, held: Plan, plan: Plan) -> Patch:
         try:
-            return diff(*decode_differing(held, plan))
+            pictures = decode_differing(held, plan)
         except (ValueError, KeyError, TypeError) as error:
             with suppress(ValueError, KeyError, TypeError):
                 decode_plan(plan)
                 raise _unusable(self.state.file(self.name, ".injected"), error) from error
             raise _unusable(self.state.file(self.name, ".plan"), error) from error
+        return diff(*pictures)
 
     def _is_the_guests(self, generation: str) -> bool:
         """Return whether the guest has the partition already; else it is made in a new image."""
@@ -240,7 +242,11 @@ class Seal(Step):
         """Return the digest of the whole image; what a guest wrote is another thing each time."""
         contents: list[object] = [*_injected(self.state, parts, generation, decode_head).values()]
         contents += [new_generation()] if guests_of(self.disk) else []
-        size = stored_places(self.state.file("layout.json"))[2]
+        path = self.state.file("layout.json")
+        try:
+            size = decode_places(need(path))[2]
+        except (ValueError, KeyError, TypeError) as error:
+            raise _unusable(path, error) from error
         return digest_of(json.dumps([size, contents]).encode("ascii"))
 
 

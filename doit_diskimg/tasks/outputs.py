@@ -38,13 +38,13 @@ class MakeOutput(Step):
         """Write the file; it takes its name when it is whole and the image has not changed."""
         from doit_diskimg.host.recorded import still_true
         from doit_diskimg.host.seal import sealed_digest
-        from doit_diskimg.host.state import read_json, write_json
+        from doit_diskimg.host.state import read_record, write_record
 
         output, where = self.disk.outputs[self.index], f"outputs[{self.index}]"
         digest = sealed_digest(self.state.image)
         sources = list(output.sources(where, self.disk))
         record_file = self.state.file(output.name, ".made.json")
-        record = _record(sources, read_json(record_file)) if sources else {}
+        record = _record(sources, read_record(record_file)) if sources else {}
         with self._work(normal(output.path)) as work:
             text = output.make(self.disk, work, where)
             if not digest or sealed_digest(self.state.image) != digest:
@@ -53,7 +53,7 @@ class MakeOutput(Step):
                 raise _changed(change, normal(output.path))
             work.finish()
         if sources:
-            write_json(record_file, record)
+            write_record(record_file, record)
         return text
 
     def _work(self, final: str) -> "RealWork":

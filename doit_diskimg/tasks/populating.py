@@ -4,7 +4,7 @@
 from typing import TYPE_CHECKING
 
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.host.state import StateFolder, broken, need, read_json, write, write_json
+from doit_diskimg.host.state import StateFolder, broken, need, read_record, write_record
 from doit_diskimg.plan import Plan, decode_plan, encode_plan
 from doit_diskimg.tasks.amending import amend, noted
 from doit_diskimg.tasks.step import Step
@@ -39,9 +39,9 @@ class Populate(Step):
         if notes is None:
             from doit_diskimg.host.files import RealFiles
 
-            files = RealFiles(read_json(self.record), self.payload)
+            files = RealFiles(read_record(self.record), self.payload)
             picture = self._plan(files)
-            write_json(self.record, {**files.record(), **noted(self, picture)})
+            write_record(self.record, {**files.record(), **noted(self, picture)})
             notes = [*picture.notes]
         return "\n".join(notes)
 
@@ -51,15 +51,8 @@ class Populate(Step):
         part, state = self.disk.partitions[self.index], self.state
         picture = fill(self, self.index, files)
         write_places(self, self.index, picture, files)
-        write_plan(state, part.name, encode_plan(picture))
+        state.write_plan(part.name, encode_plan(picture))
         return picture
-
-
-def write_plan(state: StateFolder, name: str, plan: Plan) -> None:
-    """Store the plan of a part.  Raises WorldError."""
-    # The text last: what it needs is there before it is.
-    write(state.file(name, ".blob"), plan.blob)
-    write(state.file(name, ".plan"), plan.text)
 
 
 def stored_plan(state: StateFolder, name: str) -> Plan:

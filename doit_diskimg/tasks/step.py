@@ -5,11 +5,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from doit_diskimg.errors import DiskimgError
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.host.state import StateFolder, read_json, write_json
+from doit_diskimg.host.state import StateFolder, read_record, write_record
 
 if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
@@ -63,14 +63,19 @@ class Step:
 
             return TaskFailed(failure_text(self.disk.name, error))
         except KeyboardInterrupt:
-            # doit would show where in our code it was; nobody who pressed Ctrl-C asked for that.
-            sys.stderr.write(f"{self.disk.name}: interrupted; the next doit goes on from here\n")
-            raise SystemExit(_INTERRUPTED) from None
+            interrupted(self.disk.name)
         if text:
             # One write, newline and all: with -n several processes share the terminal.
             sys.stdout.write(f"{text}\n")
             sys.stdout.flush()
         return None
+
+
+def interrupted(name: str) -> NoReturn:
+    """Leave after Ctrl-C."""
+    # doit would show where in our code it was; nobody who pressed Ctrl-C asked for that.
+    sys.stderr.write(f"{name}: interrupted; the next doit goes on from here\n")
+    raise SystemExit(_INTERRUPTED) from None
 
 
 @dataclass(frozen=True)
@@ -95,9 +100,9 @@ class Asking(Step):
         """Do the work, then write down what was asked."""
         from doit_diskimg.host.files import RealFiles
 
-        files = RealFiles(read_json(self.record), self.payload)
+        files = RealFiles(read_record(self.record), self.payload)
         text = self.work(files)
-        write_json(self.record, files.record())
+        write_record(self.record, files.record())
         return text
 
     def work(self, files: "RealFiles") -> str | None:

@@ -22,7 +22,7 @@ from doit_diskimg.ports import Room
 from doit_diskimg.spec import TABLE, Disk, Partition
 from doit_diskimg.tasks.guests import guests_of, places
 from doit_diskimg.tasks.keeping import check, listed, only_guests_wrote, settled
-from doit_diskimg.tasks.populating import layout_of, planned, write_plan
+from doit_diskimg.tasks.populating import layout_of, planned
 from doit_diskimg.tasks.step import Asking, Step
 from doit_diskimg.units import parse_size
 
@@ -93,7 +93,7 @@ class MakeTable(Asking):
             picture = self.disk.table.encode(
                 layout.size, self.disk.identities(), layout.recorded()
             )
-        write_plan(self.state, TABLE, encode_plan(picture))
+        self.state.write_plan(TABLE, encode_plan(picture))
         if write(self.state.file("layout.json"), encode_layout(layout)):
             from doit_diskimg.tasks.show import layout_map
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from doit_diskimg.content import Tree
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host.paths import normal
+from doit_diskimg.tasks.step import interrupted
 
 if TYPE_CHECKING:
     from doit_diskimg.host.state import StateFolder
@@ -38,6 +39,8 @@ class Reason:
             self.text = self.reason(task, values)
         except WorldError as error:
             self.text = str(error)  # the action will run into it and say so
+        except KeyboardInterrupt:
+            interrupted(task.name)
         return not self.text
 
     def reason(self, task: Any, values: _Values) -> str:
@@ -242,13 +245,13 @@ class SourcesAsPlanned(Reason):
         looked at once, by us, and not read again to store what they are.
         """
         from doit_diskimg.host import recorded
-        from doit_diskimg.host.state import read_json, write_json
+        from doit_diskimg.host.state import read_record, write_record
 
         task.file_dep &= self._deps
-        record = read_json(self._record)
+        record = read_record(self._record)
         found = recorded.latest[self._record] = recorded.ask_again(record, self._trees)
         if found.record is not record and found.record != record:
-            write_json(self._record, found.record)
+            write_record(self._record, found.record)
         return found.text
 
 

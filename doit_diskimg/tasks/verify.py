@@ -9,7 +9,7 @@ from doit_diskimg.filesystems.fat.volume import Fat
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.paths import normal
-from doit_diskimg.host.state import broken, need, read_json
+from doit_diskimg.host.state import broken, need, read_record
 from doit_diskimg.layout_file import decode_layout
 from doit_diskimg.picture import Picture
 from doit_diskimg.plan import decode_plan, decode_receipt
@@ -81,7 +81,7 @@ class Verify(Step):
 
         part, where = self.disk.partitions[index], f"partitions[{index}]"
         assert isinstance(part.payload, Fat)
-        files = RealFiles(read_json(self.state.file(part.name, ".files.json")))
+        files = RealFiles(read_record(self.state.file(part.name, ".files.json")))
         gathered = tree.gather(part.payload.files, files, where)
         wanted: dict[str, str | None] = {}
         for node in gathered.root.everything():

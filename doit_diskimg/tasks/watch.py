@@ -17,6 +17,7 @@ from fnmatch import fnmatch
 from functools import cache, partial, wraps
 from importlib import metadata
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NoReturn
 
 from doit import cmd_run, plugin
@@ -49,10 +50,15 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _loop(arguments: list[str]) -> NoReturn:
-    before, ours = states([os.path.abspath(_dodo(arguments))]), frozenset(sys.modules)
+    dodo, ours = os.path.abspath(_dodo(arguments)), frozenset(sys.modules)
+    before = states([dodo])
     while True:
         with _Fork(partial(_round, arguments, before, ours), farewell=_LEAVE) as building:
-            before = building.told() or before  # nothing was told: dodo.py can't be read
+            told = building.told()
+            if told is None:  # dodo.py can't be read, maybe for what it imports
+                modules = Path(dodo).parent.glob("*.py")
+                told = {**states(map(str, modules)), **before}
+            before = told
             _say(f"watching {len(before)} paths, Ctrl-C ends")
             with _Fork(partial(_wait, before), farewell=signal.SIGKILL) as waiting:
                 changed = waiting.told()

@@ -38,7 +38,7 @@ def changes(outline, before, after):
     for path in before:
         if before[path] != after[path]:
             found[path] = Change(
-                [spot for spot in outline.spots if spot.source == path], len(before[path]),
+                [spot for spot in outline.spots if spot.source == path],
                 len(after[path]), parts(FakeFiles(after), path, len(after[path]), "here"),
             )
     return found
@@ -131,5 +131,5 @@ def test_a_length_that_no_entry_can_hold_needs_the_planner():
     old = fill(fat, {"a": b"1"})
     (spot,) = old.outline.spots
     unit = 1 << 40
-    assert edited(old, unit, {"a": Change([spot], 1, (1 << 32) - 1, [])}) is not None
-    assert edited(old, unit, {"a": Change([spot], 1, 1 << 32, [])}) is None
+    assert edited(old, unit, {"a": Change([spot], (1 << 32) - 1, [])}) is not None
+    assert edited(old, unit, {"a": Change([spot], 1 << 32, [])}) is None

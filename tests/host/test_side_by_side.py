@@ -1,5 +1,7 @@
 """Work in several threads: all of it is done, what fails is told, and nobody is left behind."""
 
+import os
+import signal
 import threading
 import time
 
@@ -54,43 +56,69 @@ def test_the_first_that_fails_is_told_and_no_other_begins():
     assert max(begun) < 10
 
 
-def test_an_interrupt_waits_for_the_others():
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_an_interrupt_waits_for_all_threads_and_so_does_a_second_one(count):
     """One that still wrote could meet another file under the number of its descriptor."""
-    main, running, done = threading.get_ident(), threading.Event(), []
+    begun, done = [], []
 
     def work(job):
-        if threading.get_ident() == main:
-            running.wait(0.2)
-            raise KeyboardInterrupt
-        running.set()
-        time.sleep(0.05)
+        begun.append(job)
+        if job == 3:
+            for _ in range(count):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.01)
+        time.sleep(0.03)
         done.append(job)
 
     with pytest.raises(KeyboardInterrupt):
         side_by_side(work, range(100))
-    assert len(done) < 10
+    assert sorted(begun) == sorted(done)
+    assert len(done) < 15
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_an_interrupt_while_it_waits_waits_too(monkeypatch, processors):
+def test_interrupts_while_the_main_thread_waits_for_another(processors):
     if processors == 1:
         return
-    joins, real = [], threading.Thread.join
+    main, both, done = threading.get_ident(), threading.Barrier(2, timeout=10), []
 
-    def join(thread, *arguments):
-        joins.append(thread)
-        if len(joins) == 1:
-            raise KeyboardInterrupt
-        real(thread, *arguments)
-
-    monkeypatch.setattr(threading.Thread, "join", join)
-    main, slow = threading.get_ident(), threading.Event()
-
-    def work(_):
-        if threading.get_ident() == main:
-            slow.wait(5)
-        else:
-            slow.set()
-            time.sleep(0.2)
+    def work(job):
+        both.wait()
+        if threading.get_ident() != main:
+            time.sleep(0.02)  # until the main thread has nothing to do but to wait
+            for _ in range(3):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.01)
+        done.append(job)
 
     with pytest.raises(KeyboardInterrupt):
         side_by_side(work, range(2))
+    assert sorted(done) == [0, 1]
+
+
+def test_a_handler_of_somebody_else_stays():
+    heard = []
+    before = signal.signal(signal.SIGINT, lambda *_: heard.append(True))
+    try:
+        side_by_side(lambda _: os.kill(os.getpid(), signal.SIGINT), range(3))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard
+
+
+def test_a_system_that_allows_no_more_threads(monkeypatch):
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    done = []
+    side_by_side(done.append, range(10))
+    assert done == list(range(10))
+
+
+def test_not_in_the_main_thread():
+    done = []
+    other = threading.Thread(target=side_by_side, args=(done.append, range(50)))
+    other.start()
+    other.join()
+    assert sorted(done) == list(range(50))

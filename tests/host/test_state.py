@@ -1,5 +1,6 @@
 """The state folder: files that are whole or not there, and left alone when nothing changed."""
 
+import json
 import os
 
 import pytest
@@ -13,8 +14,10 @@ from doit_diskimg.host.state import (
     need,
     read,
     read_json,
+    read_record,
     write,
     write_json,
+    write_record,
 )
 
 PATH = ".os.img/esp.plan"
@@ -298,3 +301,30 @@ def test_what_can_not_be_removed_is_told(fs):
             StateFolder("/disk/os.img").remove()
     finally:
         set_uid(0)
+
+
+# Records -----------------------------------------------------------------------------------------
+
+RECORD = {"digests": {"a": [1, 2, 3, 4, "ab"], '"proof": "': [0, "x"]}, "seen": []}
+
+
+def test_a_record_comes_back(here):
+    assert write_record(PATH, RECORD) is True
+    assert write_record(PATH, RECORD) is False
+    assert read_record(PATH) == RECORD
+    assert json.loads((here / PATH).read_bytes()).keys() == {*RECORD, "proof"}
+    assert write_record(PATH, {}) is True
+    assert read_record(PATH) == {}
+
+
+def test_a_record_of_which_a_byte_changed_is_as_good_as_none(here):
+    write_record(PATH, RECORD)
+    data = (here / PATH).read_bytes()
+    for at in range(len(data)):
+        (here / PATH).write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        assert read_record(PATH) == {}, at
+        (here / PATH).write_bytes(data[:at])
+        assert read_record(PATH) == {}, at
+    write_json(PATH, RECORD)
+    assert read_record(PATH) == {}
+    assert read_record("nothing") == {}

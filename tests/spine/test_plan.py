@@ -28,7 +28,7 @@ from doit_diskimg.plan import (
     encode_plan,
     encode_receipt,
     join,
-    naming,
+    lines_naming,
     total,
 )
 from doit_diskimg.ports import Room
@@ -164,7 +164,7 @@ def test_metadata_of_the_same_line_is_compared():
 @given(pictures(), st.lists(FILES, max_size=FEW + 2))
 def test_no_line_is_missed_that_names_a_file_or_is_metadata(picture, files):
     _, lines = encode_plan(picture).lines()
-    found = naming(lines, files)
+    found = lines_naming(lines, files)
     assert found == sorted(set(found))
     for index, piece in enumerate(picture.pieces):
         if piece.file in files or not piece.digest:

@@ -1,6 +1,7 @@
 """An edit that moves nothing does not import the planner, and leaves what a clean build leaves."""
 
 import os
+import re
 import shutil
 
 import pytest
@@ -140,6 +141,38 @@ def test_of_a_state_file_that_is_not_right_the_planner_makes_another(
     project.write("kernel.elf", KERNEL + b"!")
     assert PLANNER in project.doit().err
     assert built(project) == clean(project, tmp_path / "clean")
+
+
+def in_record(old, new):
+    def damage(state):
+        text = (state / "esp.files.json").read_text()
+        assert re.search(old, text)
+        (state / "esp.files.json").write_text(re.sub(old, new, text, count=1))
+    return damage
+
+
+RECORDS = {
+    "another question": in_record('"seen"', '"seez"'),
+    "another kind of answer": in_record('"parts": {', '"parts": [], "was": {'),
+    "another length": in_record(r'("kernel.elf": \[)70001', r"\g<1>80000"),
+    "another digest": in_record(r'"[0-9a-f]{32}"\]', f'"{"0" * 32}"]'),
+    "another proof": in_record(r'("proof": ")[0-9a-f]', r"\g<1>x"),
+    "cut": lambda state: os.truncate(state / "esp.files.json", 300),
+}
+
+
+@pytest.mark.parametrize("damage", RECORDS)
+@pytest.mark.parametrize("edit", [kernel(b"K" * 79_000), kernel(KERNEL + b"!"), lambda _: None],
+                         ids=["more clusters", "as many", "none"])
+def test_a_record_in_which_a_byte_changed_is_not_believed(project, tmp_path, damage, edit):
+    project.doit()
+    RECORDS[damage](project.folder / "build/.os.img")
+    edit(project)
+    run = project.doit()
+    assert "os.img:esp:populate" in run.ran
+    assert "Traceback" not in run.err
+    assert built(project) == clean(project, tmp_path / "clean")
+    assert not project.doit().ran
 
 
 @pytest.mark.parametrize(
