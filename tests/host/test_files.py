@@ -120,6 +120,19 @@ def test_a_file_that_vanishes_while_it_is_asked_for_is_an_error_of_the_world(
         RealFiles().digest("a", WHERE)
 
 
+ASKS = {"read": RealFiles.read, "digest": RealFiles.digest}
+
+
+@pytest.mark.parametrize("asked", [("read", "digest"), ("digest", "read"), ("read", "read")])
+def test_of_two_states_of_a_file_none_is_recorded(here, new_run, asked):
+    (here / "a").write_bytes(b"before")
+    files, (first, second) = RealFiles(), asked
+    ASKS[first](files, "a", WHERE)
+    (here / "a").write_bytes(b"and after")
+    with pytest.raises(WorldError, match="a: it changed while the image was built"):
+        ASKS[second](files, "a", WHERE)
+
+
 # Who reads what ----------------------------------------------------------------------------------
 
 

@@ -396,6 +396,12 @@ def test_a_tree_with_links_is_read_again(here, settle, scans):
     assert len(scans) == 2 * read
 
 
+def test_a_directory_that_is_away_for_an_instant(here, settle, monkeypatch):
+    settled_tree(settle)
+    monkeypatch.setattr(walk_module, "_stamp", lambda _: [])
+    assert found() == found() == ["a/", "a/x", "b/", "b/y", "out/", "out/z"]
+
+
 def test_a_tree_of_another_directory_is_another_tree(here, settle, monkeypatch):
     make("t/x", "other/t/y")
     settle()

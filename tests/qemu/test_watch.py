@@ -128,6 +128,18 @@ def task_image(): return disk.tasks()
     loop.end(signal.SIGINT)
 
 
+def test_a_module_that_could_not_be_imported(tmp_path):
+    project = make(tmp_path, more="import helper\nprint(helper.WORD)\n")
+    project.write("helper.py", "WORD = (\n")
+    loop = watch(project, "os.img")
+    loop.until("was never closed")
+    loop.until("watching")
+    project.write("helper.py", 'WORD = "mended"\n')
+    loop.until("mended")
+    loop.until("os.img:seal")
+    loop.end(signal.SIGINT)
+
+
 def test_without_watchfiles(tmp_path):
     project = Project(tmp_path, "")
     project.write("watchfiles.py", "raise ImportError")

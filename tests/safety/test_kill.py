@@ -289,3 +289,31 @@ def test_ctrl_c_says_one_line(tmp_path):
     assert not project.image_path.exists()
     project.doit()
     assert project.sha256() == project.clean_build(tmp_path / "clean")
+
+
+HASHING = SLOW + '''
+from doit_diskimg.host import hashing
+
+digest_file = hashing.digest_file
+
+def interrupted(*arguments):
+    if os.path.exists("now"):
+        os.unlink("now")
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(10)
+    return digest_file(*arguments)
+
+hashing.digest_file = interrupted
+'''
+
+
+def test_ctrl_c_while_it_is_looked_what_changed_says_one_line(tmp_path):
+    project = Project(tmp_path / "project", HASHING)
+    project.write("a.bin", b"a" * 100_000)
+    project.doit()
+    project.write("a.bin", b"b" * 100_000)
+    project.write("now", b"")
+    run = project.doit(code=130)
+    assert run.err == "os.img:a:inject: interrupted; the next doit goes on from here\n"
+    project.doit()
+    assert project.sha256() == project.clean_build(tmp_path / "clean")
