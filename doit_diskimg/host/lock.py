@@ -97,12 +97,16 @@ def hold_alone(path: str, waiting: Callable[[str], None]) -> None:
     if path in _held:
         return
     while (handle := _locked(path, waiting)) is not None:
-        if _is_at(path, handle):
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
-            _held[path] = handle
-            return
-        os.close(handle)  # it was removed while we waited, and another one may be there
+        try:
+            if _is_at(path, handle):
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
+                _held[path] = handle
+                return
+        finally:
+            # It was removed while we waited, and another one may be there; or it can't be written.
+            if path not in _held:
+                os.close(handle)
 
 
 def _locked(path: str, waiting: Callable[[str], None]) -> int | None:

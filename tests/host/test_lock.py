@@ -81,3 +81,19 @@ def test_a_task_of_the_one_that_holds_it_does_not_wait(here):
         fcntl.flock(held, fcntl.LOCK_EX)
         lock.hold_alone("lock", nobody)
     assert not lock.is_held("lock")
+
+
+@pytest.mark.parametrize("call", ["ftruncate", "pwrite", "fstat"])
+def test_what_can_not_be_written_is_not_held(here, monkeypatch, call):
+    """Else the next one to ask, in the same process, would wait for itself."""
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, fail)
+        with pytest.raises(OSError, match="No space left"):
+            lock.hold_alone("lock", nobody)
+    assert not lock.is_held("lock")
+    assert is_free("lock")
+    lock.hold_alone("lock", nobody)
+    assert lock.is_held("lock")
