@@ -157,23 +157,29 @@ class GiveUp(Step):
     def run(self) -> str:
         """Take the partition off the record.  Raises WorldError."""
         from doit_diskimg.host.lock import is_held, release
-        from doit_diskimg.host.seal import break_seal
+        from doit_diskimg.host.patching import alone
 
         state, lock = self.state, self.state.file("lock")
         held = is_held(lock)
         try:
             Turn(state, self.disk.name, "reset")()
-            found = places(state, guests_of(self.disk))
-            if self.name not in found:
-                return f"{self.name}: there is nothing of a guest's to give up"
-            break_seal(state)
-            for suffix in (".plan", ".injected"):  # what they say is of another time
-                _remove(state.file(self.name, suffix))
-            found.pop(self.name)
-            kept.store(state, found)
+            with alone(state):  # with -n the same run may be about to seal, and to store the record
+                return self._give_up(state)
         finally:
             if not held:
                 release(lock)
+
+    def _give_up(self, state: StateFolder) -> str:
+        from doit_diskimg.host.seal import break_seal
+
+        found = places(state, guests_of(self.disk))
+        if self.name not in found:
+            return f"{self.name}: there is nothing of a guest's to give up"
+        break_seal(state)
+        for suffix in (".plan", ".injected"):  # what they say is of another time
+            _remove(state.file(self.name, suffix))
+        found.pop(self.name)
+        kept.store(state, found)
         return f"{self.name}: what its guest wrote is given up; the next build makes it anew"
 
 

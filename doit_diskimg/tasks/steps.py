@@ -139,6 +139,12 @@ class Create(Step):
 
     def run(self) -> str:
         """Write the image and ``generation``; say why, if somebody else gave the reason."""
+        from doit_diskimg.host.patching import alone
+
+        with alone(self.state):  # with -n the same run may be about to give up a guest's bytes
+            return self._create()
+
+    def _create(self) -> str:
         state, layout, names = self.state, layout_of(self), guests_of(self.disk)
         found = settled(self, layout, self._table())
         if found:
