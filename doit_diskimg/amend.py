@@ -49,13 +49,13 @@ def amended(
     for piece in pieces:
         lengths[piece.file, piece.start - piece.offset] += piece.length
     for change in changes.values():
-        if not change.spots:
-            return None  # it was empty
+        if not change.spots or not change.length:
+            return None  # it was empty, or is
+        units = ceil_div(change.length, unit)
         for spot in change.spots:
             place = spot.source, spot.start
             places[place] = change
-            units = ceil_div(change.length, unit)
-            if not units or units != ceil_div(lengths[place], unit):
+            if units != ceil_div(lengths[place], unit):
                 return None
             if not numbers.store(spot.field, change.length):
                 return None

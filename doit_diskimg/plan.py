@@ -40,21 +40,26 @@ class Plan(NamedTuple):
     text: bytes
     blob: bytes
 
-    def lines(self) -> tuple[int, list[str]]:
-        """Return the `total` of the pieces, and a line for each; see `decode_pieces`.
+    def lines(self) -> list[str]:
+        """Return a line for each piece; see `decode_pieces`.  Raises what `total` raises."""
+        self.total()
+        body = self.text.decode("ascii").partition("\n")[2][: -len(_END)]
+        return body.split(",\n") if body else []
+
+    def total(self) -> int:
+        """Return `total` of the pieces, at none of which it looks.
 
         Raises ValueError, KeyError or TypeError if the plan is not one that `encode_plan` returned.
         """
-        head, newline, rest = self.text.decode("ascii").partition("\n")
-        if not head.endswith(_PIECES) or not (newline + rest).endswith(_END):
+        head, newline, rest = self.text.partition(b"\n")
+        if not head.endswith(_PIECES.encode()) or not (newline + rest).endswith(_END.encode()):
             raise ValueError("it is not whole")
-        data = json.loads(f"{head}]}}")
+        data = json.loads(head + b"]}")
         if data["format"] != FORMAT or data["digest"] != DIGEST:
             raise ValueError("written by another version")
         if data["blob"] != digest_of(self.blob):
             raise ValueError("the blob is not the one that the plan was made with")
-        body = rest[: -len(_END)]
-        return int(data["total"], 16), body.split(",\n") if body else []
+        return int(data["total"], 16)
 
 
 def encode_plan(picture: "Picture") -> Plan:
@@ -104,7 +109,7 @@ def decode_plan(plan: Plan) -> "Picture":
     """
     from doit_diskimg.picture import Picture
 
-    return Picture(tuple(decode_pieces(plan.lines()[1])), plan.blob)
+    return Picture(tuple(decode_pieces(plan.lines())), plan.blob)
 
 
 def decode_pieces(lines: Iterable[str]) -> list["Piece"]:
@@ -135,7 +140,7 @@ def decode_differing(old: Plan, new: Plan) -> tuple["Picture", "Picture"]:
     """
     from doit_diskimg.picture import Picture
 
-    before, after = old.lines()[1], new.lines()[1]
+    before, after = old.lines(), new.lines()
     common = {*before} & {*after}
     if old.blob != new.blob:
         common = {line for line in common if not line.endswith(_METADATA)}
@@ -150,7 +155,7 @@ def decode_differing(old: Plan, new: Plan) -> tuple["Picture", "Picture"]:
 
 def encode_receipt(plan: Plan, generation: str) -> bytes:
     """Return a receipt: this plan was injected into the image of that generation."""
-    contents = f"{plan.lines()[0]:032x} {digest_of(plan.blob)}"
+    contents = f"{plan.total():032x} {digest_of(plan.blob)}"
     head = {
         "format": FORMAT,
         "generation": generation,

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from doit_diskimg.content import PART, digest_of, hasher, part_length
 from doit_diskimg.errors import SourceChanged, WorldError
 from doit_diskimg.host import machine
-from doit_diskimg.host.machine import now_ns
 
 CHUNK = 1 << 20
 """Bytes that are read at once."""
@@ -76,7 +75,7 @@ def digest_file(
     for remembered in (_memo.get(path), known):
         if remembered and remembered[0] == signature:
             return remembered
-    read_at[path] = now_ns()
+    read_at[path] = machine.now_ns()
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         digest, parts = _digests(handle, signature.size)

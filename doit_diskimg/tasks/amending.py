@@ -102,7 +102,7 @@ def amend(step: "Populate") -> list[str] | None:
 
 def _amended(plan: Plan, unit: int, changes: dict[str, Change]) -> Plan | None:
     """Return the plan with the changed files; the lines of all others stay as they are."""
-    number, lines = plan.lines()
+    number, lines = plan.total(), plan.lines()
     places = lines_naming(lines, list(changes))
     old = decode_pieces([lines[place] for place in places])
     found = amended(old, plan.blob, unit, changes)

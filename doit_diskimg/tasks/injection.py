@@ -263,7 +263,7 @@ def injected(state: StateFolder, parts: Sequence[str], generation: str) -> dict[
 def _decode_whole(receipt: bytes) -> tuple[str, Plan]:
     """Return what `decode_receipt` finds, if the plan is all there."""
     injected_into, plan = decode_receipt(receipt)
-    plan.lines()
+    plan.total()
     return injected_into, plan
 
 

@@ -14,6 +14,7 @@ from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.image import create_sparse
 from doit_diskimg.host.kept import Places
 from doit_diskimg.host.machine import new_generation, running_as_root
+from doit_diskimg.host.patching import alone
 from doit_diskimg.host.state import broken, need, write, write_json
 from doit_diskimg.layout_file import decode_places, encode_layout
 from doit_diskimg.picture import Picture
@@ -139,8 +140,6 @@ class Create(Step):
 
     def run(self) -> str:
         """Write the image and ``generation``; say why, if somebody else gave the reason."""
-        from doit_diskimg.host.patching import alone
-
         with alone(self.state):  # with -n the same run may be about to give up a guest's bytes
             return self._create()
 
