@@ -30,10 +30,25 @@ class TheirPart(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A stretch of the base image that nothing of ours outside the partitions may cover."""
+    """A stretch of the base image that what is ours may not cover."""
 
     what: str
     extent: Extent
+    spares: frozenset[int] = frozenset()
+    """Numbers of the partitions that may lie there; `UNLISTED` is what no table of theirs lists."""
+
+
+UNLISTED = 0
+
+
+_BETWEEN = (
+    "what has no place in their table must lie between their partitions",
+    "move it, or name that partition",
+)
+_CLEAR = (
+    "a partition of ours must be clear of their table and of all other partitions",
+    "name another partition, or change the table of that image",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,26 +69,27 @@ class Theirs:
     def problems(self, disk: Any) -> Iterator[Problem]:
         """Yield the faults, and what of ours would cover something of theirs."""
         yield from self.faults
-        for where, own in self._own(disk):
-            for what, extent in self.taken:
-                if own.overlaps(extent):
-                    yield Overlap(
-                        where, f"it covers {what} of {self.path!r} at {extent.start:#x}",
-                        "what has no place in their table must lie between their partitions",
-                        "move it, or name that partition",
-                    )
+        for where, number, ours in self._ours(disk):
+            for taken in self.taken:
+                if number not in taken.spares and ours.overlaps(taken.extent):
+                    found = f"it covers {taken.what} of {self.path!r} at {taken.extent.start:#x}"
+                    yield Overlap(where, found, *(_BETWEEN if number == UNLISTED else _CLEAR))
 
-    def _own(self, disk: Any) -> Iterator[tuple[str, Extent]]:
-        """Yield what of ours lies outside of their partitions; ``disk`` is a `spec.Disk`."""
+    def _ours(self, disk: Any) -> Iterator[tuple[str, int, Extent]]:
+        """Yield what of ours has a place that is known now, with its number in their table.
+
+        ``disk`` is a `spec.Disk`.
+        """
         for index, part in enumerate(disk.partitions):
             start, size = as_size(part.start), as_size(part.size)
-            if index >= len(self.parts) and start is not None and size is not None:
-                yield f"partitions[{index}] {part.name!r}", Extent(start, size)
+            number = self.parts[index].number if index < len(self.parts) else UNLISTED
+            if start is not None and size is not None:
+                yield f"partitions[{index}] {part.name!r}", number, Extent(start, size)
         for index, segment in enumerate(disk.segments):
             start = as_size(segment.start)
             if segment.name != BASE and isinstance(segment.source, bytes) and start is not None:
                 where = f"segments[{index}] {segment.name!r}"
-                yield where, Extent(start, len(segment.source))
+                yield where, UNLISTED, Extent(start, len(segment.source))
 
     def regions(self, size: int) -> Sequence[Region]:
         """Return nothing: the table is part of the rest of the image."""

@@ -15,18 +15,20 @@ from doit_diskimg.errors import BadImage, BadValue, Problem, SourceMissing, Worl
 from doit_diskimg.extent import Extent
 from doit_diskimg.fields import as_size, name_problems
 from doit_diskimg.host.paths import normal
-from doit_diskimg.ondisk.gpt import HEADER_SIZE, GptHeader
+from doit_diskimg.ondisk.gpt import HEADER_SIZE, SIGNATURE, GptHeader
 from doit_diskimg.ondisk.mbr import START as MBR_START
 from doit_diskimg.ports import Payload
 from doit_diskimg.segment import Segment
 from doit_diskimg.spec import STEPS, TABLE, Partition
-from doit_diskimg.tables.theirs import BASE, Taken, TheirPart, Theirs
+from doit_diskimg.tables.theirs import BASE, UNLISTED, Taken, TheirPart, Theirs
 from doit_diskimg.verify import gpt, mbr
 from doit_diskimg.verify.finding import Findings
 from doit_diskimg.verify.partitions import Part
 from doit_diskimg.verify.source import Source
 
 _SECTOR = 512
+_TABLE = "the partition table"
+_LONGEST_ARRAY = 1 << 22  # bytes; what a damaged header claims beyond that, nobody reads
 
 
 class _Found(NamedTuple):
@@ -101,39 +103,82 @@ def _read(base: str | PathLike[str], image: str | PathLike[str]) -> _Found:
         ignored = Findings()
         if sector_size := gpt.present(source):
             parts = gpt.check(source, sector_size, ignored)
-            table = list(_gpt_regions(source, sector_size))
+            table = list(_gpt_regions(source, sector_size, parts))
         elif mbr.looks_valid(source.read(0, _SECTOR), source.length // _SECTOR, faults=1):
             sector_size = _SECTOR
             parts = mbr.check(source, _SECTOR, ignored)
-            table = list(_mbr_regions(source))
+            table = list(_mbr_regions(source, _SECTOR, parts))
         else:
             raise WorldError([_bad(base, f"{fspath(base)!r} has neither a GPT nor an MBR")])
         inside = [part for part in parts if part.length > 0 and part.end <= source.length]
         return _Found(source.length, sector_size, inside, table)
 
 
-def _gpt_regions(source: Source, sector_size: int) -> Iterator[Taken]:
+def _gpt_regions(source: Source, sector_size: int, parts: Sequence[Part]) -> Iterator[Taken]:
+    """Yield what of the disk is the GPT's.
+
+    What no table lists stays out of all that the headers reserve; a partition only has to be clear
+    of the structures themselves, for its own table decided where it is.
+    """
+    header = _gpt_header(source, 1, sector_size)
+    last = source.length // sector_size - 1
+    first, end = 34 * sector_size, last - 32  # of a damaged one: the backup was read
+    if header:
+        first, end = header.first_usable_lba * sector_size, header.last_usable_lba + 1
+    listed = frozenset(part.number for part in parts)
+    reserved = Extent(MBR_START, max(0, first - MBR_START))
+    behind = Extent(end * sector_size, source.length - end * sector_size)
+    yield Taken(_TABLE, reserved, listed)
+    yield Taken("the backup table", behind, listed)
+    yield Taken(_TABLE, Extent(MBR_START, _SECTOR - MBR_START), frozenset({UNLISTED}))
+    for what, extent in _structures(source, sector_size, header):
+        named = reserved.contains(extent) or behind.contains(extent)
+        yield Taken(what, extent, frozenset({UNLISTED} if named else ()))
+
+
+def _structures(
+    source: Source, sector_size: int, primary: GptHeader | None
+) -> Iterator[tuple[str, Extent]]:
+    """Yield the headers and their arrays, with what they are."""
+    last = source.length // sector_size - 1
+    places = {1: "GPT", last: "backup GPT"}
+    if primary and 1 < primary.alternate_lba < last:
+        places[primary.alternate_lba] = "backup GPT"
+    for lba, name in places.items():
+        header = _gpt_header(source, lba, sector_size)
+        if header or lba == 1:
+            yield f"the header of the {name}", Extent(lba * sector_size, sector_size)
+        if header and (length := header.entry_count * header.entry_size) <= _LONGEST_ARRAY:
+            yield f"the entries of the {name}", Extent(header.entries_lba * sector_size, length)
+
+
+def _gpt_header(source: Source, lba: int, sector_size: int) -> GptHeader | None:
+    """Return the header in sector ``lba``, None if there is none."""
     try:
-        header = GptHeader.unpack(source.read(sector_size, HEADER_SIZE))
-        first, end = header.first_usable_lba * sector_size, (header.last_usable_lba + 1)
-    except (ValueError, struct.error):  # damaged; the backup was read
-        first, end = 34 * sector_size, source.length // sector_size - 33
-    yield Taken("the partition table", Extent(MBR_START, max(0, first - MBR_START)))
-    yield Taken("the backup table", Extent(end * sector_size, source.length - end * sector_size))
+        header = GptHeader.unpack(source.read(lba * sector_size, HEADER_SIZE))
+    except (ValueError, struct.error):
+        return None
+    return header if header.signature == SIGNATURE else None
 
 
-def _mbr_regions(source: Source) -> Iterator[Taken]:
-    yield Taken("the partition table", Extent(MBR_START, _SECTOR - MBR_START))
+def _mbr_regions(source: Source, sector_size: int, parts: Sequence[Part]) -> Iterator[Taken]:
+    """Yield what of the disk is the MBR's, the sectors that record logical partitions included."""
+    yield Taken(_TABLE, Extent(MBR_START, _SECTOR - MBR_START))
+    logical = frozenset(part.number for part in parts if part.number > mbr.PRIMARIES)
     for entry in mbr.entries(source.read(0, _SECTOR), 0):
         if entry.type in mbr.EXTENDED:
-            extent = Extent(entry.first * _SECTOR, entry.sectors * _SECTOR)
-            yield Taken("the extended partition", extent)
+            extent = Extent(entry.first * sector_size, entry.sectors * sector_size)
+            yield Taken("the extended partition", extent, logical)
+    for place in mbr.links(source, sector_size):
+        what = "the sector that records a logical partition"
+        yield Taken(what, Extent(place, sector_size), frozenset({UNLISTED}))
 
 
 def _others(parts: Sequence[Part], ours: set[int]) -> Iterator[Taken]:
     for part in parts:
         whose = "" if part.number not in ours else ", which is ours already,"
-        yield Taken(f"{part.title}{whose}", Extent(part.start, part.length))
+        extent = Extent(part.start, part.length)
+        yield Taken(f"{part.title}{whose}", extent, frozenset({part.number}))
 
 
 def _find(parts: Sequence[Part], key: object) -> Part | None:

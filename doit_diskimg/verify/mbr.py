@@ -15,6 +15,8 @@ from doit_diskimg.verify.source import Source
 
 EXTENDED = frozenset({0x05, 0x0F, 0x85})
 PROTECTIVE = 0xEE
+PRIMARIES = 4
+"""Partitions with greater numbers are logical ones."""
 _LOGICAL = 1024  # the longest chain that is followed; Linux stops at 256
 _ALL = 0xFFFFFFFF
 
@@ -94,6 +96,15 @@ def check(source: Source, size: int, found: Findings, *, bare: bool = False) -> 
                 text = f"it covers the sector at {place:#x}, which records logical partitions"
                 found.add("ebr-covered", text, at=place, length=size, path=part.title)
     return [part for part in primary if int(part.type, 16) not in EXTENDED] + logical
+
+
+def links(source: Source, size: int) -> list[int]:
+    """Return where the sectors begin that record logical partitions, in bytes of the disk."""
+    places = list[int]()
+    extended = [entry for entry in entries(source.read(0, 512), 0) if entry.type in EXTENDED]
+    for _ in _logical(source, extended[0], size, places, Findings()) if extended else ():
+        pass
+    return places
 
 
 def _check_indicators(four: Sequence[Entry], found: Findings) -> None:

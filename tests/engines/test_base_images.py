@@ -1,6 +1,7 @@
 """Volumes and disks of somebody else's, made and read by mkfs.fat, mtools, sfdisk and sgdisk."""
 
 import os
+import struct
 import subprocess
 
 import pytest
@@ -305,6 +306,130 @@ def test_what_can_t_be_ours(base, arguments, more, messages):
     base.with_suffix(".txt").write_bytes(bytes(1024))
     disk = Disk.from_image(*arguments, **more)
     assert sorted(map(str, disk.problems())) == sorted(messages)
+
+
+CLEAR = (
+    "a partition of ours must be clear of their table and of all other partitions (name another "
+    "partition, or change the table of that image)"
+)
+
+
+def superfloppy(path):
+    """mkfs.fat --mbr=y: a volume whose boot sector is a table, with the volume as partition 1."""
+    path.write_bytes(bytes(8 * MIB))
+    run("mkfs.fat", "--mbr=y", path)
+
+
+def isohybrid(path):
+    """xorriso -as mkisofs -isohybrid-mbr: partition 1 is the whole ISO, from sector 0 on."""
+    (path.parent / "root").mkdir()
+    (path.parent / "root/file").write_bytes(b"file" * 9999)
+    (path.parent / "code").write_bytes(bytes(432))
+    (path.parent / "root/cd").write_bytes(bytes(2048))
+    run("xorriso", "-as", "mkisofs", "-o", path, "-isohybrid-mbr", path.parent / "code", "-b", "cd",
+        "-no-emul-boot", "-boot-load-size", "4", path.parent / "root")  # fmt: skip
+
+
+def logical(*patches):
+    """sfdisk: partition 1, and two logical ones; then (byte, start and length) in the tables."""
+    def make(path):
+        path.write_bytes(bytes(16 * MIB))
+        run("sfdisk", "--quiet", path, stdin="label: dos\nlabel-id: 1\n"
+            "start=2048,size=4096,type=83\nstart=8192,size=20480,type=5\n"
+            "start=10240,size=4096\nstart=16384,size=4096\n")  # fmt: skip
+        patched(path, 8, "<II", patches)
+    return make
+
+
+def gpt(*patches):
+    """sgdisk -a 1 with two partitions; then (byte, first and last sector) in the arrays."""
+    def make(path):
+        path.write_bytes(bytes(4 * MIB))
+        run("sgdisk", "-a", "1", "-n", "1:2048:4095", "-n", "2:4096:6143", path)
+        patched(path, 32, "<QQ", patches)
+    return make
+
+
+def patched(path, at, form, patches):
+    with open(path, "r+b") as file:
+        for place, *numbers in patches:
+            file.seek(place + at)
+            file.write(struct.pack(form, *numbers))
+
+
+def over(index, name, what, at):
+    return f"partitions[{index}] {name!r}: it covers {what} of 'theirs.img' at {at:#x}, {CLEAR}"
+
+
+EBR = "the sector that records a logical partition"
+LAST = 4 * MIB - 512
+OVER = [
+    (superfloppy, {1: File("x")}, [over(0, "partition1", "the partition table", 440)]),
+    (isohybrid, {1: File("x")}, [over(0, "partition1", "the partition table", 440)]),
+    (logical(), {1: File("x"), 5: File("x"), 6: File("x")}, []),
+    (logical((446, 0, 4096)), {1: File("x")}, [over(0, "partition1", "the partition table", 440)]),
+    (logical((446, 0, 4096)), {5: File("x")}, []),
+    (logical((446, 2048, 6145)), {1: File("x")}, [
+        over(0, "partition1", "the extended partition", 4 * MIB),
+        over(0, "partition1", EBR, 4 * MIB)]),
+    (logical((4 * MIB + 446, 2048, 8192)), {5: File("x")}, [
+        over(0, "partition5", EBR, 7 * MIB), over(0, "partition5", "partition 6", 8 * MIB)]),
+    (logical((4 * MIB + 446, 2048, 8192)), {6: File("x")},
+     [over(0, "partition6", "partition 5", 5 * MIB)]),
+    (gpt(), {1: File("x"), 2: File("x")}, []),
+    (gpt((1024, 0, 4095)), {1: File("x")}, [
+        over(0, "partition1", "the partition table", 440),
+        over(0, "partition1", "the header of the GPT", 512),
+        over(0, "partition1", "the entries of the GPT", 1024)]),
+    (gpt((1024, 33, 4095)), {1: File("x")},
+     [over(0, "partition1", "the entries of the GPT", 1024)]),
+    (gpt((1024, 34, 4096)), {1: File("x")}, [over(0, "partition1", "partition 2", 2 * MIB)]),
+    (gpt((1152, 4096, 8191)), {2: File("x")}, [
+        over(0, "partition2", "the header of the backup GPT", LAST),
+        over(0, "partition2", "the entries of the backup GPT", LAST - 32 * 512)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "parts", "messages"), OVER)
+def test_a_partition_that_covers_their_table_or_another_one(tmp_path, monkeypatch, make, parts,
+                                                            messages):  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "theirs.img")
+    disk = Disk.from_image("theirs.img", "os.img", parts)
+    assert sorted(map(str, disk.problems())) == sorted(messages)
+
+
+def test_the_table_of_a_volume_that_is_a_disk_stays(tmp_path):
+    """The last image stays, byte by byte, when the base becomes one that can't be built from."""
+    project = Project(tmp_path, MBR_DODO)
+    mbr_disk(project.folder / "vendor.img")
+    project.write("kernel.elf", b"kernel")
+    project.write("stage2.bin", b"stage 2")
+    project.doit()
+    before = project.image_path.read_bytes()
+    superfloppy(project.folder / "vendor.img")
+    said = project.doit(code=3).said
+    assert "partitions[0] 'partition1': it covers the partition table of 'vendor.img'" in said
+    assert project.image_path.read_bytes() == before
+
+
+def test_logical_partitions_keep_the_sectors_that_record_them(tmp_path):
+    dodo = """
+from doit_diskimg import Disk, File
+disk = Disk.from_image("vendor.img", "build/os.img", {5: File("x"), 6: File("x")})
+def task_image():
+    return disk.tasks()
+"""
+    project = Project(tmp_path, dodo)
+    logical()(project.folder / "vendor.img")
+    project.write("x", b"x" * 4096 * 512)
+    project.doit()
+    theirs, ours = (project.folder / "vendor.img").read_bytes(), project.image_path.read_bytes()
+    for first in (10240, 16384):
+        place = first * 512
+        assert ours[place : place + 4096 * 512] == b"x" * 4096 * 512
+        theirs = theirs[:place] + b"x" * 4096 * 512 + theirs[place + 4096 * 512 :]
+    assert ours == theirs
 
 
 def test_a_base_image_that_is_missing_is_one_line_of_doit_s(tmp_path):
