@@ -1,4 +1,4 @@
-"""What a payload may be able to do beside what `ports.Payload` asks of every one.
+"""What payloads and tables may be able to do beside what their ports ask of every one.
 
 Like the ports: any object with these methods has the ability, and nothing else is needed.
 """
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from doit_diskimg.extent import Extent
     from doit_diskimg.picture import Picture
     from doit_diskimg.ports import Place
+    from doit_diskimg.segment import Region
     from doit_diskimg.symbols import Symbol
 
 
@@ -57,4 +58,17 @@ class Locating(Protocol):
 
         No symbol of the payload's own may play a part.  Raises what `fill` raises.
         """
+        ...
+
+
+@runtime_checkable
+class Yielding(Protocol):
+    """A table of which some parts can lie elsewhere; of any other, they can't."""
+
+    def ways_out(self, region: "Region", extent: "Extent") -> "Iterable[str]":
+        """Yield what to write so that its ``region`` leaves ``extent``, a segment's, alone."""
+        ...
+
+    def ways_before(self, extent: "Extent") -> "Iterable[str]":
+        """Yield what to write so that a partition may begin where ``extent`` does."""
         ...

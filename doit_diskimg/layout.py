@@ -69,7 +69,7 @@ def place(
         [
             *without_bytes(disk, extents),
             *oversized(disk, rooms, extents),
-            *(outside(disk, size, regions) or overlaps(disk, regions)),
+            *(outside(disk, size, regions) or overlaps(disk, size, regions)),
             *intruders(work.usable(size), partitions, chain),
             *problems,
         ]

@@ -3,11 +3,13 @@
 It is given a layout in parts and says what no image can have; `layout` raises it all at once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from doit_diskimg.abilities import Yielding
 from doit_diskimg.errors import ContentTooLarge, OutsideDisk, Overlap, Problem, TooSmall
 from doit_diskimg.extent import Extent
+from doit_diskimg.fields import as_size
 from doit_diskimg.ports import Room
 from doit_diskimg.segment import BOOT, PlacedPartition, Region
 from doit_diskimg.spec import TABLE, Disk
@@ -65,10 +67,19 @@ def outside(disk: Disk, size: int, regions: Sequence[Region]) -> list[Problem]:
                     f"{region.where} {region.name!r}",
                     f"{region.extent} begins before the first usable byte at {usable.start:#x}",
                     "the table's own sectors come first",
-                    f"give it start={usable.start} or more, or leave start out",
+                    ", or ".join(
+                        [
+                            f"give it start={usable.start} or more", "leave start out",
+                            *_ways_before(disk, region.extent),
+                        ]
+                    ),
                 )
             )
     return problems
+
+
+def _ways_before(disk: Disk, extent: Extent) -> Iterable[str]:
+    return disk.table.ways_before(extent) if isinstance(disk.table, Yielding) else ()
 
 
 def _beyond(
@@ -113,7 +124,7 @@ def _no_room_for_table(size: int, table: Sequence[Region]) -> Problem:
     )
 
 
-def overlaps(disk: Disk, regions: Sequence[Region]) -> list[Problem]:
+def overlaps(disk: Disk, size: int, regions: Sequence[Region]) -> list[Problem]:
     """The one rule: neighbours in order of their start may not share a byte."""
     problems: list[Problem] = []
     longest = None
@@ -121,22 +132,21 @@ def overlaps(disk: Disk, regions: Sequence[Region]) -> list[Problem]:
         if longest is None or left.extent.end > longest.extent.end:
             longest = left
         if longest.extent.overlaps(right.extent):
-            problems.append(_overlap(longest, right, disk.sector_size))
+            problems.append(_overlap(disk, size, longest, right))
     return problems
 
 
-def _overlap(left: Region, right: Region, sector_size: int) -> Problem:
+def _overlap(disk: Disk, size: int, left: Region, right: Region) -> Problem:
     """Blame the part that the user can change: a table's region stays where it is."""
     if right.where == TABLE and left.where != TABLE:
         left, right = right, left
     shared = min(left.extent.end, right.extent.end) - max(left.extent.start, right.extent.start)
-    start = align_up(left.extent.end, 1 if _is_segment(right) else sector_size)
+    start = align_up(left.extent.end, 1 if _is_segment(right) else disk.sector_size)
     remedy = f"give {right.name!r} a start of {start} or more, or shorten {left.name!r}"
-    if left.where == TABLE and right.extent.start < left.extent.start:
-        before = left.extent.start - right.extent.start
-        remedy = f"{right.name!r} may have {before} bytes there"
-        if _is_segment(right) and right.extent.end >= left.extent.end:
-            remedy += f", or span it with keep=[({before}, {before + left.extent.length})]"
+    if left.where == right.where == TABLE:
+        remedy = "give one of the two partitions another start"
+    elif left.where == TABLE:
+        remedy = _beside_table(disk, size, left, right, start)
     return Overlap(
         f"{right.where} {right.name!r}",
         f"{right.extent} overlaps {left.name!r} ({left.where}) at {left.extent} by "
@@ -144,6 +154,26 @@ def _overlap(left: Region, right: Region, sector_size: int) -> Problem:
         "no byte may belong to two parts",
         remedy,
     )
+
+
+def _beside_table(disk: Disk, size: int, table: Region, part: Region, start: int) -> str:
+    """Say how ``part`` comes off a region of the table, which nobody can make shorter."""
+    assert disk.table is not None
+    before = table.extent.start - part.extent.start
+    if before > 0:
+        remedies = [f"{part.name!r} may have {before} bytes there"]
+    elif table.extent.start >= disk.table.usable(size).end:
+        remedies = [f"give {part.name!r} a lower start"]
+    else:
+        remedies = [f"give {part.name!r} a start of {start} or more"]
+    segments = {where: as_size(segment.start) for where, segment in disk.outside}
+    source = segments.get(part.where)
+    if source is not None and before >= 0 and part.extent.end >= table.extent.end:
+        low, high = table.extent.start - source, table.extent.end - source
+        remedies.append(f"span it with keep=[({low}, {high})]")
+    if isinstance(disk.table, Yielding):
+        remedies += disk.table.ways_out(table, part.extent)
+    return ", or ".join(remedies)
 
 
 def intruders(

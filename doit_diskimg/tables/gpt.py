@@ -32,6 +32,9 @@ _ARRAY_LBA = 2
 
 _ENTRY_COUNT, _ENTRY_SIZE = 128, 128  # those of `ondisk.gpt`
 
+_ARRAY = "GPT entry array"
+_BACKUP = ("backup GPT entry array", "backup GPT header")
+
 MOST_ENTRIES = 1024
 """Entries of the largest array that we write: 128 KiB at either end of the disk."""
 
@@ -142,13 +145,11 @@ class Gpt:
         parts = [
             ("protective MBR", mbr.START, sector - mbr.START),
             ("GPT header", _HEADER_LBA * sector, sector),
-            ("GPT entry array", self.entries_lba * sector, array),
+            (_ARRAY, self.entries_lba * sector, array),
         ]
         if self.backup:
             last = self._last_lba(size) * sector
-            parts += [
-                ("backup GPT entry array", last - array, array), ("backup GPT header", last, sector)
-            ]
+            parts += zip(_BACKUP, (last - array, last), (array, sector), strict=True)
         return [
             Region(name=name, where="table", extent=Extent(start, length))
             for name, start, length in parts
@@ -161,6 +162,24 @@ class Gpt:
         start = self._first_usable_lba * self.sector_size
         end = (self._last_usable_lba(size) + 1) * self.sector_size
         return Extent(start, max(0, end - start))
+
+    def ways_out(self, region: "Region", extent: "Extent") -> Iterator[str]:
+        """Yield which field moves or removes a region; see `abilities.Yielding`."""
+        if region.name == _ARRAY:
+            yield f"write Gpt(entries_lba={ceil_div(extent.end, self.sector_size)})"
+        elif region.name in _BACKUP:
+            yield "write Gpt(backup=False)"
+
+    def ways_before(self, extent: "Extent") -> Iterator[str]:
+        """Yield how low the array, or what is behind it, would have to lie."""
+        start = extent.start // self.sector_size
+        moved = self.entries_lba > _ARRAY_LBA
+        if self.first_usable_lba is not None and start >= self.entries_lba + self._array_sectors:
+            yield f"write Gpt(first_usable_lba={start})"
+        elif self.first_usable_lba is None and moved and start >= self._usual_first_lba:
+            lba = start - self._array_sectors
+            if lba >= _ARRAY_LBA:
+                yield f"write Gpt(entries_lba={lba}) or less"
 
     def size_for(self, end: int) -> int:
         """Return the bytes of the smallest disk with usable bytes up to ``end``."""
@@ -272,8 +291,11 @@ class Gpt:
         """
         if self.first_usable_lba is not None:
             return self.first_usable_lba
-        usual = _ARRAY_LBA + _ENTRY_COUNT * _ENTRY_SIZE // self.sector_size
-        return max(usual, self.entries_lba + self._array_sectors)
+        return max(self._usual_first_lba, self.entries_lba + self._array_sectors)
+
+    @property
+    def _usual_first_lba(self) -> int:
+        return _ARRAY_LBA + _ENTRY_COUNT * _ENTRY_SIZE // self.sector_size
 
     @property
     def _tail(self) -> int:

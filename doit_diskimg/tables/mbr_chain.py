@@ -22,6 +22,8 @@ FIRST_NUMBER = ondisk.ENTRY_COUNT + 1
 MOST = 56
 """Logical partitions that sfdisk lists: it ends at number 60."""
 
+_NUMBERS = {3: "three", 4: "four"}
+
 _LINK = 0x05
 # What every tool writes into the entry that leads to the next EBR.
 
@@ -64,14 +66,16 @@ def problems(disk: DescribedDisk) -> Iterator[Problem]:
     listed = [part for part in disk.partitions if part.in_table]
     logical = logical_indexes(disk)
     primary = len(listed) - len(logical)
-    most = ondisk.ENTRY_COUNT - 1 if logical else ondisk.ENTRY_COUNT
+    beside = ondisk.ENTRY_COUNT - 1  # entries that an extended partition leaves
+    most = beside if logical else ondisk.ENTRY_COUNT
     if primary > most:
-        among = "beside an extended partition" if logical else "in an MBR"
+        holds = f"an MBR holds {_NUMBERS[most]}"
         yield TooManyPartitions(
             "partitions",
             f"there are {primary} primary ones",
-            f"must be {most} at most {among}",
-            "write logical=True for some, or leave logical out, or use Gpt()",
+            f"{holds} beside the extended one" if logical else holds,
+            f"write logical=True for {primary - beside} of them or more, leave logical out to "
+            "have it decided, or use Gpt()",
         )
     if len(logical) > MOST:
         yield TooManyPartitions(

@@ -216,7 +216,34 @@ BAD = [
         [
             "segments[0] 's': 0x3ffb000..0x3ffc000 overlaps 'backup GPT entry array' (table) "
             "at 0x3ffbe00..0x3fffe00 by 512 bytes, no byte may belong to two parts ('s' may "
-            "have 3584 bytes there)",
+            "have 3584 bytes there, or write Gpt(backup=False))",
+        ],
+    ),
+    Bad(
+        "a segment inside the backup GPT",
+        gpt(segments=[Segment("s", b"x" * 1000, 64 * M - 10 * K)]),
+        [
+            "segments[0] 's': 0x3ffd800..0x3ffdbe8 overlaps 'backup GPT entry array' (table) "
+            "at 0x3ffbe00..0x3fffe00 by 1000 bytes, no byte may belong to two parts (give 's' a "
+            "lower start, or write Gpt(backup=False))",
+        ],
+    ),
+    Bad(
+        "a segment in the backup header",
+        gpt(segments=[Segment("s", b"x" * 100, 64 * M - 100)]),
+        [
+            "segments[0] 's': 0x3ffff9c..0x4000000 overlaps 'backup GPT header' (table) at "
+            "0x3fffe00..0x4000000 by 100 bytes, no byte may belong to two parts (give 's' a "
+            "lower start, or write Gpt(backup=False))",
+        ],
+    ),
+    Bad(
+        "firmware in the array",
+        gpt(segments=[Segment("s", "spl.bin", "8KiB")]),
+        [
+            "segments[0] 's': 0x2000..0x9530 overlaps 'GPT entry array' (table) at "
+            "0x400..0x4400 by 9216 bytes, no byte may belong to two parts (give 's' a start of "
+            "17408 or more, or write Gpt(entries_lba=75))",
         ],
     ),
     Bad(
@@ -325,7 +352,7 @@ BAD = [
             "with keep=[(512, 1024)])",
             "segments[0] 's': 0x0..0x7530 overlaps 'GPT entry array' (table) at 0x400..0x4400 "
             "by 16384 bytes, no byte may belong to two parts ('s' may have 1024 bytes there, "
-            "or span it with keep=[(1024, 17408)])",
+            "or span it with keep=[(1024, 17408)], or write Gpt(entries_lba=59))",
         ],
     ),
     Bad(
@@ -334,10 +361,10 @@ BAD = [
         [
             "segments[0] 's': 0x200..0x7530 overlaps 'GPT header' (table) at 0x200..0x400 by "
             "512 bytes, no byte may belong to two parts (give 's' a start of 1024 or more, or "
-            "shorten 'GPT header')",
+            "span it with keep=[(512, 1024)])",
             "segments[0] 's': 0x200..0x7530 overlaps 'GPT entry array' (table) at "
             "0x400..0x4400 by 16384 bytes, no byte may belong to two parts ('s' may have 512 "
-            "bytes there, or span it with keep=[(512, 16896)])",
+            "bytes there, or span it with keep=[(1024, 17408)], or write Gpt(entries_lba=59))",
         ],
     ),
     Bad(
@@ -379,7 +406,29 @@ BAD = [
         [
             "partitions[0] 'a': 0x100000..0x200000 begins before the first usable byte at "
             "0x10a800, the table's own sectors come first (give it start=1091584 or more, or "
-            "leave start out)",
+            "leave start out, or write Gpt(entries_lba=2016) or less)",
+        ],
+    ),
+    Bad(
+        "a partition before the first usable sector of the description",
+        gpt(part("a", "1MiB", start="1MiB"), table=Gpt(first_usable_lba=4096)),
+        [
+            "partitions[0] 'a': 0x100000..0x200000 begins before the first usable byte at "
+            "0x200000, the table's own sectors come first (give it start=2097152 or more, or "
+            "leave start out, or write Gpt(first_usable_lba=2048))",
+        ],
+    ),
+    Bad(
+        "two EBRs in one sector",
+        mbr(part("a", 512, start="2MiB", logical=True), part("b", 1024, start="2MiB",
+        logical=True)),
+        [
+            "table 'EBR of b': 0x1ffe00..0x200000 overlaps 'EBR of a' (table) at "
+            "0x1ffe00..0x200000 by 512 bytes, no byte may belong to two parts (give one of the "
+            "two partitions another start)",
+            "partitions[1] 'b': 0x200000..0x200400 overlaps 'a' (partitions[0]) at "
+            "0x200000..0x200200 by 512 bytes, no byte may belong to two parts (give 'b' a start "
+            "of 2097664 or more, or shorten 'a')",
         ],
     ),
     Bad(
@@ -388,23 +437,24 @@ BAD = [
         [
             "segments[0] 's': 0x2000..0x3000 overlaps 'GPT entry array' (table) at "
             "0x2800..0x6800 by 2048 bytes, no byte may belong to two parts ('s' may have 2048 "
-            "bytes there)",
+            "bytes there, or write Gpt(entries_lba=24))",
         ],
     ),
     Bad(
         "five that must be primary",
         mbr(*[part(n, "1MiB", logical=False) for n in "abcde"]),
         [
-            "partitions: there are 5 primary ones, must be 4 at most in an MBR (write "
-            "logical=True for some, or leave logical out, or use Gpt())",
+            "partitions: there are 5 primary ones, an MBR holds four (write logical=True for 2 "
+            "of them or more, leave logical out to have it decided, or use Gpt())",
         ],
     ),
     Bad(
         "four primary beside a logical",
         mbr(*[part(n, "1MiB", logical=n == "e") for n in "abcde"]),
         [
-            "partitions: there are 4 primary ones, must be 3 at most beside an extended "
-            "partition (write logical=True for some, or leave logical out, or use Gpt())",
+            "partitions: there are 4 primary ones, an MBR holds three beside the extended one "
+            "(write logical=True for 1 of them or more, leave logical out to have it decided, or "
+            "use Gpt())",
         ],
     ),
     Bad(

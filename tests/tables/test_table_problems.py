@@ -101,13 +101,13 @@ BAD = [
     # how many
     (
         Mbr(), [part(f"{n}", logical=False) for n in range(5)], TooManyPartitions,
-        "partitions: there are 5 primary ones, must be 4 at most in an MBR "
-        "(write logical=True for some, or leave logical out, or use Gpt())",
+        "partitions: there are 5 primary ones, an MBR holds four (write logical=True for 2 of them "
+        "or more, leave logical out to have it decided, or use Gpt())",
     ),
     (
         Mbr(), [part("l", logical=True), *[part(f"{n}") for n in range(4)]], TooManyPartitions,
-        "partitions: there are 4 primary ones, must be 3 at most beside an extended partition "
-        "(write logical=True for some, or leave logical out, or use Gpt())",
+        "partitions: there are 4 primary ones, an MBR holds three beside the extended one (write "
+        "logical=True for 1 of them or more, leave logical out to have it decided, or use Gpt())",
     ),
     (
         Mbr(), [part(f"{n}") for n in range(3 + 57)], TooManyPartitions,
