@@ -34,7 +34,7 @@ _UNITS = {
     "": 1, "B": 1, "K": KIB, "M": MIB, "G": GIB, "T": TIB,
     "KiB": KIB, "MiB": MIB, "GiB": GIB, "TiB": TIB,
 }
-_SIZE = r"\s*(\d+)\s*([A-Za-z]*)\s*"
+_SIZE = r"\s*([0-9]+)\s*([A-Za-z]*)\s*"
 _FLOPPY = r"\s*([0-9.]+[KM])\s+floppy\s*"
 
 

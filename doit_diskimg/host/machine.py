@@ -68,7 +68,7 @@ def epoch() -> int:
     text = os.environ.get("SOURCE_DATE_EPOCH", "")
     if not text:
         return DOS_EPOCH
-    if not text.isdecimal():
+    if not (text.isascii() and text.isdecimal()):
         raise ValueError(f"{text!r} is no number of seconds")
     if int(text) > _LAST:
         raise ValueError(f"{text} is after 2106")

@@ -66,6 +66,10 @@ def test_a_size_is_a_whole_number_of_binary_units(size, length):
         ("1iB", "'1iB' has the unknown unit 'iB'"),
         ("1BiB", "'1BiB' has the unknown unit 'BiB'"),
         ("1PiB", "'1PiB' has the unknown unit 'PiB'"),
+        # Digits of other scripts: int() reads them, and no tool beside us would.
+        ("\u0661\u0662MiB", "'\u0661\u0662MiB' is not a size"),
+        ("1\u0662", "'1\u0662' is not a size"),
+        ("\uff11MiB", "'\uff11MiB' is not a size"),
     ],
 )
 def test_anything_else_is_refused_in_words(size, message):

@@ -9,7 +9,7 @@ from doit_diskimg.units import SizeLike, ceil_div, parse_size
 DEFAULT = "10%"
 """What an automatic size leaves free unless told otherwise."""
 
-_PERCENT = re.compile(r"\s*(\d+)\s*%\s*")
+_PERCENT = re.compile(r"\s*([0-9]+)\s*%\s*")
 
 
 class Free(NamedTuple):
