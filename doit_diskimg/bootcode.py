@@ -25,6 +25,7 @@ from doit_diskimg.errors import (
     refuse,
 )
 from doit_diskimg.extent import Extent, clipped, merged, subtract
+from doit_diskimg.fields import path_text_problems
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import SECTOR, align_down, align_up
 
@@ -91,6 +92,7 @@ class BootCode:
                 f"{where}.source", f"{self.source!r} is no source",
                 "must be the path of a file, or bytes", 'write for example "build/stage1.bin"',
             )
+        yield from path_text_problems(self.source, f"{where}.source")
         if self.elf is not None and not (isinstance(self.elf, (str, PathLike)) and self.elf):
             yield BadValue(
                 f"{where}.elf", f"{self.elf!r} is no path", "must be the path of an ELF file",

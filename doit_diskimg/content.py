@@ -8,7 +8,7 @@ This module also owns the choice of the digest.  Its name is stored wherever a d
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from os import PathLike, fspath
+from os import PathLike, fsdecode, fspath
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from doit_diskimg.errors import BadPattern, BadValue, Problem
@@ -107,6 +107,10 @@ Source: TypeAlias = "str | PathLike[str] | bytes | Tree"
 """A path of the host, bytes as they are, or a tree."""
 
 
+Sources: TypeAlias = "Source | Sequence[Source]"
+"""What a path of a volume is given: a source, or a list of them, whose directories merge."""
+
+
 class Entry(NamedTuple):
     """Something found in a tree: ``path`` is relative to it, with ``/`` between its parts."""
 
@@ -122,6 +126,24 @@ class Wanted(NamedTuple):
     source: Source
     decides_room: bool = False
     """Whether its size decides the room also where the partition has a size."""
+
+
+def each(sources: object, where: str) -> Iterator[tuple[str, object]]:
+    """Yield every source that one path is given, with its place in the description."""
+    if isinstance(sources, (list, tuple)):
+        for index, source in enumerate(sources):
+            yield f"{where}[{index}]", source
+    else:
+        yield where, sources
+
+
+def wanted(sources: object, where: str) -> Iterator[Wanted]:
+    """Yield the files and trees of the host that one path is given."""
+    for here, source in each(sources, where):
+        if isinstance(source, Tree):
+            yield Wanted(here, source)
+        elif isinstance(source, (str, PathLike)):
+            yield Wanted(here, fsdecode(source))
 
 
 PART = 1 << 20

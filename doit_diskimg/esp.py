@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from doit_diskimg.content import Source
+from doit_diskimg.content import Sources
 from doit_diskimg.filesystems.fat.volume import Fat
 from doit_diskimg.spec import Partition
 from doit_diskimg.units import SizeLike
@@ -18,7 +18,7 @@ AUTO = "auto"
 
 
 def Esp(  # noqa: N802  # reads like the classes beside it in a description
-    files: Mapping[str, Source],
+    files: Mapping[str, Sources],
     *,
     name: str = "esp",
     size: SizeLike | None = None,

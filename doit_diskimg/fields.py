@@ -147,6 +147,20 @@ def is_path(value: object) -> bool:
     return isinstance(value, (str, PathLike)) and isinstance(fspath(value), str)
 
 
+def path_text_problems(source: object, where: str) -> Iterator[Problem]:
+    """Yield the problem of a source that reads like what a file should hold, and names none.
+
+    A file may have such a name: then it is a `Path`.
+    """
+    if isinstance(source, str) and ("\n" in source or "\r" in source):
+        text = shown(source)
+        change = f"write b{text}" if source.isascii() else f"write {text}.encode()"
+        yield BadValue(
+            where, f"{text} has a line break", "text is the path of a file",
+            f"{change} for these bytes, or Path(...) for a file of such a name",
+        )
+
+
 def as_size(size: object) -> int | None:
     """Return ``size`` in bytes, None if it is none."""
     try:

@@ -49,7 +49,9 @@ def keep_copies(description: object) -> None:
     values = vars(description)
     for name, value in values.items():
         if isinstance(value, Mapping):
-            values[name] = dict(value)
+            values[name] = {
+                key: list(item) if isinstance(item, list) else item for key, item in value.items()
+            }
         elif isinstance(value, list):
             values[name] = list(value)
 

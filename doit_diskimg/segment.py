@@ -13,7 +13,13 @@ from doit_diskimg.bootcode import BootCode, draw
 from doit_diskimg.content import Files, Wanted
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.extent import Extent, subtract
-from doit_diskimg.fields import as_size, keep_problems, name_problems, size_problems
+from doit_diskimg.fields import (
+    as_size,
+    keep_problems,
+    name_problems,
+    path_text_problems,
+    size_problems,
+)
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import SizeLike, parse_size
 
@@ -100,6 +106,8 @@ class Segment:
                 "must be the path of a file, bytes, or BootCode(...)",
                 'write for example "build/stage2.bin"',
             )
+        else:
+            yield from path_text_problems(self.source, source_of(where))
 
     def _kept(self) -> list[Extent]:
         """Return the ranges that are not its own, those that are none left out."""

@@ -23,8 +23,8 @@ FOLDERS = RIBS | {"ondisk", "host", "verify", "tasks", "cli"}
 RANKS = (
     {"frozen"},
     {"units", "errors"},
-    {"extent", "fields", "placing", "patterns", "content", "canonical", "picture", "recipe",
-     "ondisk"},
+    {"extent", "fields", "placing", "patterns", "content", "mapped", "canonical", "picture",
+     "recipe", "ondisk"},
     {"amend", "symbols", "elf", "bootfield", "bootcode", "sector_zero", "segment"},
     {"ports"},
     {"abilities", "made", "asked", "bare", "shape"},

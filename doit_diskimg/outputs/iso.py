@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, field
+from itertools import pairwise
 from os import PathLike, fspath
 from typing import ClassVar
 from uuid import uuid5
 
-from doit_diskimg.content import Source, Tree, Wanted
-from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem
+from doit_diskimg.content import Sources, Tree, Wanted, wanted
+from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem, refuse
 from doit_diskimg.fields import YES_OR_NO, Kind, is_number, is_path, kind_problems
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.mapped import Mapped, key_path, mapped
 from doit_diskimg.outputs.partition import unknown
 from doit_diskimg.outputs.target import DescribedDisk, Target
 from doit_diskimg.ports import Work
@@ -68,7 +70,7 @@ class Iso(Target):
     """
 
     _: KW_ONLY
-    files: Mapping[str, Source] = field(default_factory=dict)
+    files: Mapping[str, Sources] = field(default_factory=dict)
     efi: str | None = None
     bios: str | None = None
     load_size: int = _CD_SECTOR
@@ -105,7 +107,9 @@ class Iso(Target):
                 f"{where}.label", f"{self.label!r} is no volume id",
                 "must be 1 to 32 of A-Z, 0-9 and _", 'write for example "MYOS"',
             )
-        for path in self.files:
+        for path, sources in self.files.items():
+            here = f"{where}.files[{path!r}]"
+            yield from (one for one in mapped(path, sources, here) if isinstance(one, Problem))
             if self.efi is not None and _absolute(path).lower() == _EFI:
                 yield DuplicatePath(
                     f"{where}.files[{path!r}]", "it is the name of UEFI's volume too",
@@ -120,14 +124,14 @@ class Iso(Target):
     def sources(self, where: str, disk: DescribedDisk) -> Iterator[Wanted]:
         """Yield the files and trees of the host."""
         for path, source in sorted(self.files.items()):
-            if not isinstance(source, bytes):
-                yield Wanted(f"{where}.files[{path!r}]", source)
+            yield from wanted(source, f"{where}.files[{path!r}]")
         if self.boot_code is not None and not isinstance(self.boot_code, bytes):
             yield Wanted(f"{where}.boot_code", self.boot_code)
 
     def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
         """Let xorriso make the image; see `ports.Output`."""
         grafts = sorted(self._grafts(work, where))
+        refuse(_twice(grafts, where))
         names = "".join(f"{_escaped(path)}={_escaped(source)}\n" for path, source in grafts)
         listing = work.beside("files", [names.encode("utf-8", "surrogateescape")])
         arguments = ["-no_rc", "-as", "mkisofs", "-quiet", "-o", work.target]
@@ -162,20 +166,37 @@ class Iso(Target):
         """Yield each file's path in the ISO and on the host."""
         if self.efi is not None:
             yield _EFI, work.beside("efi", work.read(work.extent(self.efi)))
-        for number, (path, source) in enumerate(sorted(self.files.items())):
-            if isinstance(source, bytes):
-                yield _absolute(path), work.beside(f"inline{number}", [source])
-            elif isinstance(source, Tree):
-                top = _absolute(path).rstrip("/")
-                for entry in work.entries(source, f"{where}.files[{path!r}]"):
+        for number, one in enumerate(self._sources(where)):
+            top = f"/{one.path}"
+            if isinstance(one.source, bytes):
+                yield top, work.beside(f"inline{number}", [one.source])
+            elif isinstance(one.source, Tree):
+                for entry in work.entries(one.source, one.where):
                     if entry.source is not None:
-                        yield f"{top}/{entry.path}", entry.source
+                        yield f"{top.rstrip('/')}/{entry.path}", entry.source
             else:
-                yield _absolute(path), fspath(source)
+                yield top, one.source
+
+    def _sources(self, where: str) -> Iterator[Mapped]:
+        """Yield every source of the files."""
+        for path, sources in sorted(self.files.items()):
+            for one in mapped(path, sources, f"{where}.files[{path!r}]"):
+                if isinstance(one, Mapped):
+                    yield one
+
+
+def _twice(grafts: Sequence[tuple[str, str]], where: str) -> Iterator[Problem]:
+    """Yield the paths in the ISO that have two sources; xorriso would take the last."""
+    for (path, source), (other, there) in pairwise(grafts):
+        if path == other:
+            yield DuplicatePath(
+                f"{where}.files", f"{path!r} is {there!r} and {source!r}",
+                "a path has one source", "remove one of the two",
+            )
 
 
 def _absolute(path: str) -> str:
-    return "/" + path.strip("/")
+    return f"/{key_path(path)}"
 
 
 def _escaped(path: str) -> str:

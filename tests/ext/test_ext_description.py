@@ -64,6 +64,17 @@ BAD = [
     ({"files": {"a": 5}}, "p.files['a']: 5 is no source, a source is a path of the host, bytes, "
      "or a "
      "Tree (change it)"),
+    ({"files": {"a": []}}, "p.files['a']: [] is no source, a list has one source or more (leave "
+     "the key out)"),
+    ({"files": {"a": [b"", "b"]}}, "p.files['a'][1]: 'a' is the file 'b' here, and inline bytes in "
+     "p.files['a'][0], a path has one source (remove one of the two)"),
+    ({"files": [Tree("x"), "b"]}, "p.files[1]: the path names no file, an ext volume has names of "
+     "1 to 255 bytes (give the file a name)"),
+    ({"files": {"etc/": "build/fstab"}}, "p.files['etc/']: 'etc/' is a directory, a file needs a "
+     "name in it (write 'etc/fstab', or leave the slash out)"),
+    ({"files": {"fstab": "/dev/sda1 /\n"}}, "p.files['fstab']: '/dev/sda1 /\\n' has a line break, "
+     "text is the path of a file (write b'/dev/sda1 /\\n' for these bytes, or Path(...) for a file "
+     "of such a name)"),
     ({"files": {5: b""}}, "p.files[5]: 5 is no path, a key is text (write a path)"),
     ({"files": {"a": Tree("x", exclude="!")}}, "p.files['a'].exclude: '!' names nothing, must be a "
      "pattern of gitignore that matches something (write for example \"*.o\" or \"build/\"; a "
@@ -80,7 +91,8 @@ def test_what_is_refused(fields, message):
     "fields",
     [
         {}, {"version": 2, "size": "64KiB"}, {"files": {"A": b"", "a": b"", "ü" * 127: b""}},
-        {"files": Tree("x")}, {"files": {"/": Tree("x"), "a/b": b"", "a/c": "c"}},
+        {"files": Tree("x")}, {"files": [Tree("x"), Tree("y")]}, {"files": {"a//b/": [Tree("x")]}},
+        {"files": {"/": Tree("x"), "a/b": b"", "a/c": "c"}},
         {"modes": {"/": 0o700}, "features": ["^resize_inode", "quota"], "inode_size": 128},
         {"files": {"dir/lost+found": b""}, "label": "sixteen letters!"},
     ],

@@ -1,5 +1,7 @@
 """The tree that the sources make, and what can be wrong with it."""
 
+from pathlib import Path
+
 import pytest
 
 from doit_diskimg.content import Tree
@@ -35,7 +37,16 @@ def gather(fake, sources, **more):
     [
         ({}, []),
         ({"a": b""}, ["a"]),
-        ({"/x//y/": b""}, ["x/", "x/y"]),
+        ({"/x//y": b""}, ["x/", "x/y"]),
+        # One slash more or less: the same places.
+        ({"x/": Tree("sys/drivers"), "//x//y": b""}, ["x/", "x/net.ko", "x/y"]),
+        ({"": Tree("sys"), "/": Tree("more")}, ["drivers/", "drivers/disk.ko", "drivers/net.ko",
+                                                "readme", "README2"]),
+        # Several sources of one place: directories merge.
+        ({"/": [Tree("sys"), Tree("more")]}, ["drivers/", "drivers/disk.ko", "drivers/net.ko",
+                                              "readme", "README2"]),
+        ({"d": (Tree("sys/drivers"), Tree("more/Drivers"))}, ["d/", "d/disk.ko", "d/net.ko"]),
+        ({"one": ["build/a"]}, ["one"]),
         ({"EFI/BOOT/X": "build/a", "efi/boot/Y": b""}, ["EFI/", "EFI/BOOT/", "EFI/BOOT/X",
                                                         "EFI/BOOT/Y"]),
         ({"/": Tree("sys")}, ["drivers/", "drivers/net.ko", "readme"]),
@@ -113,6 +124,62 @@ PROBLEMS = [
         "p.files['X'], a path is one or the other (rename one of the two)",
     ),
     (
+        {"/": [Tree("sys"), Tree("sys")]},
+        "DuplicatePath: p.files['/'][1]: 'drivers/net.ko' is the file 'sys/drivers/net.ko' here, "
+        "and the file 'sys/drivers/net.ko' in p.files['/'][0], a path has one source whatever its "
+        "case (remove one of the two)",
+        "DuplicatePath: p.files['/'][1]: 'readme' is the file 'sys/readme' here, and the file "
+        "'sys/readme' in p.files['/'][0], a path has one source whatever its case (remove one of "
+        "the two)",
+    ),
+    (
+        {"a": ["build/a", b"b"]},
+        "DuplicatePath: p.files['a'][1]: 'a' is inline bytes here, and the file 'build/a' in "
+        "p.files['a'][0], a path has one source whatever its case (remove one of the two)",
+    ),
+    (
+        {"a": [Tree("sys"), 5]},
+        "BadValue: p.files['a'][1]: 5 is no source, a source is a path of the host, bytes, or a "
+        "Tree (change it)",
+    ),
+    (
+        {"a": [[Tree("sys")]]},
+        "BadValue: p.files['a'][0]: [Tree(dir='sys', include=(), exclude=(), after=())] is no "
+        "source, a source is a path of the host, bytes, or a Tree (change it)",
+    ),
+    (
+        {"a": []},
+        "BadValue: p.files['a']: [] is no source, a list has one source or more (leave the key "
+        "out)",
+    ),
+    (
+        {"EFI/": "build/a"},
+        "BadPath: p.files['EFI/']: 'EFI/' is a directory, a file needs a name in it (write "
+        "'EFI/a', or leave the slash out)",
+    ),
+    (
+        {"x//y/": b""},
+        "BadPath: p.files['x//y/']: 'x//y/' is a directory, a file needs a name in it (write "
+        "'x//y/NAME', or leave the slash out)",
+    ),
+    (
+        {"/": "build/a"},
+        "BadPath: p.files['/']: the path names no file, only a Tree can be merged into the root "
+        "(give the file a name)",
+    ),
+    # Text where bytes were meant.
+    (
+        {"boot.cfg": "timeout=0\n"},
+        "BadValue: p.files['boot.cfg']: 'timeout=0\\n' has a line break, text is the path of a "
+        "file (write b'timeout=0\\n' for these bytes, or Path(...) for a file of such a name)",
+    ),
+    (
+        {"boot.cfg": ["größe=1\r"]},
+        "BadValue: p.files['boot.cfg'][0]: 'größe=1\\r' has a line break, text is the path of a "
+        "file (write 'größe=1\\r'.encode() for these bytes, or Path(...) for a file of such a "
+        "name)",
+    ),
+    (
         {"../a": b""},
         "BadPath: p.files['../a']: '..' has the part '..', a path in a volume goes down only "
         "(rename it or leave it out)",
@@ -144,10 +211,16 @@ PROBLEMS = [
 ]
 
 
-@pytest.mark.parametrize(("sources", "expected"), PROBLEMS)
+@pytest.mark.parametrize(("sources", "expected"), [(case[0], [*case[1:]]) for case in PROBLEMS])
 def test_problems(fake, sources, expected):
     gathered = gather(fake, sources)
-    assert [f"{type(problem).__name__}: {problem}" for problem in gathered.wrong] == [expected]
+    assert [f"{type(problem).__name__}: {problem}" for problem in gathered.wrong] == expected
+
+
+def test_a_file_whose_name_has_a_line_break_is_a_path(fake):
+    gathered = tree.gather({"a": Path("two\nlines")}, fake({"two\nlines": b"2"}), "p")
+    assert (gathered.wrong, gathered.failed) == ([], [])
+    assert [node.size for node in gathered.root.children.values()] == [1]
 
 
 def test_problems_of_the_world_are_apart(fake):

@@ -34,7 +34,7 @@ disk = Disk("build/os.img", size="40MiB", table=Gpt(), partitions=[
     Iso("build/os.iso", efi="esp", bios="/boot/cd.bin", label="TINYOS", files={
         "boot/cd.bin": b"\\xf4" * 2048,
         "kernel.elf": "kernel.elf",
-        "etc": Tree("etc"),
+        "etc": [Tree("etc"), Tree("etc.d")],
         "a=b": b"an equals sign",
     }),
     Sha256("build/SHA256SUMS"),
@@ -54,6 +54,7 @@ def make(folder, kernel):
     project = Project(folder, DODO)
     project.write("kernel.elf", kernel)
     project.write("etc/motd", b"hello\n")
+    project.write("etc.d/sub/more", b"more\n")
     project.write("root.bin", bytes(range(256)) * 400)
     return project
 
@@ -190,10 +191,30 @@ def test_xorriso_and_sfdisk_read_the_iso(built):
     assert "El Torito boot img :   1  BIOS  y   none" in said
     assert "El Torito boot img :   2  UEFI  y   none" in said
     assert "El Torito img path :   1  /boot/cd.bin" in said
-    for name in ("/kernel.elf'", "/etc/motd'", "/a=b'"):
+    for name in ("/kernel.elf'", "/etc/motd'", "/etc/sub/more'", "/a=b'"):
         assert name in said
     assert "EFI System" in run("sfdisk", "-l", iso)
     assert "No problems found" in run("sgdisk", "-v", iso)
+
+
+def test_two_sources_of_one_path_in_the_iso(tmp_path):
+    """xorriso would store the last one and say nothing."""
+    tool("xorriso")
+    project = Project(tmp_path, '''
+from doit_diskimg import Disk, Iso, Mbr, Tree
+
+def task_image():
+    return Disk("os.img", size="1MiB", table=Mbr(), outputs=[
+        Iso("os.iso", files={"etc": [Tree("a"), Tree("b")]}),
+    ]).tasks()
+''')
+    project.write("a/motd", b"a")
+    project.write("b/motd", b"b")
+    assert (
+        "os.img: outputs[0].files: '/etc/motd' is 'b/motd' and 'a/motd', a path has one source "
+        "(remove one of the two)"
+    ) in project.doit(code=1).said
+    assert not (tmp_path / "os.iso").exists()
 
 
 @pytest.fixture(scope="module")

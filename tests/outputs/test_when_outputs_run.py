@@ -267,6 +267,16 @@ BAD = {
         "outputs[0].files['EFI.IMG']: it is the name of UEFI's volume too, every file needs a path "
         "of its own (rename it)",
     ),
+    "text where bytes were meant": (
+        '[Iso("a", files={"grub.cfg": "timeout=0\\n"})]',
+        "outputs[0].files['grub.cfg']: 'timeout=0\\n' has a line break, text is the path of a "
+        "file (write b'timeout=0\\n' for these bytes, or Path(...) for a file of such a name)",
+    ),
+    "a file that is a directory": (
+        '[Iso("a", files={"boot/": "kernel.elf"})]',
+        "outputs[0].files['boot/']: 'boot/' is a directory, a file needs a name in it (write "
+        "'boot/kernel.elf', or leave the slash out)",
+    ),
     "a label that is none": (
         '[Iso("a", label="my os")]',
         "outputs[0].label: 'my os' is no volume id, must be 1 to 32 of A-Z, 0-9 and _ (write for "

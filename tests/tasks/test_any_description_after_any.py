@@ -74,6 +74,12 @@ VOLUMES = {
     "another source": {"files": {**SOURCES, "kernel.elf": "stage2.bin"}},
     "bytes": {"files": {**SOURCES, "kernel.elf": FILES["spl.bin"]}},
     "8.3": {"files": {"KERNEL.ELF": "spl.bin"}, "long_names": False},
+    "two sources of one place": {"files": {**SOURCES, "tree": [
+        Tree("tree", include="*.o"), Tree("tree", include="*.ko"),
+    ]}},
+    "another of the two": {"files": {**SOURCES, "tree": [
+        Tree("tree", include="sub/*.o"), Tree("tree", include="*.ko"),
+    ]}},
     "excluded": {"files": {**SOURCES, "tree": Tree("tree", exclude=["*.o"])}},
     "included": {"files": {**SOURCES, "tree": Tree("tree", include=["*.o"])}},
 }

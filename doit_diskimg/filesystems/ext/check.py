@@ -59,7 +59,7 @@ def geometry(ext: "Ext", size: int | None, sector_size: int) -> Geometry:
 
 def problems(ext: "Ext", where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
     """Yield what is wrong with the fields; ``size`` is the partition's."""
-    if not isinstance(ext.files, (Mapping, Tree)):
+    if not isinstance(ext.files, (Mapping, Tree, list, tuple)):
         yield BadValue(
             f"{where}.files", f"{ext.files!r} is no mapping", "must be paths and their sources, or "
             "a Tree", 'write for example Tree("sysroot")',

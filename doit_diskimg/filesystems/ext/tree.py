@@ -3,11 +3,11 @@
 Problems are collected, not raised: a user hears of all of them at once.
 """
 
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from doit_diskimg.content import Files, Tree
-from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem, WorldError
+from doit_diskimg.errors import BadPath, DuplicatePath, Problem, WorldError
+from doit_diskimg.mapped import mapped
 
 if TYPE_CHECKING:
     from doit_diskimg.filesystems.ext.volume import Ext
@@ -96,22 +96,13 @@ def gather(ext: "Ext", files: Files | None, where: str) -> Gathered:
     """
     gathered = Gathered()
     for key in sorted(ext.mapping, key=str):
-        source = ext.mapping[key]
-        place = ext.place_of(key, where)
-        path = "/".join(filter(None, key.split("/"))) if isinstance(key, str) else None
-        if path is None:
-            gathered.problems.append(
-                BadPath(place, f"{key!r} is no path", "a key is text", "write a path")
-            )
-        elif isinstance(source, Tree):
-            _tree(gathered, path, source, files, place)
-        elif isinstance(source, (bytes, str, os.PathLike)):
-            gathered.file(path, source if isinstance(source, bytes) else os.fspath(source), place)
-        else:
-            must = "a source is a path of the host, bytes, or a Tree"
-            gathered.problems.append(
-                BadValue(place, f"{source!r} is no source", must, "change it")
-            )
+        for one in mapped(key, ext.mapping[key], ext.place_of(key, where)):
+            if isinstance(one, Problem):
+                gathered.problems.append(one)
+            elif isinstance(one.source, Tree):
+                _tree(gathered, one.path, one.source, files, one.where)
+            else:
+                gathered.file(one.path, one.source, one.where)
     gathered.nodes = dict(sorted(gathered.nodes.items()))
     return gathered
 

@@ -5,10 +5,9 @@ Every `doit` imports this module, so it imports next to nothing; the work is don
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, field
-from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
-from doit_diskimg.content import Files, Source, Tree, Wanted
+from doit_diskimg.content import Files, Sources, Tree, Wanted, wanted
 from doit_diskimg.frozen import dataclass, keep_copies
 from doit_diskimg.units import SECTOR, SizeLike, parse_size
 
@@ -33,7 +32,8 @@ class Ext:
     """An ext2, ext3 or ext4 volume and what is in it, made by ``mke2fs`` (package e2fsprogs).
 
     ``files`` is a `Tree`, or maps paths in the volume to sources as `Fat` does: a path of the host,
-    ``bytes``, or a ``Tree``.  Names are case-sensitive and have up to 255 bytes of UTF-8.
+    ``bytes``, a ``Tree``, or a list of these.  Names are case-sensitive and have up to 255
+    bytes of UTF-8.
 
     ``version`` is 2, 3 (with a journal) or 4.  ``size`` is the volume's, the partition's unless
     given; one of them has to be.  ``label`` has up to 16 bytes.  ``block_size`` is 1024, 2048 or
@@ -49,7 +49,7 @@ class Ext:
     GUID unless given.
     """
 
-    files: Mapping[str, Source] | Tree = field(default_factory=dict)
+    files: Mapping[str, Sources] | Tree | Sequence[Tree] = field(default_factory=dict)
     _: KW_ONLY
     version: int = 4
     size: SizeLike | None = None
@@ -72,22 +72,18 @@ class Ext:
         return True
 
     @property
-    def mapping(self) -> Mapping[str, Source]:
+    def mapping(self) -> Mapping[str, Sources]:
         """The files by their paths."""
-        return {"/": self.files} if isinstance(self.files, Tree) else self.files
+        return self.files if isinstance(self.files, Mapping) else {"/": self.files}
 
     def sources(self, where: str) -> Iterator[Wanted]:
         """Yield the files and trees of the host, in the order of their keys."""
         for key in sorted(self.mapping, key=str):
-            source = self.mapping[key]
-            if isinstance(source, (str, PathLike)):
-                yield Wanted(self.place_of(key, where), fspath(source))
-            elif isinstance(source, Tree):
-                yield Wanted(self.place_of(key, where), source)
+            yield from wanted(self.mapping[key], self.place_of(key, where))
 
     def place_of(self, key: object, where: str) -> str:
         """Return the place of a source in the description, for messages."""
-        return f"{where}.files" + ("" if isinstance(self.files, Tree) else f"[{key!r}]")
+        return f"{where}.files" + (f"[{key!r}]" if isinstance(self.files, Mapping) else "")
 
     def blank(self) -> object:
         """Return what decides the room, sizes in bytes."""
@@ -100,7 +96,7 @@ class Ext:
         from doit_diskimg.filesystems.ext import check, tree
 
         yield from check.problems(self, where, size, sector_size)
-        if isinstance(self.files, (Mapping, Tree)):
+        if isinstance(self.files, (Mapping, Tree, list, tuple)):
             yield from tree.gather(self, None, where).problems
 
     def room(

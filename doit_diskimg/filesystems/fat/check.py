@@ -16,7 +16,7 @@ from doit_diskimg.errors import (
     TooSmall,
     Unaligned,
 )
-from doit_diskimg.fields import shown
+from doit_diskimg.fields import path_text_problems, shown
 from doit_diskimg.filesystems.fat import engines, names, numbers, patched, reserved
 from doit_diskimg.filesystems.fat.choose import LARGEST_CLUSTER, TYPES, choose
 from doit_diskimg.filesystems.fat.free import DEFAULT, Free, parse_free
@@ -119,6 +119,8 @@ def _boot_sector_problems(fat: "Fat", where: str) -> Iterator[Problem]:
         # FAT12 and FAT16 leave the most; what FAT32 takes of that is said when the type is known.
         kept = patched.ours(fat.fat if fat.fat in TYPES else 12)
         yield from fat.boot_sector.source_problems(where, kept)
+    else:
+        yield from path_text_problems(fat.boot_sector, where)
 
 
 def _label_problems(label: object, where: str) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ room, and what bytes.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from doit_diskimg.content import Files, Tree
+from doit_diskimg.content import Files, Tree, each
 from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem
 from doit_diskimg.filesystems.fat import allocate, names, reserved, tree
 from doit_diskimg.filesystems.fat.allocate import Need
@@ -187,7 +187,8 @@ def no_place(path: str, node: File | Directory | None, *, empty: bool) -> str:
 
 
 def _sources(fat: "Fat") -> Sequence[object]:
-    return list(fat.files.values()) if isinstance(fat.files, Mapping) else []
+    values = fat.files.values() if isinstance(fat.files, Mapping) else ()
+    return [source for value in values for _, source in each(value, "")]
 
 
 def _find(

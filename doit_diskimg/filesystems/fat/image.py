@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, field
 from os import PathLike, fsdecode
 from typing import TYPE_CHECKING
 
-from doit_diskimg.content import Files, Source, Wanted
+from doit_diskimg.content import Files, Sources, Wanted
 from doit_diskimg.frozen import dataclass
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class FatImage:
     """
 
     path: str | PathLike[str]
-    files: Mapping[str, Source] = field(default_factory=dict)
+    files: Mapping[str, Sources] = field(default_factory=dict)
     _: KW_ONLY
     attributes: Mapping[str, str] = field(default_factory=dict)
     times: str = "epoch"

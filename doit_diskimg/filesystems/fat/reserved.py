@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from doit_diskimg.bootcode import BootCode
 from doit_diskimg.content import Files
 from doit_diskimg.errors import BadValue, ContentTooLarge, Overlap, Problem, WorldError
+from doit_diskimg.fields import path_text_problems
 from doit_diskimg.filesystems.fat.geometry import Geometry
 from doit_diskimg.units import ceil_div
 
@@ -74,7 +75,10 @@ def gather(fat: "Fat", files: Files | None, where: str) -> Area:
         elif isinstance(source, (str, PathLike, BootCode)):
             kind = source if isinstance(source, BootCode) else fsdecode(source)
             area.parts.append(_file(sector, kind, here, files, area.failed))
-            area.wrong.extend(kind.source_problems(here) if isinstance(kind, BootCode) else ())
+            area.wrong.extend(
+                kind.source_problems(here) if isinstance(kind, BootCode)
+                else path_text_problems(source, here)
+            )
         else:
             found = f"{source!r} is no source"
             must = "must be the path of a file, bytes, or BootCode(...)"

@@ -3,21 +3,20 @@
 Problems are collected, not raised: a user hears of all of them at once.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from doit_diskimg.content import Files, Source, Tree
+from doit_diskimg.content import Files, Sources, Tree
 from doit_diskimg.errors import (
     BadPath,
-    BadValue,
     ContentTooLarge,
     DuplicatePath,
     Problem,
     WorldError,
 )
 from doit_diskimg.filesystems.fat import names
+from doit_diskimg.mapped import mapped
 from doit_diskimg.ondisk.fat_dirent import ARCHIVE, DIRECTORY
 
 LARGEST_FILE = 0xFFFFFFFF  # DIR_FileSize
@@ -89,7 +88,7 @@ class Gathered(NamedTuple):
 
 
 def gather(
-    sources: Mapping[str, Source], files: Files | None, where: str, *, long_names: bool = True
+    sources: Mapping[str, Sources], files: Files | None, where: str, *, long_names: bool = True
 ) -> Gathered:
     """Return the tree that ``sources`` make.
 
@@ -116,21 +115,15 @@ class _Gatherer:
         # None where there can't be one, which was said when it was first asked for.
         self._directories: dict[str, Directory | None] = {"": self.root}
 
-    def add(self, key: object, source: object, where: str) -> None:
+    def add(self, key: object, sources: object, where: str) -> None:
         """Put one entry of the description into the tree."""
-        if not isinstance(key, str):
-            self._problem(BadPath, where, f"{key!r} is no path", "a key is text", "write a path")
-            return
-        path = "/".join(part for part in key.split("/") if part)
-        if isinstance(source, Tree):
-            self._tree(path, source, where)
-        elif isinstance(source, bytes):
-            self._file(path, source, where)
-        elif isinstance(source, (str, os.PathLike)):
-            self._file(path, os.fsdecode(source), where)
-        else:
-            must = "a source is a path of the host, bytes, or a Tree"
-            self._problem(BadValue, where, f"{source!r} is no source", must, "change it")
+        for one in mapped(key, sources, where):
+            if isinstance(one, Problem):
+                self.wrong.append(one)
+            elif isinstance(one.source, Tree):
+                self._tree(one.path, one.source, one.where)
+            else:
+                self._file(one.path, one.source, one.where)
 
     def sort(self) -> None:
         """Bring the children of every directory into the order of their entries."""

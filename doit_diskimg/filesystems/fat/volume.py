@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, field
 from os import PathLike, fsdecode
 from typing import TYPE_CHECKING
 
-from doit_diskimg.content import Files, Source, Tree, Wanted
+from doit_diskimg.content import Files, Sources, Tree, Wanted, each, wanted
 from doit_diskimg.frozen import dataclass, keep_copies
 from doit_diskimg.units import SECTOR, SizeLike, exact_size, parse_size
 
@@ -28,7 +28,8 @@ class Fat:
 
     ``files`` maps paths in the volume (``"EFI/BOOT/BOOTX64.EFI"``) to sources: a path of the host,
     ``bytes``, or a ``Tree``, which is merged into the directory that its key names (``"/"`` is the
-    root).  ``size`` is the volume's, the partition's unless given.
+    root); or a list of these, as if each had that key for itself.  ``size`` is the
+    volume's, the partition's unless given.
 
     **Size.**  Without one, or with ``"auto"``, in a partition without one, the volume is the
     smallest that holds its files and leaves ``free`` free: ``"10%"`` of itself (the default) or a
@@ -63,7 +64,7 @@ class Fat:
     contents, attributes, label, volume id and type are equal, the places of the clusters are not.
     """
 
-    files: Mapping[str, Source] = field(default_factory=dict)
+    files: Mapping[str, Sources] = field(default_factory=dict)
     _: KW_ONLY
     fat: int | None = None
     prefer: int | None = None
@@ -92,7 +93,7 @@ class Fat:
     @staticmethod
     def from_image(
         path: str | PathLike[str],
-        files: Mapping[str, Source] | None = None,
+        files: Mapping[str, Sources] | None = None,
         *,
         attributes: Mapping[str, str] | None = None,
         times: str = "epoch",
@@ -117,11 +118,7 @@ class Fat:
     def sources(self, where: str) -> Iterator[Wanted]:
         """Yield the files and trees of the host, in the order of their keys."""
         for key in sorted(self.files, key=str):
-            source = self.files[key]
-            if isinstance(source, (str, PathLike)):
-                yield Wanted(f"{where}.files[{key!r}]", fsdecode(source))
-            elif isinstance(source, Tree):
-                yield Wanted(f"{where}.files[{key!r}]", source)
+            yield from wanted(self.files[key], f"{where}.files[{key!r}]")
         decides = self.reserved_sectors is None
         for sector, part in self.reserved.items():
             if isinstance(part, (str, PathLike)):
@@ -232,7 +229,7 @@ def _shape(sources: object) -> object:
     if not isinstance(sources, Mapping):
         return None
     return [
-        [str(key), len(source) if isinstance(source, bytes) else source]
+        [str(key), *(len(one) if isinstance(one, bytes) else one for _, one in each(source, ""))]
         for key, source in sorted(_plain(sources), key=lambda item: str(item[0]))
     ]
 
