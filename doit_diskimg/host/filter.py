@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from tempfile import TemporaryFile
 from threading import Thread
 
+from doit_diskimg.host.child import start
 from doit_diskimg.host.hashing import CHUNK
 from doit_diskimg.host.program import failed, surroundings
 from doit_diskimg.recipe import Command
@@ -24,7 +25,7 @@ def through(
     Raises WorldError if it fails, with its last words, and whatever ``data`` raises.
     """
     with TemporaryFile() as complaints:  # a file, for a pipe that nobody reads could fill up
-        with subprocess.Popen(
+        with start(
             [command.program.name, *command.arguments], executable=path, bufsize=0,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints,
             env=surroundings(os.curdir, environment),

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 from doit_diskimg.errors import ProgramFailed, ProgramMissing, WorldError
-from doit_diskimg.host import library
+from doit_diskimg.host import child, library
 from doit_diskimg.recipe import Command, Program
 
 _ALSO = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -62,7 +62,7 @@ def run(
         except library.LibraryError as error:
             raise _failed(where, f"{name}: {error}", what) from error
     try:
-        done = subprocess.run(
+        done = child.run(
             [name, *command.arguments],
             executable=path,
             cwd=folder,
@@ -81,7 +81,8 @@ def run(
     if done.returncode not in command.codes or (command.silent and complaints):
         found = _how_it_failed(command, done.returncode, complaints, done.stdout)
         raise _failed(where, found, what)
-    return done.stdout + done.stderr
+    said: str = done.stdout + done.stderr
+    return said
 
 
 def surroundings(folder: str, environment: dict[str, str]) -> dict[str, str]:

@@ -5,6 +5,8 @@ import shutil
 import subprocess
 from typing import NamedTuple
 
+from doit_diskimg.host import child
+
 _PLACES = ("/usr/sbin", "/sbin")
 """Where Debian has them, though a user's PATH may not."""
 
@@ -34,7 +36,7 @@ def ask_program(name: str, arguments: list[str], handle: int, timeout: int = 60)
     if program is None:
         return None
     try:
-        done = subprocess.run(
+        done = child.run(
             [program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, pass_fds=(handle,), timeout=timeout, check=False,
             env={**os.environ, "LC_ALL": "C"},

@@ -102,8 +102,10 @@ class MakeGrub:
 
     def __call__(self) -> "_Values | TaskFailed":
         """Called by doit, which stores with the task what is returned: what it was made of."""
+        from doit_diskimg.host.child import follow_doit
         from doit_diskimg.host.grub import make
 
+        follow_doit()
         try:
             return {MadeOfTheSame.KEY: make(self.image)}
         except DiskimgError as error:

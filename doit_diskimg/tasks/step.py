@@ -52,8 +52,10 @@ class Step:
 
     def __call__(self) -> "TaskFailed | None":
         """Called by doit.  The one place where our exceptions become a failed task."""
+        from doit_diskimg.host.child import follow_doit
         from doit_diskimg.host.target import check_target
 
+        follow_doit()
         try:
             check_target(self.state.image)
             with _no_collector():

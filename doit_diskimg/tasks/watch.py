@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 from doit import cmd_run, plugin
 from doit.doit_cmd import DoitMain
 
+from doit_diskimg.host import child
 from doit_diskimg.host.qemu import process
 from doit_diskimg.host.watch import States, states, wait
 
@@ -172,20 +173,21 @@ class _Fork:
         sys.stdout.flush()
         self._farewell = farewell
         self._from, to = os.pipe()
+        here = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
             os.close(self._from)
-            self._run(function, to)
+            self._run(function, to, here)
         os.close(to)
 
     @staticmethod
-    def _run(function: Callable[[_Tell], None], to: int) -> NoReturn:
+    def _run(function: Callable[[_Tell], None], to: int, parent: int) -> NoReturn:
         def tell(what: Any) -> None:
             with suppress(OSError), os.fdopen(to, "w", encoding="utf-8") as pipe:
                 json.dump(what, pipe)
 
         try:
-            process.die_with_parent()
+            child.die_with(parent)
             with suppress(KeyboardInterrupt):
                 function(tell)
         finally:

@@ -64,11 +64,20 @@ def test_a_snapshot_is_not_written_to(tmp_path):
     assert "os.img:create" not in project.doit().ran
 
 
+PROCESSES, THREADS = ("-n", "2"), ("-n", "2", "-P", "thread")
 STOPS = [
     pytest.param(("boot",), signal.SIGINT, 0, id="boot-interrupted"),
     pytest.param(("boots",), signal.SIGINT, 1, id="test-interrupted"),
-    pytest.param(("boot",), signal.SIGTERM, -signal.SIGTERM, id="boot-terminated"),
-    pytest.param(("boots",), signal.SIGKILL, -signal.SIGKILL, id="test-killed"),
+    *(
+        pytest.param((*mode, task), number, -number, id=f"{task}-{'-'.join(mode)}-{number.name}")
+        for mode, task, numbers in [
+            ((), "boot", {signal.SIGTERM}),
+            ((), "boots", {signal.SIGKILL}),
+            (PROCESSES, "boots", {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP}),
+            (THREADS, "boots", {signal.SIGKILL}),
+        ]
+        for number in sorted(numbers)
+    ),
 ]
 
 
@@ -77,10 +86,10 @@ def test_no_qemu_is_left_behind(tmp_path, task, number, code):
     """The signal goes to doit alone; a terminal's Ctrl-C goes to QEMU too."""
     project = make(tmp_path, test='expect="never"')
     project.doit("os.img")
-    doit = Reader(start(project, "-m", "doit", *task))
+    doit = Reader(start(project, "-m", "doit", "run", *task))
     while not machines(tmp_path):
         doit.more()
-    if task == ("boot",):
+    if "boot" in task:
         doit.until("hello from here")
     doit.process.send_signal(number)
     assert doit.end() == code

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from doit_diskimg.errors import ProgramMissing, WorldError
+from doit_diskimg.host import child
 from doit_diskimg.host.qemu.command import Flash
 
 PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "qemu-system-i386": "qemu-system-x86"}
@@ -59,12 +60,13 @@ def uefi(candidates: Sequence[Flash] = UEFI) -> Flash:
 def version(path: str) -> str:
     """Return what QEMU says of its version, empty if it says nothing; asked once a run."""
     try:
-        done = subprocess.run(
+        done = child.run(
             [path, "--version"], capture_output=True, text=True, timeout=30, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.partition("\n")[0].strip()
+    said: str = done.stdout
+    return said.partition("\n")[0].strip()
 
 
 def accel() -> str:

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO
 
+from doit_diskimg.host.child import start
 from doit_diskimg.host.qemu import command
 from doit_diskimg.host.qemu.monitor import Monitor
-from doit_diskimg.host.qemu.process import end, start
+from doit_diskimg.host.qemu.process import end
 from doit_diskimg.host.qemu.verdict import Judge, Wish
 
 _QUIET = 0.1

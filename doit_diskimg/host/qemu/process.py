@@ -1,21 +1,12 @@
 """QEMU as a child that never outlives us."""
 
-import ctypes
-import signal
 import subprocess
-import sys
 from collections.abc import Sequence
-from typing import Any
+
+from doit_diskimg.host.child import start
 
 _PATIENCE = 5.0
 """Seconds that QEMU gets to end by itself after SIGTERM; it takes some hundredths."""
-
-_PR_SET_PDEATHSIG = 1  # prctl(2)
-
-
-def start(argv: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
-    """Start QEMU.  On Linux it gets SIGTERM when we die, however that happens.  Raises OSError."""
-    return subprocess.Popen(argv, preexec_fn=die_with_parent, **options)
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
@@ -59,13 +50,3 @@ def leave() -> None:
     _Attended.leave = True
     if _Attended.process is not None:
         _Attended.process.terminate()
-
-
-def die_with_parent() -> None:
-    """Ask the system to end this process with the one that started it (Linux only)."""
-    if _prctl is not None:
-        _prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-
-
-# Looked up here: between fork and exec a child should do next to nothing.
-_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
