@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from doit_diskimg.errors import DiskimgError
 
 _EPILOG = (
-    "Exit code 0: no errors, perhaps warnings; 1: errors; 2: the image can't be read. "
+    "Exit code 0: no errors, perhaps warnings; 1: errors; 2: the image can't be read, or nothing "
+    "is known of it. "
     "docs/reference/findings.md says what each code means."
 )
 
@@ -28,7 +29,9 @@ def main(arguments: Sequence[str]) -> int:
     errors = sum(finding.is_error for finding in found)
     summary = f"{chosen.image}: {errors} errors, {len(found) - errors} warnings"
     print(summary.encode("utf-8", "replace").decode(), file=sys.stderr)  # noqa: T201
-    return 1 if errors else 0
+    if errors:
+        return 1
+    return 2 if any(finding.code == "unknown" for finding in found) else 0
 
 
 def _parser() -> argparse.ArgumentParser:

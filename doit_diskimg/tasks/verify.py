@@ -16,7 +16,6 @@ from doit_diskimg.plan import decode_plan, decode_receipt
 from doit_diskimg.tasks.step import Step
 
 if TYPE_CHECKING:
-    from doit_diskimg.placed import Layout
     from doit_diskimg.verify.finding import Finding
 
 
@@ -30,7 +29,7 @@ class Verify(Step):
         """Return the warnings, one a line.  Raises WorldError with all errors."""
         from doit_diskimg.tasks.keeping import ours
         from doit_diskimg.verify.against_plan import compare_bytes, compare_files
-        from doit_diskimg.verify.image import inspect, inspect_volume
+        from doit_diskimg.verify.image import Known, inspect
         from doit_diskimg.verify.source import Source
 
         layout = decode_layout(need(self.state.file("layout.json")))
@@ -41,18 +40,19 @@ class Verify(Step):
             for index, part in enumerate(self.disk.partitions)
             if isinstance(part.payload, Fat) and part.name in parts
         }
+        known = [
+            Known(self.disk.partitions[index].name, start,
+                  layout.extent(self.disk.partitions[index].name).length)
+            for start, index in volumes.items()
+        ]
         pictures = [self._picture(part) for part in parts]
         with Source(self.state.image) as source:
-            report = inspect(source)
+            report = inspect(source, known=known)
             compare_bytes(source, layout.size, pictures, report.disk, guests)
             for checked in report.volumes:
-                if (index := volumes.pop(checked.start, None)) is not None:
+                if checked.looked and (index := volumes.pop(checked.start, None)) is not None:
                     compare_files(checked, self._wanted(index))
-            for index in volumes.values():  # those that the table does not mention as such
-                name = self.disk.partitions[index].name
-                checked = inspect_volume(report, *layout.extent(name), name)
-                compare_files(checked, self._wanted(index))
-            found = [one for one in report.findings() if self._counts(one, layout)]
+            found = report.findings()
         # A guest's own volume is looked at, and is what the guest made of it.
         own = [one for checked in report.volumes for one in checked.found
                if checked.start in {extent.start for extent in guests}]
@@ -60,13 +60,6 @@ class Verify(Step):
         if errors:
             raise WorldError([_problem(one) for one in errors])
         return "\n".join([*map(str, found), "no errors"])
-
-    def _counts(self, finding: "Finding", layout: "Layout") -> bool:
-        """Whether it was not described so: a disk on which nothing is that a reader would know."""
-        if finding.code == "gpt-backup":
-            return bool(getattr(self.disk.table, "backup", True))
-        recorded = any(part.number and part.type != "0x00" for part in layout.partitions)
-        return finding.code != "unknown" or (self.disk.table is not None and recorded)
 
     def _picture(self, part: str) -> Picture:
         path = self.state.file(part, ".injected")

@@ -10,10 +10,10 @@ from doit_diskimg.frozen import dataclass
 from doit_diskimg.verify.finding import Findings
 from doit_diskimg.verify.source import Window
 
-_SECTOR_SIZES = (512, 1024, 2048, 4096)
-_CLUSTER_SECTORS = (1, 2, 4, 8, 16, 32, 64, 128)
-_MEDIA = frozenset({0xF0, *range(0xF8, 0x100)})
-_MOST_COPIES = 4
+SECTOR_SIZES = (512, 1024, 2048, 4096)
+CLUSTER_SECTORS = (1, 2, 4, 8, 16, 32, 64, 128)
+MEDIA = frozenset({0xF0, *range(0xF8, 0x100)})
+MOST_COPIES = 4
 _FAT12_BELOW, FAT16_BELOW = 4085, 65525
 
 _COMMON = struct.Struct("<3s8sHBHBHHBHHHII")
@@ -115,22 +115,6 @@ _NUMBERS = (
 )  # fmt: skip
 
 
-def likeness(sector: bytes) -> int:
-    """Return how much a sector looks like FAT's, from 0 to 9; from 6 on it means to be one."""
-    boot = decode(sector)
-    return sum([
-        boot.sector_size in _SECTOR_SIZES,
-        boot.cluster_sectors in _CLUSTER_SECTORS,
-        boot.reserved > 0,
-        0 < boot.copies <= _MOST_COPIES,
-        boot.media in _MEDIA,
-        boot.sectors > 0,
-        boot.table_16 > 0 or 0 < boot.table_32 < 1 << 24,
-        boot.jump[:1] in (b"\xeb", b"\xe9"),
-        sector[54:57] == b"FAT" or sector[82:85] == b"FAT",
-    ])  # fmt: skip
-
-
 def check(boot: Boot, room: int, window: Window, found: Findings) -> Geometry | None:
     """Report what is wrong with the fields; return the geometry if the volume can be read.
 
@@ -173,7 +157,7 @@ def _check_marks(boot: Boot, found: Findings) -> None:
         found.add("fat-signature", "55 aa is missing", at=510, length=2)
     if not (boot.jump[0] == 0xE9 or (boot.jump[0] == 0xEB and boot.jump[2] == 0x90)):
         found.add("fat-jump", f"it begins with {boot.jump.hex(' ')}", at=0, length=3)
-    if boot.media not in _MEDIA:
+    if boot.media not in MEDIA:
         text = f"the media byte is {boot.media:#04x}, 0xf0 or 0xf8..0xff must be"
         found.add("fat-media", text, at=21)
     if boot.track == 0 or boot.heads == 0:
@@ -195,15 +179,15 @@ def _check_marks(boot: Boot, found: Findings) -> None:
 def _check_units(boot: Boot, found: Findings) -> bool:
     """Report faults that make the volume unreadable; return whether there are none."""
     before = found.errors
-    if boot.sector_size not in _SECTOR_SIZES:
+    if boot.sector_size not in SECTOR_SIZES:
         found.add("fat-sector-size", f"{boot.sector_size} bytes", at=11, length=2)
-    if boot.cluster_sectors not in _CLUSTER_SECTORS:
+    if boot.cluster_sectors not in CLUSTER_SECTORS:
         found.add("fat-cluster-size", f"{boot.cluster_sectors} sectors", at=13)
     elif boot.cluster_sectors * boot.sector_size > 32768:
         found.add("fat-cluster-large", f"{boot.cluster_sectors * boot.sector_size} bytes", at=13)
     if boot.reserved == 0:
         found.add("fat-reserved", "0 sectors", at=14, length=2)
-    if not 1 <= boot.copies <= _MOST_COPIES:
+    if not 1 <= boot.copies <= MOST_COPIES:
         text = f"{boot.copies} copies of the FAT, 1 or 2 must be"
         found.add("fat-copies", text, at=16)
     elif boot.copies > 2:

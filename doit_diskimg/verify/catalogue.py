@@ -36,7 +36,8 @@ def _section(title: str, rules: dict[str, tuple[str, str, str]]) -> None:
 
 
 _section("The image as a whole", {
-    "unknown": (ERROR, "There is neither a partition table nor a FAT volume: nothing was checked.",
+    "unknown": (WARNING, "There is neither a partition table nor a FAT volume: nothing was "
+                "checked, and the command ends with 2. A disk of boot code alone is one.",
                 "name the right file, or say with `--offset` where the volume begins"),
     "limit": (ERROR, "Something is larger than what is read of an image that may be hostile, so a "
               "part of it was not checked.", "look whether so much was meant"),
@@ -55,6 +56,8 @@ _section("Any partition table", {
                      "move or shrink one of them"),
     "part-beyond": (ERROR, "A partition runs past the end of the disk.",
                     "make the image longer or the partition shorter"),
+    "part-none": (WARNING, "The table has no partitions, so there was nothing but the table itself "
+                  "to check.", "name the right file, if there should be some"),
     "part-empty": (ERROR, "A partition has a type and no sectors.", "remove the entry"),
     "part-on-table": (WARNING, "A partition covers the sectors of the table itself.",
                       "start it behind the table; images for optical disks do this on purpose"),
@@ -88,8 +91,10 @@ _section("Master boot record", {
 _section("GUID partition table", {
     "gpt-primary": (ERROR, "The header in sector 1 is missing or damaged; only its backup holds.",
                     "restore it from the backup, for example with sgdisk"),
-    "gpt-backup": (ERROR, "The backup header is missing or damaged.",
+    "gpt-backup": (ERROR, "The backup header is damaged, or not where the primary says.",
                    "restore it from the primary, for example with sgdisk -e"),
+    "gpt-no-backup": (WARNING, "There is no backup: if sector 1 is damaged, the table is lost. "
+                      "Some boards want it so.", "write one, for example with sgdisk -e"),
     "gpt-backup-place": (ERROR, "The backup header is not in the last sector of the disk.",
                          "move it there (sgdisk -e), or cut the image where the backup ends"),
     "gpt-header": (ERROR, "A field of a header is out of its range.", _REBUILD),

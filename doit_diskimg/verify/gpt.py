@@ -83,15 +83,29 @@ def check(source: Source, size: int, found: Findings) -> list[Part]:
 def _find_backup(
     source: Source, size: int, primary: Header | None, last: int, found: Findings
 ) -> Header | None:
-    """Return the backup header, wherever it is; report that it is not in the last sector."""
+    """Return the backup header, wherever it is; report that it is not in the last sector.
+
+    A disk may be made without one: then its place has no header, or the primary names itself.
+    """
     place = last
-    if primary and primary.crc_holds and 1 < primary.alternate < last:
-        place = primary.alternate
-        text = f"it is in sector {place}, the last one is {last}"
-        found.add("gpt-backup-place", text, at=place * size, length=size)
-    elif primary and primary.crc_holds and primary.alternate != last:
-        text = f"the primary header has it in sector {primary.alternate}, the last one is {last}"
-        found.add("gpt-backup-place", text, at=size + 32, length=8)
+    if primary and primary.crc_holds:
+        if primary.alternate == primary.my_lba:
+            text = "the primary header names itself as the other one"
+            found.add("gpt-no-backup", text, at=size + 32, length=8)
+            return None
+        if 1 < primary.alternate < last:
+            place = primary.alternate
+            text = f"it is in sector {place}, the last one is {last}"
+            found.add("gpt-backup-place", text, at=place * size, length=size)
+        elif primary.alternate != last:
+            text = (
+                f"the primary header has it in sector {primary.alternate}, the last one is {last}"
+            )
+            found.add("gpt-backup-place", text, at=size + 32, length=8)
+        elif source.read(last * size, 8) != SIGNATURE:
+            text = f"no header is in the last sector, {last}"
+            found.add("gpt-no-backup", text, at=last * size, length=size)
+            return None
     return _header(source, place, size, "backup", found)
 
 

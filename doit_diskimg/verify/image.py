@@ -1,15 +1,19 @@
 """What is on the disk, and the order of the checks.
 
 A disk has a GPT (a header or its backup, for sectors of 512 or 4096 bytes), an MBR, or is one bare
-FAT volume.  A boot sector of FAT with a table behind it is both, if its FAT is there.
+FAT volume.  A boot sector of FAT may have the form of a table in it, as mformat writes it; that is
+a table if it has a partition behind the volume.
 """
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from os import PathLike
+from typing import NamedTuple
 
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.verify import boot_sector, gpt, mbr, volume
 from doit_diskimg.verify.finding import Finding, Findings
+from doit_diskimg.verify.likeness import means_fat
 from doit_diskimg.verify.partitions import Part
 from doit_diskimg.verify.source import Source, Window
 from doit_diskimg.verify.volume import Volume
@@ -24,8 +28,14 @@ _FAT_BYTES = {
     0x01: (12,), 0x04: (16,), 0x06: (16,), 0x0E: (16,), 0x0B: (32,), 0x0C: (32,),
     0xEF: (12, 16, 32),
 }  # fmt: skip
-_MEANS_FAT = 6
-_FOREIGN = (b"NTFS    ", b"EXFAT   ")
+
+
+class Known(NamedTuple):
+    """A FAT volume that a description has: it is checked, whatever its boot sector looks like."""
+
+    name: str
+    start: int
+    length: int
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,8 @@ class Checked:
     start: int
     found: Findings
     volume: Volume | None
+    looked: bool
+    """Whether it was taken for FAT; False for a partition of something else."""
 
 
 @dataclasses.dataclass
@@ -73,20 +85,26 @@ def verify(
         return inspect(source, offset=offset, witnesses=witnesses).findings()
 
 
-def inspect(source: Source, *, offset: int | None = None, witnesses: bool = True) -> Report:
-    """Like `verify`, for an image that is open; keeps what was read."""
+def inspect(
+    source: Source, *, offset: int | None = None, witnesses: bool = True,
+    known: Sequence[Known] = (),
+) -> Report:
+    """Like `verify`, for an image that is open; keeps what was read.
+
+    ``known`` is what the image's description says; without one the image must say it itself.
+    """
     report = Report(source, Findings())
     if offset is not None:
         if not 0 <= offset < max(source.length, 1):
             raise ValueError(f"byte {offset} is outside of an image of {source.length} bytes")
         _bare(report, offset)
-    elif size := gpt.present(source):
-        report.table, report.sector_size = "gpt", size
-        parts = gpt.check(source, size, report.disk)
-        mbr.check_protective(source, size, parts, report.disk)
-        _partitions(report, parts)
     else:
-        _first_sector(report)
+        volumes = {one.start: one for one in known}
+        _disk(report, volumes)
+        read = {one.start for one in report.volumes if one.looked}
+        for one in volumes.values():  # that no table mentions
+            if one.start not in read:
+                _volume(report, repr(one.name), 0, Window(source, one.start, one.length))
     if witnesses:
         from doit_diskimg.verify.witnesses import ask
 
@@ -94,36 +112,31 @@ def inspect(source: Source, *, offset: int | None = None, witnesses: bool = True
     return report
 
 
-def inspect_volume(report: Report, start: int, length: int, name: str) -> Checked:
-    """Check the FAT volume that somebody knows to be there, though no table mentions it."""
-    found = Findings(repr(name), start)
-    window = Window(report.source, start, length)
-    checked = volume.check(window, length, {start}, found)
-    report.volumes.append(Checked(repr(name), 0, start, found, checked))
-    return report.volumes[-1]
-
-
-def _first_sector(report: Report) -> None:
-    """Decide what sector 0 is: a boot sector, a table, both, or nothing that we know."""
+def _disk(report: Report, known: Mapping[int, Known]) -> None:
+    """Find out what is on the disk and check it."""
     source = report.source
-    sector, sectors = source.read(0, 512), source.length // 512
-    table = mbr.looks_valid(sector, sectors)
-    bare = _is_fat(sector, _MEANS_FAT) and (not table or _has_fat(source, sector))
-    if not bare and mbr.signed(sector):
-        table = mbr.looks_valid(sector, sectors, faults=1)
+    if size := gpt.present(source):
+        report.table, report.sector_size = "gpt", size
+        parts = gpt.check(source, size, report.disk)
+        mbr.check_protective(source, size, parts, report.disk)
+        _partitions(report, parts, known)
+        return
+    sector = source.read(0, 512)
+    table = mbr.looks_valid(sector, source.length // 512)
+    used = table and any(entry.type and entry.sectors for entry in mbr.entries(sector, 0))
+    bare = means_fat(sector) and (not used or _has_fat(source, sector))
     if bare:
         _bare(report, 0)
-    elif not table:
-        text = "there is neither a partition table nor a FAT volume"
-        report.disk.add("unknown", text, at=0, length=min(512, source.length))
+        table = table and _has_more(source, sector)
+    elif mbr.signed(sector):
+        table = mbr.looks_valid(sector, source.length // 512, faults=1)
     if table:
         report.table = "mbr"
         parts = mbr.check(source, 512, report.disk, bare=bare)
-        _partitions(report, [part for part in parts if part.start or not bare])
-
-
-def _is_fat(sector: bytes, likeness: int) -> bool:
-    return sector[3:11] not in _FOREIGN and boot_sector.likeness(sector) >= likeness
+        _partitions(report, [part for part in parts if part.start or not bare], known)
+    elif not bare:
+        text = "neither a partition table nor a FAT volume is there: nothing was checked"
+        report.disk.add("unknown", text, at=0, length=min(512, source.length))
 
 
 def _has_fat(source: Source, sector: bytes) -> bool:
@@ -135,32 +148,53 @@ def _has_fat(source: Source, sector: bytes) -> bool:
     return source.read(boot.reserved * boot.sector_size, 1) == bytes([boot.media])
 
 
+def _has_more(source: Source, sector: bytes) -> bool:
+    """Return whether a partition begins behind the volume whose boot sector this is.
+
+    Without one there is a form only: mformat writes an entry for the volume itself, as long as
+    its geometry says, and boot code can look like a table by chance.
+    """
+    boot = boot_sector.decode(sector)
+    volume_end = boot.sectors * boot.sector_size
+    return any(
+        entry.type and entry.sectors and volume_end <= entry.first * 512 < source.length
+        for entry in mbr.entries(sector, 0)
+        if entry.first
+    )
+
+
 def _bare(report: Report, start: int) -> None:
-    found = Findings(base=start)
-    room = report.source.length - start
-    window = Window(report.source, start, room)
-    checked = volume.check(window, room, {start}, found)
-    report.volumes.append(Checked("", 0, start, found, checked))
+    _volume(report, "", 0, Window(report.source, start, report.source.length - start))
 
 
-def _partitions(report: Report, parts: list[Part]) -> None:
+def _volume(report: Report, title: str, number: int, window: Window) -> None:
+    """Check a volume that no partition's table knows."""
+    found = Findings(title, window.start)
+    checked = volume.check(window, window.room, {window.start}, found)
+    report.volumes.append(Checked(title, number, window.start, found, checked, looked=True))
+
+
+def _partitions(report: Report, parts: list[Part], known: Mapping[int, Known]) -> None:
+    if not parts:
+        report.disk.add("part-none", "the table has no partitions")
     for part in parts:
         found = Findings(part.title, part.start)
         window = Window(report.source, part.start, part.length)
-        sector = window.read(0, 512)
         fits = _fits(part)
-        # What calls itself FAT is held to it, even if half of its boot sector is gone.
-        if not _is_fat(sector, 4 if fits else _MEANS_FAT):
-            if fits and part.type not in _MAYBE:
-                text = f"its type is {part.type}, no FAT volume is there"
-                found.add("part-not-fat", text, at=0, length=512)
-            report.volumes.append(Checked(part.title, part.number, part.start, found, None))
-            continue
-        checked = volume.check(window, part.length, {part.start, part.relative}, found)
+        certain = bool(fits) and part.type not in _MAYBE
+        looked = part.start in known or means_fat(window.read(0, 512), expected=certain)
+        checked = None
+        if looked:
+            checked = volume.check(window, part.length, {part.start, part.relative}, found)
+        elif certain:
+            text = f"no FAT volume is there, its type is {part.type}"
+            found.add("part-not-fat", text, at=0, length=512)
         if checked and checked.geometry.fat not in fits:
             text = f"its type is {part.type}, the volume is FAT{checked.geometry.fat}"
             report.disk.add("part-type-fat", text, at=part.entry, length=16, path=part.title)
-        report.volumes.append(Checked(part.title, part.number, part.start, found, checked))
+        report.volumes.append(
+            Checked(part.title, part.number, part.start, found, checked, looked)
+        )
 
 
 _MAYBE = _FAT_GUIDS - {_ESP}

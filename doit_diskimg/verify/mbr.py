@@ -54,16 +54,23 @@ def signed(sector: bytes) -> bool:
 def looks_valid(sector: bytes, sectors: int, *, faults: int = 0) -> bool:
     """Return whether four entries are a table of a disk that long, and not boot code.
 
-    One entry at least is used, and no more than ``faults`` have an indicator that is none, or a
-    length without a type.
+    No more than ``faults`` have an indicator that is none.  With 55 AA behind them they may all be
+    clear, or of type 0: a table without partitions.  Without it one at least is used, and none has
+    a length without a type.
     """
+    four, is_signed = entries(sector, 0), signed(sector)
     sound = [
         entry
-        for entry in entries(sector, 0)
-        if entry.indicator in (0, 0x80) and (entry.type or not entry.sectors)
+        for entry in four
+        if entry.indicator in (0, 0x80) and (entry.type or not entry.sectors or is_signed)
     ]
-    used = [entry for entry in sound if entry.type and entry.sectors and entry.first < sectors]
-    return len(sound) >= 4 - faults and bool(used)
+    placed = [
+        entry
+        for entry in sound
+        if entry.sectors and entry.first < sectors and (entry.type or is_signed)
+    ]
+    empty = is_signed and all(entry.clear for entry in four)
+    return len(sound) >= 4 - faults and (bool(placed) or empty)
 
 
 def check(source: Source, size: int, found: Findings, *, bare: bool = False) -> list[Part]:

@@ -90,11 +90,15 @@ class Source:
 
 
 class Window:
-    """A stretch of a source, such as a partition: places in it count from its beginning."""
+    """A stretch of a source, such as a partition: places in it count from its beginning.
+
+    ``room`` is how long it may be, ``length`` what the source has of it.
+    """
 
     def __init__(self, source: Source, start: int, length: int) -> None:
         self.source = source
         self.start = start
+        self.room = length
         self.length = max(0, min(length, source.length - start))
 
     def read(self, start: int, length: int) -> bytes:

@@ -25,7 +25,9 @@ _SKEPTIC_OF = ("fat-dirty", "fat-label-differs", "fat-label-char")
 
 def ask(report: Report) -> None:
     """Ask everybody who is there; add what they complain of to the findings."""
-    if report.table == "gpt" and report.sector_size == 512 and not report.disk.errors:
+    narrow = report.table == "gpt" and report.sector_size == 512
+    # It takes a table that has no backup for damaged.
+    if narrow and not report.disk.errors and not report.disk.has("gpt-no-backup"):
         _sgdisk(report)
     for checked in report.volumes:
         if checked.volume is not None and not checked.found.errors:

@@ -45,6 +45,16 @@ def test_exit_codes(volume):
     assert err.endswith("1 errors, 1 warnings\n")
 
 
+def test_what_is_not_known_is_not_said_to_be_right(tmp_path):
+    """2 where nothing was checked; a table without partitions was."""
+    (tmp_path / "zeros.img").write_bytes(bytes(4096))
+    code, out, err = command(tmp_path / "zeros.img")
+    assert (code, out.split()[:2]) == (2, ["warning", "unknown"])
+    assert err.endswith("0 errors, 1 warnings\n")
+    code, out, _ = command(foreign.sfdisk(tmp_path / "disk.img", "label: dos\n"))
+    assert (code, out.split()[:2]) == (0, ["warning", "part-none:"])
+
+
 UNUSABLE = {
     "no file": (["none"], "No such file"),
     "a directory": (["."], "no regular file"),

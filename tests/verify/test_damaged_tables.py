@@ -99,6 +99,11 @@ def unused(d):
     put(d, mbr_entry(3, 8), "I", 12345)
 
 
+@case("no partitions at all", "mbr", "part-none")
+def no_partitions(d):
+    d[446:510] = bytes(64)
+
+
 @case("two overlap by a sector", "mbr", "part-overlap")
 def overlap(d):
     put(d, mbr_entry(1, 12), "I", 2049)
@@ -174,8 +179,15 @@ def no_primary(d):
     d[512:1024] = bytes(512)
 
 
-@case("no backup header", "gpt", "gpt-backup")
+@case("no backup header", "gpt", "gpt-no-backup")
 def no_backup(d):
+    d[LAST * 512 :] = bytes(512)
+
+
+@case("the primary names itself, as genimage writes it without a backup", "gpt", "gpt-no-backup")
+def own_backup(d):
+    put(d, 512 + 32, "Q", 1)
+    reseal(d, 1)
     d[LAST * 512 :] = bytes(512)
 
 

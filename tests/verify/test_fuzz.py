@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tools import run
 
 from doit_diskimg import verify
-from doit_diskimg.verify import boot_sector, directory, gpt, image, mbr, names
+from doit_diskimg.verify import boot_sector, directory, gpt, image, likeness, mbr, names
 from doit_diskimg.verify.finding import KEPT, Findings, one_line
 from doit_diskimg.verify.source import Source
 
@@ -48,7 +48,7 @@ def check(path):
 @given(st.binary(max_size=2048))
 def test_boot_sectors(data):
     boot = boot_sector.decode(data)
-    assert 0 <= boot_sector.likeness(data) <= 9
+    assert 0 <= likeness.marks(data) <= 9
     assert boot.sectors >= 0
 
 

@@ -148,10 +148,3 @@ def test_a_volume_with_a_table_in_it_is_both(tmp_path):
         file.write(bytes([0, 0, 0, 0, 0xDA, 0, 0, 0]) + (1).to_bytes(4, "little")
                    + (15_999).to_bytes(4, "little"))
     assert verify(volume) == []
-
-
-def test_nothing_is_an_error(tmp_path):
-    for size in (0, 1, 511, 512, 100_000):
-        path = tmp_path / str(size)
-        path.write_bytes(bytes(size))
-        assert codes(path) == ["e unknown"]
