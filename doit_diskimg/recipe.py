@@ -20,6 +20,15 @@ CHUNK = 1 << 16
 """Bytes of a payload that have one digest: what is written again if one byte of them changes."""
 
 
+def plain(path: str) -> str:
+    """Return ``path`` so that it is a path to every program, whatever it begins with.
+
+    A relative one could be an option (``-x``), a protocol of QEMU's (``nbd:``, ``json:``), a drive
+    of xorriso's (``stdio:``) or a mark for another kind of argument (``@x``, ``--interval:``).
+    """
+    return path if path.startswith("/") else f"./{path}"
+
+
 class Program(NamedTuple):
     """A program of the host; found in PATH, where /usr/sbin counts as well."""
 

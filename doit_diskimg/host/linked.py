@@ -48,7 +48,9 @@ def drive(image: str) -> str:
     It never lets a guest write to anything.  Raises WorldError if the linked image is not there or
     a file that it points into changed: its task has to run again.
     """
-    return f"format=vmdk,snapshot=on,file={ready(image).replace(',', ',,')}"
+    from doit_diskimg.host.qemu.command import file_option
+
+    return f"format=vmdk,snapshot=on,{file_option(ready(image))}"
 
 
 def ready(image: str) -> str:

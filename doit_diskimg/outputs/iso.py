@@ -15,7 +15,7 @@ from doit_diskimg.mapped import Mapped, key_path, mapped
 from doit_diskimg.outputs.partition import unknown
 from doit_diskimg.outputs.target import DescribedDisk, Target
 from doit_diskimg.ports import Work
-from doit_diskimg.recipe import Program
+from doit_diskimg.recipe import Program, plain
 
 _XORRISO = Program("xorriso", "xorriso", ("-version",))
 
@@ -132,23 +132,23 @@ class Iso(Target):
         """Let xorriso make the image; see `ports.Output`."""
         grafts = sorted(self._grafts(work, where))
         refuse(_twice(grafts, where))
-        names = "".join(f"{_escaped(path)}={_escaped(source)}\n" for path, source in grafts)
+        names = "".join(f"{_graft(path, source)}\n" for path, source in grafts)
         listing = work.beside("files", [names.encode("utf-8", "surrogateescape")])
-        arguments = ["-no_rc", "-as", "mkisofs", "-quiet", "-o", work.target]
+        arguments = ["-no_rc", "-as", "mkisofs", "-quiet", "-o", plain(work.target)]
         # Rock Ridge with root's ids and a neutral umask; what a link leads to; Joliet for Windows.
         arguments += ["-V", self.label, "-r", "-f", "-J", "-joliet-long"]
         # By itself xorriso takes SOURCE_DATE_EPOCH for the volume, but the files' own for files.
         arguments += ["--set_all_file_dates", f"={work.epoch}"]
         arguments += self._boot(disk, work)
-        work.run(_XORRISO, *arguments, "-graft-points", "-path-list", listing)
+        work.run(_XORRISO, *arguments, "-graft-points", "--quoted_path_list", plain(listing))
         return None
 
     def _boot(self, disk: DescribedDisk, work: Work) -> Iterator[str]:
         """Yield the arguments that make it boot."""
         if isinstance(self.boot_code, bytes):
-            yield from ("-G", work.beside("code", [self.boot_code]))
+            yield from ("-G", plain(work.beside("code", [self.boot_code])))
         elif self.boot_code is not None:
-            yield from ("-G", fspath(self.boot_code))
+            yield from ("-G", plain(fspath(self.boot_code)))
         if self.boot_code is not None and self.efi is None:
             yield "--protective-msdos-label"  # a GPT brings one of its own; BIOSes want the 55 AA
         if self.bios is not None:
@@ -199,6 +199,11 @@ def _absolute(path: str) -> str:
     return f"/{key_path(path)}"
 
 
-def _escaped(path: str) -> str:
-    """Return ``path`` for a list of graft points."""
-    return path.replace("\\", "\\\\").replace("=", "\\=")
+def _graft(path: str, source: str) -> str:
+    """Return a graft point as one word of xorriso's quoted input.
+
+    In single quotes it takes every byte as it is, a newline too; nothing stands for a single quote,
+    so that one is put between two words without a space, which are one.
+    """
+    pair = "=".join(text.replace("\\", "\\\\").replace("=", "\\=") for text in (path, source))
+    return "'" + pair.replace("'", "'\"'\"'") + "'"

@@ -1,6 +1,6 @@
 """QEMU's own disk format."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY
 from typing import ClassVar
 
@@ -22,10 +22,12 @@ class Qcow2(VirtualDisk):
     compress: str | None = None
 
     KIND: ClassVar[str] = "qcow2"
+    FIELDS: ClassVar[Mapping[str, str]] = {"compression_type": "compress"}
 
     def problems(self, where: str, disk: DescribedDisk) -> Iterable[Problem]:
         """Yield what is wrong with the description."""
-        return choice(where, "compress", self.compress, (None, "zlib", "zstd"))
+        yield from super().problems(where, disk)
+        yield from choice(where, "compress", self.compress, (None, "zlib", "zstd"))
 
     def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
         """Convert the image; see `ports.Output`."""

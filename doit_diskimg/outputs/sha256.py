@@ -13,6 +13,7 @@ from doit_diskimg.fields import is_path, shown
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.outputs.target import DescribedDisk, Target
 from doit_diskimg.ports import Work
+from doit_diskimg.recipe import plain
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,11 @@ class Sha256(Target):
 
 
 def _line(name: str, data: Iterable[memoryview]) -> str:
-    """Return a line as `sha256sum` prints it: a name with a backslash or newline is escaped."""
+    """Return a line as `sha256sum` prints it: a name with a backslash or newline is escaped.
+
+    A file of the name ``-`` gets a path: to sha256sum that name alone is its input.
+    """
+    name = plain(name) if name == "-" else name
     digest = sha256()
     for block in data:
         digest.update(block)

@@ -1,6 +1,6 @@
 """Hyper-V's disk format."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY
 from typing import ClassVar
 from uuid import uuid5
@@ -30,10 +30,12 @@ class Vhdx(VirtualDisk):
     subformat: str = "dynamic"
 
     KIND: ClassVar[str] = "vhdx"
+    FIELDS: ClassVar[Mapping[str, str]] = {"subformat": "subformat"}
 
     def problems(self, where: str, disk: DescribedDisk) -> Iterable[Problem]:
         """Yield what is wrong with the description."""
-        return choice(where, "subformat", self.subformat, ("dynamic", "fixed"))
+        yield from super().problems(where, disk)
+        yield from choice(where, "subformat", self.subformat, ("dynamic", "fixed"))
 
     def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
         """Convert the image; see `ports.Output`."""

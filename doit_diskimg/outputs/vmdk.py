@@ -1,11 +1,13 @@
 """VMware's disk format, in one file."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY
+from os import fspath
+from posixpath import basename
 from typing import ClassVar
 
-from doit_diskimg.errors import Problem, ProgramFailed, WorldError
+from doit_diskimg.errors import BadPath, Problem, ProgramFailed, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.outputs.qemu_img import QEMU_IMG, VirtualDisk, choice, convert
 from doit_diskimg.outputs.target import DescribedDisk
@@ -29,10 +31,20 @@ class Vmdk(VirtualDisk):
     subformat: str = "monolithicSparse"
 
     KIND: ClassVar[str] = "vmdk"
+    FIELDS: ClassVar[Mapping[str, str]] = {"subformat": "subformat"}
 
     def problems(self, where: str, disk: DescribedDisk) -> Iterable[Problem]:
         """Yield what is wrong with the description."""
-        return choice(where, "subformat", self.subformat, ("monolithicSparse", "streamOptimized"))
+        yield from super().problems(where, disk)
+        yield from choice(
+            where, "subformat", self.subformat, ("monolithicSparse", "streamOptimized")
+        )
+        name = basename(fspath(self.path))
+        if '"' in name or any(c < " " for c in name):
+            yield BadPath(
+                f"{where}.path", f"{name!r} can't be written into the descriptor of a VMDK file",
+                "must have no quotation mark and no control character", "rename it",
+            )
 
     def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
         """Convert the image; see `ports.Output`."""

@@ -16,6 +16,7 @@ from doit_diskimg.host.qemu import command, find, guest, process, verdict
 from doit_diskimg.host.qemu.command import Host, Machine
 from doit_diskimg.host.seal import sealed_digest
 from doit_diskimg.host.state import StateFolder, host_failed, read
+from doit_diskimg.recipe import plain
 from doit_diskimg.tasks.on_request import OnRequest, skipped
 from doit_diskimg.tasks.step import failure_text
 from doit_diskimg.tasks.uptodate import Turn
@@ -67,13 +68,19 @@ class Run(_Boot):
             argv = command.command(self._disk(), self.host())
             argv += command.attended(display=find.has_display(), gdb=gdb)
             if gdb:
-                symbols = f" {self.qemu.symbols}" if self.qemu.symbols else ""
-                _say(f"waiting for: gdb -ex 'target remote localhost:1234'{symbols}")
+                _say(f"waiting for: gdb -ex 'target remote localhost:1234'{self._symbols()}")
             return self._ended(process.attend(argv))
         except DiskimgError as error:
             return self.failed(error)
         except OSError as error:
             return self.failed(host_failed(self.qemu.program, error, "start QEMU"))
+
+    def _symbols(self) -> str:
+        """Return the file with symbols as the last word of a line that somebody types."""
+        from shlex import quote
+
+        path = os.fspath(self.qemu.symbols)
+        return f" {quote(plain(path) if path.startswith('-') else path)}" if path else ""
 
     def _disk(self) -> Machine:
         """Return the machine with the disk that it boots.  Raises WorldError."""

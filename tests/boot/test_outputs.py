@@ -27,7 +27,7 @@ def test_a_linked_image_boots(example: Callable[[str], Any], boot: Callable[...,
         [sys.executable, "-c", ask], cwd=hello.folder, capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     ).stdout.strip()
-    value = value.replace("file=build", f"file={hello.folder}/build")
+    value = value.replace("file=./build", f"file={hello.folder}/build")
     boot("seabios", value, says=LINE, ends=PORT_F4)
 
 

@@ -134,7 +134,7 @@ def test_a_guest_can_not_write(tmp_path):
     assert "linked-needs-snapshot-on.img" in done.stderr
     run("qemu-io", "-f", "vmdk", "-s", "-c", "write -P 7 1M 24M", path)  # -s is snapshot=on
     assert (project.folder / "kernel.elf").read_bytes() == before
-    assert drive(project) == "format=vmdk,snapshot=on,file=build/os.img.vmdk"
+    assert drive(project) == "format=vmdk,snapshot=on,file=./build/os.img.vmdk"
 
 
 ALONE = {

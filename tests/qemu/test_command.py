@@ -15,7 +15,7 @@ from doit_diskimg.host.qemu.command import (
 
 TCG = Host("/usr/bin/qemu-system-x86_64", None, "tcg")
 UEFI = Host("q", Flash("/fw/CODE.fd", "/fw/VARS,1.fd"), "kvm")
-DISK = "format=raw,snapshot=on,file=os.img"
+DISK = "format=raw,snapshot=on,file=./os.img"
 
 
 @pytest.mark.parametrize(
@@ -27,16 +27,16 @@ DISK = "format=raw,snapshot=on,file=os.img"
         ),
         (
             Machine("os.img", snapshot=False), TCG,
-            [TCG.program, "-accel", "tcg", "-drive", "format=raw,file=os.img", "-net", "none"],
+            [TCG.program, "-accel", "tcg", "-drive", "format=raw,file=./os.img", "-net", "none"],
         ),
         (
             Machine("a,b.img", interface="virtio"), TCG,
             [TCG.program, "-accel", "tcg",
-             "-drive", "format=raw,if=virtio,snapshot=on,file=a,,b.img", "-net", "none"],
+             "-drive", "format=raw,if=virtio,snapshot=on,file=./a,,b.img", "-net", "none"],
         ),
         (
             Machine("os.vmdk", format="vmdk"), TCG,
-            [TCG.program, "-accel", "tcg", "-drive", "format=vmdk,snapshot=on,file=os.vmdk",
+            [TCG.program, "-accel", "tcg", "-drive", "format=vmdk,snapshot=on,file=./os.vmdk",
              "-net", "none"],
         ),
         (

@@ -9,6 +9,7 @@ from dataclasses import KW_ONLY
 from typing import NamedTuple
 
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.recipe import plain
 from doit_diskimg.units import MIB
 
 DEBUG_EXIT_PORT = 0xF4
@@ -112,7 +113,12 @@ def words(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def _drive(options: str, path: str, format: str = "raw") -> list[str]:
-    return ["-drive", _joined(f"format={format}", options, f"file={path.replace(',', ',,')}")]
+    return ["-drive", _joined(f"format={format}", options, file_option(path))]
+
+
+def file_option(path: str) -> str:
+    """Return QEMU's option for a file: commas end an option, a protocol's name may begin a path."""
+    return f"file={plain(path).replace(',', ',,')}"
 
 
 def _joined(*options: str) -> str:

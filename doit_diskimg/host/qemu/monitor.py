@@ -14,6 +14,11 @@ _SECONDS = 20.0
 """How long an answer may take."""
 
 
+def is_utf8(path: str) -> bool:
+    """Return whether a path can be named in JSON; other bytes of it are lone surrogates."""
+    return not any("\ud800" <= c <= "\udfff" for c in path)
+
+
 class Monitor:
     """One end of a pair of sockets; QEMU inherits the other, ``handle``."""
 
@@ -60,6 +65,8 @@ class Monitor:
     def screendump(self, path: str) -> str:
         """Save the guest's screen as PNG; return what went wrong, empty if nothing did."""
         temporary = f"{path}.{os.getpid()}.tmp"
+        if not is_utf8(os.path.abspath(temporary)):
+            return f"QEMU's monitor takes no path that is not UTF-8, such as {path!r}"
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         self._answers.clear()
         self._ask("screendump", filename=os.path.abspath(temporary), format="png")
