@@ -4,7 +4,7 @@ Like the ports: any object with these methods has the ability, and nothing else 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from doit_diskimg.content import Files
 
@@ -71,4 +71,16 @@ class Yielding(Protocol):
 
     def ways_before(self, extent: "Extent") -> "Iterable[str]":
         """Yield what to write so that a partition may begin where ``extent`` does."""
+        ...
+
+
+@runtime_checkable
+class Noting(Protocol):
+    """A table that knows what is legal and likely to be trouble."""
+
+    def notes(self, disk: Any, regions: "Sequence[Region]") -> "Iterable[str]":
+        """Yield what a person should know, each with its place in the description.
+
+        ``disk`` is a `spec.Disk`, ``regions`` are all that lie on the disk.
+        """
         ...

@@ -155,7 +155,11 @@ def _identity_problems(disk: "Disk", symbol: "Symbol", where: str) -> Iterator[P
     """A number that is nowhere on the disk is of no use to anybody who reads the disk."""
     wants_guid = symbol.kind != "disk_signature"
     has_guids = getattr(disk.table, "has_guids", None)  # a table of the user's may not say
-    if disk.table is None or has_guids not in (None, wants_guid):
+    has = disk.table is not None and has_guids in (None, wants_guid)
+    records = getattr(disk.table, "records_signature", None)
+    if records is not None and not wants_guid:
+        has = records(disk)
+    if not has:
         table = "a disk without a table" if disk.table is None else "this table"
         yield UnknownSymbol(
             where, f"{table} has no {'GUIDs' if wants_guid else 'disk signature'}",

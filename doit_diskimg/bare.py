@@ -34,8 +34,10 @@ def bare_problems(disk: "Disk") -> Iterator[Problem]:
         if getattr(disk, field):
             yield _no_place(field, getattr(disk, field))
     for index, partition in enumerate(disk.partitions):
-        for field in ("type", "start", "align", "guid", "attributes", "active", "logical"):
-            if getattr(partition, field):
+        for field in (
+            "type", "start", "align", "guid", "attributes", "active", "logical", "partition_name",
+        ):
+            if getattr(partition, field) or getattr(partition, field) == "":
                 yield _no_place(f"partitions[{index}].{field}", getattr(partition, field))
 
 

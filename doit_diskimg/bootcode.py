@@ -56,8 +56,9 @@ class BootCode:
     ``elf`` is the path of the ELF file that the binary was made of (``objcopy -O binary``): then a
     patch may name a symbol of it instead of an offset.
 
-    As ``Disk(boot=BootCode(...))`` it is the boot code of sector 0, bytes 0 to 439.  A binary of
-    512 bytes is fine there if nothing but 55 aa follows those: the rest is the partition table's.
+    As ``Disk(boot=BootCode(...))`` it is the boot code of sector 0, bytes 0 to 439, or to 445 with
+    ``Mbr(disk_signature=False)``.  A binary of 512 bytes is fine there if nothing but 55 aa follows
+    those: the rest is the partition table's.
     """
 
     source: str | PathLike[str] | bytes
@@ -79,7 +80,8 @@ class BootCode:
         """Return the one segment that it is: sector 0 up to the disk signature."""
         from doit_diskimg.sector_zero import segment
 
-        return [segment(self.source, self.patches, self.elf)]
+        room = getattr(disk.table, "boot_code_length", None)
+        return [segment(self.source, self.patches, self.elf, room)]
 
     # Where it is a source -----------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ def Esp(  # noqa: N802  # reads like the classes beside it in a description
     size: SizeLike | None = None,
     start: SizeLike | None = None,
     guid: "str | UUID | None" = None,
+    partition_name: str | None = None,
     fat: int | None = None,
     label: str | None = None,
     volume_id: int | str | None = None,
@@ -55,4 +56,6 @@ def Esp(  # noqa: N802  # reads like the classes beside it in a description
         minimum=_MINIMUM.get(firmware, firmware) if isinstance(firmware, str) else firmware,
         engine=engine,
     )
-    return Partition(name, payload, type="esp", size=size, start=start, guid=guid)
+    return Partition(
+        name, payload, type="esp", size=size, start=start, guid=guid, partition_name=partition_name
+    )

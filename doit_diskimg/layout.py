@@ -254,6 +254,7 @@ def _record(
                 guid=str(disk.identity_of(part)),
                 attributes=attributes_value(part.attributes),
                 active=part.active,
+                partition_name=part.partition_name,
                 payload_type=room.type or "",
                 ebr=ebrs.get(index),
             )

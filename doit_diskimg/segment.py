@@ -41,6 +41,8 @@ class Identity(NamedTuple):
     """The disk GUID of a GPT."""
     signature: int
     """The disk signature of an MBR: 32 bits, not 0."""
+    signature_given: bool = False
+    """Whether the description has it; a hybrid MBR has none unless it is given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,8 @@ class PlacedPartition:
     """Partition GUID in lower case; empty where the table has none."""
     attributes: int
     active: bool
+    partition_name: str | None = None
+    """What a GPT calls it; None for ``name``."""
     payload_type: str = ""
     """The type that the payload would choose, by name; empty if it has none."""
     ebr: int | None = None

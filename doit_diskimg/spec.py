@@ -54,7 +54,8 @@ class Partition:
     payload supplies its own.  ``start`` (bytes) is the next free multiple of ``align`` unless
     given, and ``align`` is the disk's.  ``size`` is what the payload asks for unless given
     (``"auto"`` says so aloud); ``"rest"`` is all that the others leave, for one partition of a
-    disk.  ``guid`` is derived from the names of disk and partition unless given.  ``attributes``
+    disk.  ``guid`` is derived from the names of disk and partition unless given, and
+    ``partition_name``, what a GPT calls the partition, is ``name`` unless given.  ``attributes``
     are GPT bits by name or as a number, ``active`` is the MBR's 0x80.  ``logical`` puts a partition
     of an MBR into the extended one (True) or among the primary ones (False).  With
     ``in_table=False`` the partition takes its room but the table does not mention it.
@@ -69,6 +70,7 @@ class Partition:
     size: SizeLike | None = None
     align: SizeLike | None = None
     guid: "str | UUID | None" = None
+    partition_name: str | None = None
     attributes: int | Sequence[str] = ()
     active: bool = False
     logical: bool | None = None
@@ -105,8 +107,8 @@ class Partition:
     def _unlisted_problems(self, where: str) -> Iterator[Problem]:
         if self.in_table:
             return
-        for field in ("type", "guid", "attributes", "active", "logical"):
-            if getattr(self, field):
+        for field in ("type", "guid", "attributes", "active", "logical", "partition_name"):
+            if getattr(self, field) or getattr(self, field) == "":
                 yield BadValue(
                     f"{where}.{field}", f"{getattr(self, field)!r} is given",
                     "a partition that is not in the table has no place to store it",
@@ -252,7 +254,9 @@ class Disk:
         from doit_diskimg.segment import Identity
 
         derived = self.identity.int & 0xFFFFFFFF or 1
-        return Identity(self.identity, derived if self.signature is None else self.signature)
+        if self.signature is None:
+            return Identity(self.identity, derived)
+        return Identity(self.identity, self.signature, signature_given=True)
 
     def problems(self) -> list[Problem]:
         """Return everything that is wrong with the description, in its own order.

@@ -13,6 +13,9 @@ from doit_diskimg.ondisk.chs import NOWHERE, Chs
 START = 440
 """Where in sector 0 `Mbr` begins; bytes 0 to 439 are boot code."""
 
+ENTRIES_START = 446
+"""Where the four entries begin: behind the disk signature and two bytes that Windows NT uses."""
+
 ENTRY_COUNT = 4
 
 ACTIVE = 0x80

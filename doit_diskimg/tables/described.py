@@ -8,19 +8,23 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from doit_diskimg.errors import Problem, TooManyPartitions, TooSmall, UnknownType
-from doit_diskimg.ondisk.mbr import GPT_PROTECTIVE
+from doit_diskimg.errors import (
+    BadValue,
+    Problem,
+    TooManyPartitions,
+    TooSmall,
+    UnknownType,
+)
+from doit_diskimg.fields import is_number
 from doit_diskimg.units import SizeLike, parse_size
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from doit_diskimg.segment import Region
 
 EXTENDED_TYPES = (0x05, 0x0F, 0x85)
 """DOS's, its LBA form, and Linux's own, which DOS overlooks."""
-
-RESERVED_TYPES = frozenset({*EXTENDED_TYPES, GPT_PROTECTIVE})
-"""Types by which readers of an MBR take an entry for a part of the table: a chain, a whole GPT."""
 
 
 class DescribedPartition(Protocol):
@@ -32,6 +36,8 @@ class DescribedPartition(Protocol):
     def type(self) -> str | int | None: ...  # noqa: D102
     @property
     def guid(self) -> "str | UUID | None": ...  # noqa: D102
+    @property
+    def partition_name(self) -> str | None: ...  # noqa: D102
     @property
     def attributes(self) -> int | Sequence[str]: ...  # noqa: D102
     @property
@@ -94,6 +100,44 @@ def too_small_problems(size: SizeLike, least: int, table: str) -> Iterator[Probl
             f"{length} bytes",
             f"must be {least} bytes at least, for {table} and a sector of content",
             f"raise the size to {least} or more",
+        )
+
+
+def signature_problems(signature: object) -> Iterator[Problem]:
+    """Yield what is wrong with a disk signature, if there is one."""
+    if signature is None or (is_number(signature) and 0 < signature < 1 << 32):  # type: ignore[operator]
+        return
+    # Zero would be "no signature", which Windows replaces by one of its own.
+    yield BadValue(
+        "signature",
+        f"{signature:#x}" if is_number(signature) else repr(signature),
+        "must be a number from 1 to 0xffffffff",
+        "leave it out to have one derived",
+    )
+
+
+def active_problem(where: str, found: str, table: str) -> Problem:
+    """Return the problem of more than one active entry where nobody asked for that."""
+    return BadValue(
+        where, found, "must be one partition at most, since boot code looks for one",
+        f"leave active out of all but one, or write {table}(several_active=True) for boot code "
+        "of your own",
+    )
+
+
+def active_notes(
+    disk: DescribedDisk, active: Sequence[int], regions: "Sequence[Region]"
+) -> Iterator[str]:
+    """Yield what a person should know of the ``active`` partitions of an MBR, by index."""
+    for index in active[1:]:
+        yield (
+            f"partitions[{index}].active: partitions[{active[0]}] is active too, boot code of the "
+            "usual kind refuses such a disk"
+        )
+    if active and not any(region.extent.start == 0 and region.extent.length for region in regions):
+        yield (
+            f"partitions[{active[0]}].active: it is active, and there is no boot code in sector 0 "
+            "to start it, a BIOS finds nothing to run"
         )
 
 

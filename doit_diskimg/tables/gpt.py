@@ -57,7 +57,9 @@ class Gpt:
     (`ondisk.gpt.ATTRIBUTES`).
 
     ``hybrid`` names up to three partitions that the MBR in sector 0 mentions too, in that order;
-    as a mapping it says with which MBR type.  ``active`` is allowed for one of them.
+    as a mapping it says with which MBR type.  ``active`` is allowed for one of them, or for more
+    with ``several_active``, and the disk may have a ``signature``.  ``protective_number`` is the
+    entry of the MBR, 1 to 4, that protects the GPT, and ``pmbr_boot`` makes it active.
 
     What boot ROMs that read fixed sectors ask for: ``entries_lba`` moves the entry array,
     ``entry_count`` makes it shorter (or longer), ``first_usable_lba`` is where partitions may
@@ -71,6 +73,9 @@ class Gpt:
     first_usable_lba: int | None = None
     backup: bool = True
     hybrid: Sequence[str] | Mapping[str, str | int] = ()
+    protective_number: int = 1
+    pmbr_boot: bool = False
+    several_active: bool = False
     hybrid_order: tuple[str, ...] = dataclasses.field(default=(), init=False, repr=False)
     """A field, so that another order of a mapping is another description."""
 
@@ -98,13 +103,18 @@ class Gpt:
         names = mirrored(self.hybrid)
         for index, partition in enumerate(disk.partitions):
             yield from gpt_problems.of_partition(partition, f"partitions[{index}]", names)
-        yield from gpt_mbr.problems(self.hybrid, disk)
-        if disk.signature is not None:
-            yield BadValue(
-                "signature", f"{disk.signature!r} is given",
-                "must be left out, since a GPT has no such field", "write guid=..., or use Mbr()",
-            )
+        yield from gpt_mbr.problems(self, disk)
         yield from gpt_problems.of_guids(disk)
+
+    def notes(self, disk: "DescribedDisk", regions: "Sequence[Region]") -> Iterator[str]:
+        """Yield what is legal and likely to be trouble; see `abilities.Noting`."""
+        from doit_diskimg.tables import gpt_mbr
+
+        return gpt_mbr.notes(self, disk, regions)
+
+    def records_signature(self, disk: "DescribedDisk") -> bool:
+        """Return whether there is a disk signature: in a hybrid MBR, if it is given."""
+        return bool(self.hybrid_order) and disk.signature is not None
 
     def _shape_problems(self) -> Iterator[Problem]:
         """Yield what is wrong with the numbers that decide where the table lies."""
@@ -230,9 +240,8 @@ class Gpt:
             start = (partition.number - 1) * _ENTRY_SIZE
             array[start : start + _ENTRY_SIZE] = self._entry(partition).pack()
         sector, array_start = self.sector_size, self.entries_lba * self.sector_size
-        master = gpt_mbr.master_boot_record(
-            self.hybrid, partitions, self._last_lba(size), sector
-        )
+        signature = identity.signature if identity.signature_given else 0
+        master = gpt_mbr.master_boot_record(self, signature, partitions, self._last_lba(size))
         canvas = Canvas()
         canvas.data(mbr.START, master.pack())
         canvas.data(array_start, array)
@@ -269,14 +278,14 @@ class Gpt:
     def _entry(self, partition: "PlacedPartition") -> "GptEntry":
         from doit_diskimg.ondisk.gpt import GptEntry
 
-        extent = partition.extent
+        extent, name = partition.extent, partition.partition_name
         return GptEntry(
             type_guid=partition.type,
             partition_guid=partition.guid,
             first_lba=extent.start // self.sector_size,
             last_lba=extent.end // self.sector_size - 1,
             attributes=partition.attributes,
-            name=partition.name,
+            name=partition.name if name is None else name,
         )
 
     @property

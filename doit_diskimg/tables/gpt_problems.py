@@ -64,15 +64,7 @@ def of_partition(
 ) -> Iterator[Problem]:
     """Yield what is wrong with one partition; ``mirrored`` are those that the MBR has too."""
     yield from _type_problems(partition.type, f"{where}.type")
-    if isinstance(partition.name, str):
-        try:
-            ondisk.name_bytes(partition.name)
-        except ValueError as error:
-            yield BadName(
-                f"{where}.name", str(error),
-                f"must be text of {ondisk.NAME_UNITS} UTF-16 units at most, without NUL",
-                "give another name",
-            )
+    yield from _name_problems(partition, where)
     try:
         ondisk.attributes_value(partition.attributes)
     except ValueError as error:
@@ -89,6 +81,25 @@ def of_partition(
         yield BadValue(
             f"{where}.logical", f"{partition.logical!r} is given",
             "must be left out, since all partitions of a GPT are alike", "leave it out",
+        )
+
+
+def _name_problems(partition: DescribedPartition, where: str) -> Iterator[Problem]:
+    field = "name" if partition.partition_name is None else "partition_name"
+    name = getattr(partition, field)
+    fault = "" if isinstance(name, str) else f"{name!r} is no text"
+    if fault and field == "name":
+        return  # reported with the disk
+    try:
+        ondisk.name_bytes("" if fault else name)
+    except ValueError as error:
+        fault = str(error)
+    if fault:
+        yield BadName(
+            f"{where}.{field}", fault,
+            f"must be text of {ondisk.NAME_UNITS} UTF-16 units at most, without NUL",
+            "give another name" if field != "name" else "give another name, or a partition_name, "
+            "which the table stores instead",
         )
 
 

@@ -38,12 +38,18 @@ class Mbr:
     ``logical=True`` themselves.  The extended partition around them has entry
     ``extended_number`` and type ``extended_type``.  It begins with the first of them and ends with
     the last, unless ``extended_start`` and ``extended_size`` (bytes) say otherwise.
+
+    ``disk_signature=False`` leaves bytes 440 to 445 to boot code, which then has 446 bytes: the
+    classic MBR, from before Windows NT put its signature there.  ``several_active`` allows more
+    than one active partition, for boot code that reads the flag in its own way.
     """
 
     extended_number: int = 4  # the last of `ondisk.mbr.ENTRY_COUNT`
     extended_type: str | int = "extended-lba"
     extended_start: SizeLike | None = None
     extended_size: SizeLike | None = None
+    disk_signature: bool = True
+    several_active: bool = False
 
     has_guids = False
 
@@ -57,19 +63,35 @@ class Mbr:
         from doit_diskimg.tables import mbr_chain, mbr_problems
         from doit_diskimg.tables.described import too_small_problems
 
-        yield from mbr_problems.of_identity(disk)
+        yield from mbr_problems.of_identity(self, disk)
         yield from too_small_problems(disk.size, 2 * SECTOR, "an MBR")
         yield from mbr_problems.of_extended(self)
         yield from mbr_chain.problems(disk)
-        yield from mbr_problems.of_partitions(disk)
+        yield from mbr_problems.of_partitions(self, disk)
+
+    def notes(self, disk: "DescribedDisk", regions: "Sequence[Region]") -> "Iterator[str]":
+        """Yield what is legal and likely to be trouble; see `abilities.Noting`."""
+        from doit_diskimg.tables import mbr_problems
+
+        return mbr_problems.notes(disk, regions)
+
+    @property
+    def boot_code_length(self) -> int:
+        """Bytes of sector 0 before what the table has of it."""
+        from doit_diskimg.ondisk import mbr as ondisk
+
+        return ondisk.START if self.disk_signature else ondisk.ENTRIES_START
+
+    def records_signature(self, disk: "DescribedDisk") -> bool:
+        """Return whether the disk signature is on the disk."""
+        return self.disk_signature
 
     def regions(self, size: int) -> "Sequence[Region]":
-        """Return the end of sector 0: bytes 440 to 511."""
+        """Return the end of sector 0: bytes 440 to 511, without a disk signature from 446 on."""
         from doit_diskimg.extent import Extent
-        from doit_diskimg.ondisk import mbr as ondisk
         from doit_diskimg.segment import Region
 
-        extent = Extent(ondisk.START, SECTOR - ondisk.START)
+        extent = Extent(self.boot_code_length, SECTOR - self.boot_code_length)
         return [Region(name="MBR", where="table", extent=extent)]
 
     def usable(self, size: int) -> "Extent":
@@ -128,7 +150,10 @@ class Mbr:
     def encode(
         self, size: int, identity: "Identity", partitions: "Sequence[PlacedPartition]"
     ) -> "Picture":
-        """Return bytes 440 to 511 of the disk, and of the EBR before each logical partition."""
+        """Return bytes 440 to 511 of the disk, and of the EBR before each logical partition.
+
+        Without a disk signature those of the disk are 446 to 511.
+        """
         from doit_diskimg.ondisk import mbr as ondisk
         from doit_diskimg.picture import Canvas
         from doit_diskimg.tables import mbr_chain
@@ -139,7 +164,7 @@ class Mbr:
             entries[partition.number - 1] = mbr_chain.entry(partition)
         table = ondisk.Mbr(signature=identity.signature, entries=tuple(entries))
         canvas = Canvas()
-        canvas.data(ondisk.START, table.pack())
+        canvas.data(self.boot_code_length, table.pack()[self.boot_code_length - ondisk.START :])
         for extended in primary if len(primary) < len(partitions) else ():
             if extended.number == self.extended_number:
                 for ebr, link in mbr_chain.chain(partitions, extended):

@@ -1,44 +1,48 @@
 """What an MBR can't store of a description, each with the path to it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import BadValue, Problem
-from doit_diskimg.fields import is_number, size_problems
+from doit_diskimg.fields import YES_OR_NO, is_number, kind_problems, size_problems
 from doit_diskimg.ondisk import mbr as ondisk
 from doit_diskimg.ondisk.guids import MBR_TYPES, type_byte, type_guid
 from doit_diskimg.tables.described import (
     EXTENDED_TYPES,
-    RESERVED_TYPES,
     DescribedDisk,
     DescribedPartition,
+    active_notes,
+    active_problem,
     byte_meant,
     names_to_use,
+    signature_problems,
     type_problem,
 )
 from doit_diskimg.units import SECTOR
 
 if TYPE_CHECKING:
+    from doit_diskimg.segment import Region
     from doit_diskimg.tables.mbr import Mbr
 
+_KINDS = {"disk_signature": YES_OR_NO, "several_active": YES_OR_NO}
 
-def of_identity(disk: DescribedDisk) -> Iterator[Problem]:
+
+def of_identity(table: "Mbr", disk: DescribedDisk) -> Iterator[Problem]:
     """Yield what is wrong with the identity of the disk: a GUID, or a signature that is none."""
+    yield from kind_problems(table, "table.", _KINDS)
     if disk.guid:
         yield BadValue(
             "guid", f"{disk.guid!r} is given", "must be left out, since an MBR has no place for it",
             "write signature=..., or use Gpt()",
         )
-    signature = disk.signature
-    if signature is None or (is_number(signature) and 0 < signature < 1 << 32):
-        return
-    # Zero would be "no signature", which Windows replaces by one of its own.
-    yield BadValue(
-        "signature",
-        f"{signature:#x}" if is_number(signature) else repr(signature),
-        "must be a number from 1 to 0xffffffff",
-        "leave it out to have one derived",
-    )
+    if disk.signature is not None and table.disk_signature is False:
+        yield BadValue(
+            "signature", f"{disk.signature!r} is given",
+            "must be left out, since disk_signature=False leaves its place to boot code",
+            "leave one of the two out",
+        )
+    else:
+        yield from signature_problems(disk.signature)
 
 
 def of_extended(table: "Mbr") -> Iterator[Problem]:
@@ -60,24 +64,36 @@ def of_extended(table: "Mbr") -> Iterator[Problem]:
     )
 
 
-def of_partitions(disk: DescribedDisk) -> Iterator[Problem]:
+def of_partitions(table: "Mbr", disk: DescribedDisk) -> Iterator[Problem]:
     """Yield what is wrong with each partition, and with more than one that is active."""
     for index, partition in enumerate(disk.partitions):
         yield from _partition_problems(partition, f"partitions[{index}]")
-    active = [index for index, partition in enumerate(disk.partitions) if partition.active]
-    for index in active[1:]:
-        yield BadValue(
-            f"partitions[{index}].active",
-            f"partitions[{active[0]}] is active too",
-            "must be one partition at most, since boot code looks for one",
-            "leave active out of all but one",
-        )
+    active = _active(disk)
+    for index in active[1:] if not table.several_active else ():
+        where = f"partitions[{index}].active"
+        yield active_problem(where, f"partitions[{active[0]}] is active too", "Mbr")
+
+
+def notes(disk: DescribedDisk, regions: "Sequence[Region]") -> Iterator[str]:
+    """Yield what is legal and likely to be trouble; ``regions`` are all that lie on the disk."""
+    yield from active_notes(disk, _active(disk), regions)
+    for index, partition in enumerate(disk.partitions):
+        is_protective = type_byte(partition.type or 0) == ondisk.GPT_PROTECTIVE
+        if partition.in_table and is_protective:
+            yield (
+                f"partitions[{index}].type: 0xee stands for a whole GPT, Linux and parted find no "
+                "partitions beside it"
+            )
+
+
+def _active(disk: DescribedDisk) -> list[int]:
+    return [index for index, partition in enumerate(disk.partitions) if partition.active]
 
 
 def _partition_problems(partition: DescribedPartition, where: str) -> Iterator[Problem]:
     yield from _type_problems(partition.type, f"{where}.type")
-    for field in ("guid", "attributes"):
-        if getattr(partition, field):
+    for field in ("guid", "attributes", "partition_name"):
+        if getattr(partition, field) or getattr(partition, field) == "":
             yield BadValue(
                 f"{where}.{field}",
                 f"{getattr(partition, field)!r} is given",
@@ -89,7 +105,7 @@ def _partition_problems(partition: DescribedPartition, where: str) -> Iterator[P
 def _type_problems(value: str | int | None, where: str) -> Iterator[Problem]:
     if value is None:
         return
-    if type_byte(value) in RESERVED_TYPES:
+    if type_byte(value) in EXTENDED_TYPES:
         yield type_problem(
             where, value, "must be that of a partition: the table itself has such entries",
             "write logical=True for what lies in an extended partition, which comes by itself",

@@ -96,7 +96,7 @@ class DiskTasks:
             disk.name, disk.size, disk.table, disk.align, disk.guid, disk.signature,
             disk.power_of_two,
             [[part.name, part.type, part.start, part.size, part.align, part.guid, part.attributes,
-              part.active, part.logical, part.in_table, part.persist,
+              part.active, part.logical, part.in_table, part.persist, part.partition_name,
               None if self._formatted(index) else _room(part)]
              for index, part in enumerate(disk.partitions)],
             [[segment.name, segment.start, segment.keep, _length_or_path(segment)]

@@ -6,6 +6,7 @@ and `injection` have those that come after.
 
 import json
 
+from doit_diskimg.abilities import Noting
 from doit_diskimg.content import FORMAT, Tree
 from doit_diskimg.errors import DescriptionError, ImageWritten, Problem, WorldError
 from doit_diskimg.frozen import dataclass
@@ -18,6 +19,7 @@ from doit_diskimg.host.patching import alone
 from doit_diskimg.host.state import broken, need, write, write_json
 from doit_diskimg.layout_file import decode_places, encode_layout
 from doit_diskimg.picture import Picture
+from doit_diskimg.placed import Layout
 from doit_diskimg.plan import encode_plan
 from doit_diskimg.ports import Room
 from doit_diskimg.spec import TABLE, Disk, Partition
@@ -98,8 +100,14 @@ class MakeTable(Asking):
         if write(self.state.file("layout.json"), encode_layout(layout)):
             from doit_diskimg.tasks.show import layout_map
 
-            return "\n".join([layout_map(layout), *settled])
+            return "\n".join([layout_map(layout), *settled, *self._notes(layout)])
         return None
+
+    def _notes(self, layout: Layout) -> list[str]:
+        table = self.disk.table
+        if not isinstance(table, Noting):
+            return []
+        return [f"note: {note}" for note in table.notes(self.disk, layout.regions)]
 
     def _rooms(self, files: RealFiles) -> list[Room]:
         rooms, problems = [], list[Problem]()

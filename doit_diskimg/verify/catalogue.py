@@ -73,8 +73,8 @@ _section("Master boot record", {
                       "it, and no system reads its partitions.", "write 55 AA at byte 510"),
     "mbr-indicator": (ERROR, "A boot indicator is neither 0x00 nor 0x80; BIOSes take the table "
                       "for garbage.", "write one of the two"),
-    "mbr-active": (ERROR, "More than one partition is active; boot code refuses that.",
-                   "leave one active"),
+    "mbr-active": (WARNING, "More than one partition is active; boot code of the usual kind "
+                   "refuses that.", "leave one active, unless the disk's own boot code wants more"),
     "mbr-unused": (WARNING, "An entry of type 0, which is none, has a place.",
                    "give it a type, or clear it"),
     "ebr-signature": (ERROR, "A sector in the chain of logical partitions lacks 55 AA.",

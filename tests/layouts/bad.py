@@ -566,7 +566,105 @@ BAD = [
         mbr(part("a", "1MiB", active=True), part("b", "1MiB", active=True)),
         [
             "partitions[1].active: partitions[0] is active too, must be one partition at most, "
-            "since boot code looks for one (leave active out of all but one)",
+            "since boot code looks for one (leave active out of all but one, or write "
+            "Mbr(several_active=True) for boot code of your own)",
+        ],
+    ),
+    Bad(
+        "an active one and an active protective entry",
+        gpt(part("a", "1MiB", active=True), table=Gpt(hybrid=["a"], pmbr_boot=True)),
+        [
+            "table.hybrid: the protective entry and 'a' are active, must be one partition at most, "
+            "since boot code looks for one (leave active out of all but one, or write "
+            "Gpt(several_active=True) for boot code of your own)",
+        ],
+    ),
+    Bad(
+        "a protective entry that no MBR has",
+        gpt(part("a", "1MiB"), table=Gpt(protective_number=0, pmbr_boot=1, several_active=None)),
+        [
+            "table.protective_number: 0 is given, must be an entry, 1 to 4 (leave it out for 1)",
+            "table.pmbr_boot: 1 is given, must be True or False (leave it out if in doubt)",
+            "table.several_active: None is given, must be True or False (leave it out if in doubt)",
+        ],
+    ),
+    Bad(
+        "fields of an MBR of the wrong kind",
+        mbr(part("a", "1MiB"), table=Mbr(disk_signature=0, several_active="yes")),
+        [
+            "table.disk_signature: 0 is given, must be True or False (leave it out if in doubt)",
+            "table.several_active: 'yes' is given, must be True or False (leave it out if in "
+            "doubt)",
+        ],
+    ),
+    Bad(
+        "a signature without a place",
+        mbr(part("a", "1MiB"), table=Mbr(disk_signature=False), signature=5),
+        [
+            "signature: 5 is given, must be left out, since disk_signature=False leaves its place "
+            "to boot code (leave one of the two out)",
+        ],
+    ),
+    Bad(
+        "447 bytes of boot code",
+        mbr(table=Mbr(disk_signature=False), segments=[Segment("s", bytes(447), 0)]),
+        [
+            "segments[0] 's': 0x0..0x1bf overlaps 'MBR' (table) at 0x1be..0x200 by 1 byte, no byte "
+            "may belong to two parts ('s' may have 446 bytes there)",
+        ],
+    ),
+    Bad(
+        "a signature of a protective MBR",
+        gpt(part("a", "1MiB"), signature=5),
+        [
+            "signature: 5 is given, must be left out, since a GPT has no such field and a "
+            "protective MBR has zeros there (write guid=..., or use Mbr(), or name partitions for "
+            "a hybrid MBR)",
+        ],
+    ),
+    Bad(
+        "a signature of a hybrid MBR that is none",
+        gpt(part("a", "1MiB"), table=Gpt(hybrid=["a"]), signature=1 << 32),
+        [
+            "signature: 0x100000000, must be a number from 1 to 0xffffffff (leave it out to have "
+            "one derived)",
+        ],
+    ),
+    Bad(
+        "names of a GPT that are none",
+        gpt(part("a", 512, partition_name=7), part("b", 512, partition_name="x" * 37),
+            part("c", 512, partition_name="nul\0")),
+        [
+            "partitions[0].partition_name: 7 is no text, must be text of 36 UTF-16 units at most, "
+            "without NUL (give another name)",
+            f"partitions[1].partition_name: '{'x' * 37}' has 37 UTF-16 units, must be text of 36 "
+            "UTF-16 units at most, without NUL (give another name)",
+            "partitions[2].partition_name: 'nul\\x00' has a NUL in it, must be text of 36 UTF-16 "
+            "units at most, without NUL (give another name)",
+        ],
+    ),
+    Bad(
+        "a name of a GPT in an MBR",
+        mbr(part("a", "1MiB", partition_name="")),
+        [
+            "partitions[0].partition_name: '' is given, must be left out, since an MBR has no "
+            "place for it (remove partition_name, or use Gpt())",
+        ],
+    ),
+    Bad(
+        "a name of a GPT without an entry",
+        gpt(part("a", "1MiB", type=None, in_table=False, partition_name="b")),
+        [
+            "partitions[0].partition_name: 'b' is given, a partition that is not in the table has "
+            "no place to store it (leave partition_name out, or in_table)",
+        ],
+    ),
+    Bad(
+        "a name of a GPT without a table",
+        bare(fat("v", partition_name=""), "2MiB"),
+        [
+            "partitions[0].partition_name: '' is given, a disk without a table has no place to "
+            "store it (leave partition_name out, or write table=Mbr())",
         ],
     ),
     Bad(
@@ -582,15 +680,6 @@ BAD = [
         mbr(part("a", "1MiB", type=0x0F), part("b", "1MiB", logical=True)),
         [
             "partitions[0].type: 0x0f is no such type, must be that of a partition: the table "
-            "itself has such entries (write logical=True for what lies in an extended partition, "
-            "which comes by itself)",
-        ],
-    ),
-    Bad(
-        "a protective entry as a partition",
-        mbr(part("a", "1MiB", type=0xEE)),
-        [
-            "partitions[0].type: 0xee is no such type, must be that of a partition: the table "
             "itself has such entries (write logical=True for what lies in an extended partition, "
             "which comes by itself)",
         ],
@@ -648,7 +737,8 @@ BAD = [
         gpt(part("x" * 37, "1MiB")),
         [
             "partitions[0].name: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' has 37 UTF-16 units, "
-            "must be text of 36 UTF-16 units at most, without NUL (give another name)",
+            "must be text of 36 UTF-16 units at most, without NUL (give another name, or a "
+            "partition_name, which the table stores instead)",
         ],
     ),
     Bad(

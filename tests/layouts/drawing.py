@@ -57,8 +57,7 @@ def lay_out(disk: Disk, contents: Mapping[str, bytes]) -> Layout:
         first = disk.asked_first(part)
         rooms.append(room(index, size and parse_size(size)) if first else Room(length=0))
     lengths = {
-        segment.name: segment.length(files, f"segments[{index}]")
-        for index, segment in enumerate(disk.segments)
+        segment.name: segment.length(files, where) for where, segment in disk.outside
     }
     return place(disk, rooms, lengths, room)
 
@@ -81,7 +80,7 @@ def draw(disk: Disk, contents: Mapping[str, bytes], path: Path) -> Layout:
         for index, part in enumerate(disk.partitions)
     ]
     pictures += [
-        segment.fill(files, f"segments[{index}]") for index, segment in enumerate(disk.segments)
+        segment.fill(files, where) for where, segment in disk.outside
     ]
     if disk.table is not None:
         pictures.append(disk.table.encode(layout.size, disk.identities(), layout.recorded()))

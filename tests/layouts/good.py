@@ -70,6 +70,7 @@ M64 = 131072
 """Sectors of 64 MiB."""
 
 GAP = "Warning: There is a gap between"
+ACTIVE = "Warning: The 0xEE protective partition in the MBR"
 SHORT = "Warning: The size of the partition table"
 
 BOOT = Segment("code", b"\xf4" * 440, 0)
@@ -268,6 +269,18 @@ MBRS = [
     Good("56 logical ones", mbr(*[part(f"p{n}", 512) for n in range(59)], align=512),
          ["1 1 1 83", "2 2 1 83", "3 3 1 83", "4 4 112 0f",
           *[f"{n} {5 + 2 * (n - 5)} 1 83" for n in range(5, 61)]], M64),
+    Good("446 bytes of boot code", mbr(
+        part("a", "1MiB", active=True), table=Mbr(disk_signature=False),
+        segments=[Segment("code", b"\xf4" * 446, 0)],
+    ), ["1 2048 2048 83 active"], M64),
+    Good("code that spans a table without a signature", mbr(
+        part("a", "1MiB", logical=True), table=Mbr(disk_signature=False),
+        segments=[Segment("spl", "spl.bin", 0, keep=[(446, 512)])],
+    ), ["4 2048 4096 0f", "5 4096 2048 83"], M64),
+    Good("two active", mbr(
+        part("a", "1MiB", active=True), part("b", "1MiB", active=True),
+        table=Mbr(several_active=True),
+    ), ["1 2048 2048 83 active", "2 4096 2048 83 active"], M64),
     Good("type 0", mbr(part("a", "1MiB", type=0), part("b", "1MiB")),
          ["1 2048 2048 00", "2 4096 2048 83"], M64),
     Good("not in the table", mbr(
@@ -346,6 +359,23 @@ GPTS = [
     Good("hybrid with one", gpt(
         fat("boot", "40MiB", type="esp", active=True), root(), table=Gpt(hybrid=["boot"]),
     ), ["1 2048 81920 esp 'boot'", "2 83968 196 linux-filesystem 'root'"], M64),
+    Good("names of their own, equal and empty", gpt(
+        part("root-a", "1MiB", partition_name="root"),
+        part("root-b", "1MiB", partition_name="root"), part("c", "1MiB", partition_name=""),
+        part("a name of more than 36 letters for the task", "1MiB", partition_name="x" * 36),
+    ), ["1 2048 2048 linux-filesystem 'root'", "2 4096 2048 linux-filesystem 'root'",
+        "3 6144 2048 linux-filesystem ''", f"4 8192 2048 linux-filesystem '{'x' * 36}'"], M64),
+    Good("an active protective entry", gpt(part("a", "1MiB"), table=Gpt(pmbr_boot=True)),
+         ["1 2048 2048 linux-filesystem 'a'"], M64, {ACTIVE: "marked as active"}),
+    Good("hybrid, protective entry last", gpt(
+        fat("boot", "40MiB", type="esp", active=True),
+        table=Gpt(hybrid=["boot"], protective_number=4), signature=0x12345678,
+    ), ["1 2048 81920 esp 'boot'"], M64),
+    Good("hybrid, all active", gpt(
+        part("a", "1MiB", active=True), part("b", "1MiB", active=True),
+        table=Gpt(hybrid=["b", "a"], protective_number=2, pmbr_boot=True, several_active=True),
+    ), ["1 2048 2048 linux-filesystem 'a'", "2 4096 2048 linux-filesystem 'b'"], M64,
+       {ACTIVE: "marked as active"}),
     Good("hybrid with three", gpt(
         fat("boot", "40MiB", fat=32), part("a", "1MiB"), part("b", "1MiB"),
         table=Gpt(hybrid={"b": 0x83, "boot": 0x0C, "a": 0xDA}),

@@ -15,7 +15,7 @@ FILES = {
     f"build/{name}": bytes(n % 251 for n in range(length))
     for name, length in [
         ("root.ext2", 300_000), ("kernel.elf", 70_000), ("kernel8.img", 9_000),
-        ("loader.bin", 20_000),
+        ("loader.bin", 20_000), ("mbr440.bin", 440), ("mbr446.bin", 446),
     ]
 }
 SNIPPETS = [

@@ -63,6 +63,7 @@ GOOD = [
     disk(lba("stage2"), sectors("split"), lba("boot"), lba("bootcode"), disk_signature()),
     disk(file_lba("boot", "K/KERNEL"), crc32("root"), crc32("boot", "/k/kernel"), crc32("stage2")),
     disk(disk_guid(), partition_guid("root"), table=Gpt(), segments=()),
+    disk(disk_signature(), table=Gpt(hybrid=["boot"]), signature=7, segments=()),
     disk(file_lba("boot", "in/the/tree"), files={"/": Tree("tree")}),
     disk(lba("stage2"), stage2=[lba("bootcode"), lba("stage2")]),
 ]
@@ -97,6 +98,9 @@ BAD = [
      "disk (write table=Gpt())"),
     (disk(disk_signature(), table=Gpt(), segments=()), "disk_signature(): this table has no disk "
      "signature, must be a number that is on the disk (write table=Mbr())"),
+    *((disk(disk_signature(), table=table, segments=()), "disk_signature(): this table has no disk "
+       "signature, must be a number that is on the disk (write table=Mbr())")
+      for table in (Gpt(hybrid=["boot"]), Mbr(disk_signature=False))),
     *((disk(symbol, partitions=GUESTS), f"{symbol}: 'data' has persist=True, must be of bytes that "
        "no guest may change (ask for something in another partition)")
       for symbol in (file_lba("data", "k"), crc32("data", "k"), crc32("data"))),

@@ -9,6 +9,9 @@ from fakes import FakeFiles, render
 from doit_diskimg import (
     BootCode,
     DescriptionError,
+    Disk,
+    Gpt,
+    Mbr,
     Patch,
     Segment,
     crc32,
@@ -293,7 +296,7 @@ BOOT = [
 @pytest.mark.parametrize("source", ["file", "bytes"])
 def test_boot_code_leaves_the_table_alone(data, problem, source):
     code = BootCode("stage1.bin" if source == "file" else data)
-    (segment,) = code.segments(None)
+    (segment,) = code.segments(Disk("os.img", size="1MiB", table=Gpt()))
     files = FakeFiles({"stage1.bin": data})
     if problem is None:
         picture = segment.fill(files, "boot", NUMBERS)
@@ -301,4 +304,34 @@ def test_boot_code_leaves_the_table_alone(data, problem, source):
         return
     with pytest.raises(DescriptionError) as caught:
         segment.fill(files, "boot", NUMBERS)
+    assert str(caught.value) == problem
+
+
+SHORTER = (
+    "boot: its {0} bytes reach over the partition table: byte {1} is not zero, bytes {2} to 511 "
+    "are the table's; a binary of 512 may have zeros there and 55 aa at the end (make the code {3} "
+    "bytes shorter, or let it load a stage 2{4})"
+)
+CAN_DO = ", or write Mbr(disk_signature=False)"
+
+
+@pytest.mark.parametrize(
+    ("signature", "data", "problem"),
+    [
+        (False, b"\xf4" * 446, None),
+        (False, b"\xf4" * 446 + bytes(64) + b"\x55\xaa", None),
+        (False, b"\xf4" * 447, SHORTER.format(447, 446, 446, 1, "")),
+        (True, b"\xf4" * 446, SHORTER.format(446, 445, 440, 6, CAN_DO)),
+        (True, b"\xf4" * 447, SHORTER.format(447, 446, 440, 7, "")),
+    ],
+)
+def test_an_mbr_can_do_without_a_signature(signature, data, problem):
+    table = Mbr(disk_signature=signature)
+    (segment,) = BootCode(data).segments(Disk("os.img", size="1MiB", table=table))
+    if problem is None:
+        picture = segment.fill(FakeFiles({}), "boot", NUMBERS)
+        assert render(picture, 512, {}) == data[:446].ljust(512, b"\0")
+        return
+    with pytest.raises(DescriptionError) as caught:
+        segment.fill(FakeFiles({}), "boot", NUMBERS)
     assert str(caught.value) == problem

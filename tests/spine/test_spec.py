@@ -396,7 +396,7 @@ CHANGED = {
     "payload": FakePayload(513), "type": 1, "start": 1, "attributes": 1, "active": True,
     "source": b"CODE", "busy": "error", "guest_writes": "error", "durable": True,
     "outputs": ["another"], "power_of_two": True, "logical": True, "in_table": False,
-    "keep": [(0, 1)], "boot": BootCode(b"code"), "persist": True,
+    "keep": [(0, 1)], "boot": BootCode(b"code"), "persist": True, "partition_name": "",
 }  # fmt: skip
 
 

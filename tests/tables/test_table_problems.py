@@ -180,7 +180,8 @@ BAD = [
     (
         Gpt(hybrid=["a", "b"]), [part("a", active=True), part("b", active=True)], BadValue,
         "table.hybrid: 'a' and 'b' are active, must be one partition at most, since boot code "
-        "looks for one (leave active out of all but one)",
+        "looks for one (leave active out of all but one, or write Gpt(several_active=True) for "
+        "boot code of your own)",
     ),
     # types
     (
@@ -239,12 +240,14 @@ BAD = [
     (
         Gpt(), [part("x" * 37)], BadName,
         f"partitions[0].name: '{'x' * 37}' has 37 UTF-16 units, "
-        "must be text of 36 UTF-16 units at most, without NUL (give another name)",
+        "must be text of 36 UTF-16 units at most, without NUL (give another name, or "
+        "a partition_name, which the table stores instead)",
     ),
     (
         Gpt(), [part("\U0001f4be" * 19)], BadName,
         f"partitions[0].name: '{chr(0x1F4BE) * 19}' has 38 UTF-16 units, "
-        "must be text of 36 UTF-16 units at most, without NUL (give another name)",
+        "must be text of 36 UTF-16 units at most, without NUL (give another name, or "
+        "a partition_name, which the table stores instead)",
     ),
     # GUIDs
     (
@@ -268,7 +271,8 @@ BAD = [
     (
         Mbr(), [part(active=True), part(), part(active=True)], BadValue,
         "partitions[2].active: partitions[0] is active too, must be one partition at most, "
-        "since boot code looks for one (leave active out of all but one)",
+        "since boot code looks for one (leave active out of all but one, or write "
+        "Mbr(several_active=True) for boot code of your own)",
     ),
     (
         Gpt(), [part(active=True)], BadValue,
@@ -310,8 +314,8 @@ IDENTITIES = [
     ),
     (
         Gpt(), {"signature": 5},
-        "signature: 5 is given, must be left out, since a GPT has no such field "
-        "(write guid=..., or use Mbr())",
+        "signature: 5 is given, must be left out, since a GPT has no such field and a protective "
+        "MBR has zeros there (write guid=..., or use Mbr(), or name partitions for a hybrid MBR)",
     ),
     (Gpt(), {"guid": "1234"}, f"guid: '1234' is not a GUID, {NOT_A_GUID}"),
     (
