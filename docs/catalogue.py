@@ -116,6 +116,14 @@ def _image_is_lost(step: str) -> None:
         os.unlink("os.img")
 
 
+def _source_is_the_image(step: str) -> None:
+    """Build, and then put a link to the image where a source was."""
+    if step == "esp:format" and not Path("os.img").exists():
+        _build(_evaluate(EXAMPLES["OwnFile"].code), lambda step: None)
+        os.unlink("kernel.elf")
+        os.symlink("os.img", "kernel.elf")
+
+
 def _something_writes(step: str) -> None:
     """Write where nothing is, after the image was sealed; a build would notice, this is later."""
     if step == "verify":
@@ -208,6 +216,7 @@ EXAMPLES = {
     "Overlap": Example(_disk(_root(', start="1MiB"'), ESP[:-1] + ', start="1536KiB")')),
     "OutsideDisk": Example(_disk(ESP, _root(), size="5MiB")),
     "TooSmall": Example('Disk("os.img", size=8192, table=Gpt())'),
+    "OwnFile": Example(_disk(ESP), "kernel.elf becomes a link to the image", _source_is_the_image),
     "ContentTooLarge": Example(_disk(_root(", size=65536"))),
     "VolumeFull": Example(_fat('{"kernel.elf": "kernel.elf"}', "256KiB")),
     "DirectoryFull": Example(

@@ -142,6 +142,14 @@ class TooSmall(Problem):
     """A disk or partition has less room than its parts need."""
 
 
+class OwnFile(Problem):
+    """A build would read a file that it writes itself, or write one file twice.
+
+    By whatever name: another spelling, a link, a hard link.  It would never be finished, or half of
+    what it read would be of the time before.
+    """
+
+
 class ContentTooLarge(Problem):
     """A file or volume has more bytes than the place that the description gives it."""
 

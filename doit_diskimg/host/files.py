@@ -29,6 +29,7 @@ from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import host_failed
 
 if TYPE_CHECKING:
+    from doit_diskimg.host.written import Written
     from doit_diskimg.recipe import Made, Recipe
 
 
@@ -36,10 +37,16 @@ class RealFiles:
     """`content.Files` on the real file system.
 
     ``known`` is what an earlier run recorded (`record`); ``payload`` is where a payload goes that
-    programs make.
+    programs make; a source that is ``written`` by the build itself is refused.
     """
 
-    def __init__(self, known: dict[str, Any] | None = None, payload: str = "") -> None:
+    def __init__(
+        self,
+        known: dict[str, Any] | None = None,
+        payload: str = "",
+        written: "Written | None" = None,
+    ) -> None:
+        self._written = written
         self._known = _signatures(known or {})
         self._known_parts = _known_parts(known or {}, self._known)
         self._parts: dict[str, tuple[Signature, int, list[str]]] = {}
@@ -61,8 +68,14 @@ class RealFiles:
         found = self._looks.get(path)
         if found is None:
             name = normal(path)
-            found = self._looks[path] = name, _status(name, where)
+            found = self._looks[path] = name, self._status(name, where)
         return found
+
+    def _status(self, path: str, where: str) -> os.stat_result:
+        status = _status(path, where)
+        if self._written is not None:
+            self._written.refuse(status, path, where)
+        return status
 
     def size(self, path: str, where: str) -> int:
         """Return a file's length; see `content.Files`."""
@@ -137,7 +150,7 @@ class RealFiles:
     def read(self, path: str, where: str) -> bytes:
         """Return a file's contents; see `content.Files`."""
         path = normal(path)
-        _status(path, where)
+        self._status(path, where)
         try:
             hashing.read_at[path] = now_ns()
             with open(path, "rb") as file:

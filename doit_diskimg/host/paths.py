@@ -54,3 +54,18 @@ def spellings_below(top: str, paths: Sequence[str]) -> list[str]:
     for other in dict.fromkeys(spellings(top)):
         found += [other + rest for rest in rests]
     return found
+
+
+def place(path: str) -> str:
+    """Return where a file of ours lies, whatever leads there; it itself is never a link."""
+    head, tail = os.path.split(path)
+    return os.path.join(os.path.realpath(head or os.curdir), tail)
+
+
+def one_place(path: str | os.PathLike[str]) -> list[str]:
+    """Return the normal path of a file of ours, and the one that it has without links above it.
+
+    As targets of a task: doit compares targets as text, and refuses two tasks that write one file.
+    """
+    text = normal(path)
+    return list(dict.fromkeys([text, normal(place(text))]))

@@ -141,7 +141,8 @@ def _changes(
     """
     where = f"partitions[{step.index}]"
     answers = recorded.latest.pop(step.record, None) or _asked(step, record, where)
-    changes, files, fresh = dict[str, Change](), RealFiles(), {**answers.record}
+    files, fresh = RealFiles(written=step.written), {**answers.record}
+    changes = dict[str, Change]()
     places = _places(spots, answers.changed)
     for path in answers.changed:
         here = places.get(path)

@@ -9,7 +9,7 @@ from doit_diskimg.asked import NOTHING, Needs
 from doit_diskimg.canonical import canonical_digest
 from doit_diskimg.content import FORMAT, Tree, Wanted
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.host.paths import normal, spellings, spellings_below
+from doit_diskimg.host.paths import normal, one_place, spellings, spellings_below
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.spec import TABLE, Partition
 from doit_diskimg.tasks.guests import guests_of, left_to_guest, resets
@@ -222,7 +222,7 @@ class DiskTasks:
                 state.file("generation"),
                 *(state.file(name, ".injected") for name in parts if name not in guests),
             ],
-            targets=[state.file("seal.json"), normal(disk.image)],
+            targets=[state.file("seal.json"), *one_place(disk.image)],
             spec=parts,
         )
         task["task_dep"] += [f"{disk.name}:{name}:inject" for name in guests]

@@ -1,16 +1,16 @@
 """`Disk`: the description with its tasks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from doit_diskimg import spec
-from doit_diskimg.content import Tree
 from doit_diskimg.errors import BadValue, DescriptionError, DiskimgError, Problem
 from doit_diskimg.fields import is_path, shown
 from doit_diskimg.host.machine import epoch
-from doit_diskimg.host.paths import normal
+from doit_diskimg.host.paths import normal, one_place
 from doit_diskimg.tasks import checker
 from doit_diskimg.tasks.chain import DiskTasks
 from doit_diskimg.tasks.checked import Checked
@@ -24,6 +24,26 @@ if TYPE_CHECKING:
 checker.register()
 
 _Task = dict[str, Any]
+
+
+class _Maker:
+    """What an image or an output is, and what has to be there first; see `circle`."""
+
+    def __init__(self, makes: Sequence[str], needs: Sequence[Collection[str]]) -> None:
+        self.makes = makes
+        self.needs = needs
+
+    def __reduce__(self) -> tuple[type[str], tuple[()]]:
+        # A worker of doit's has no use for it; it would be all paths once more.
+        return str, ()
+
+
+_makers: WeakSet[_Maker] = WeakSet()
+"""Those of this reading of dodo.py: one disk does not know of another.
+
+They live as long as their tasks do and not as long as the process: a loop that reads dodo.py again
+begins with none.
+"""
 
 
 @contextmanager
@@ -80,7 +100,27 @@ class Disk(spec.Disk):
         """
         with _as_doit_says_it(self.name):
             tasks = [*DiskTasks(self, self._checked_epoch())]
+            self._note(tasks)
         return (task for task in tasks)  # doit takes a generator and no list
+
+    def _note(self, tasks: Sequence[_Task]) -> None:
+        """Keep in the task of the seal what is made of what.
+
+        Raises DescriptionError if anything would be made of itself, maybe by way of another disk.
+        """
+        image, outputs = one_place(self.image), [output.name for output in self.outputs]
+        of_image = [task.get("file_dep", ()) for task in tasks if task["name"] not in outputs]
+        makers = [_Maker(image, of_image)]
+        for task in tasks:
+            if task["name"] in outputs:
+                makers.append(_Maker(task["targets"], [task["file_dep"], image]))
+            elif task["name"] == "seal":
+                task["meta"] = {__name__: makers}
+        if _makers or outputs:
+            from doit_diskimg.tasks.circle import refuse_circles
+
+            refuse_circles(makers, _makers)
+        _makers.update(makers)
 
     def linked(self, path: str | PathLike[str] | None = None) -> _Task:
         """Return the task ``<name>:linked``, for ``return disk.linked()`` in a task function.
@@ -91,6 +131,7 @@ class Disk(spec.Disk):
         """
         from doit_diskimg.tasks.keeping import unlinked
         from doit_diskimg.tasks.outputs import linked_task
+        from doit_diskimg.tasks.own_sources import linked_problems
 
         with _as_doit_says_it(self.name):
             wrong: list[Problem] = []
@@ -100,9 +141,10 @@ class Disk(spec.Disk):
                     'write for example linked("build/os.vmdk"), or linked()',
                 ))  # fmt: skip
             seconds = self._checked_epoch([*wrong, *map(unlinked, guests_of(self))])
-            return linked_task(
-                DiskTasks(self, seconds), normal(path or f"{fspath(self.image)}.vmdk")
-            )
+            where = normal(path or f"{fspath(self.image)}.vmdk")
+            if wrong := [*linked_problems(self, where)]:
+                raise DescriptionError(wrong)
+            return linked_task(DiskTasks(self, seconds), where)
 
     def _checked_epoch(self, more: Sequence[Problem] = ()) -> int:
         """Return the time stamp of everything in the image.
@@ -111,10 +153,9 @@ class Disk(spec.Disk):
         """
         # Before anything is asked that the description keeps for later.
         checked = Checked(self)
-        problems, seconds = [] if checked else self.problems(), 0
+        problems, seconds = [] if checked else self._all_problems(), 0
         if not problems:
             checked.remember()
-            problems += self._image_among_sources()
         problems += more
         try:
             seconds = epoch()
@@ -127,19 +168,8 @@ class Disk(spec.Disk):
             raise DescriptionError(problems)
         return seconds
 
-    def _image_among_sources(self) -> Iterator[Problem]:
-        """An image that is part of itself would never be finished."""
-        image = normal(self.image)
-        for index, part in enumerate(self.partitions):
-            for wanted in part.payload.sources(f"partitions[{index}]"):
-                if isinstance(wanted.source, Tree):
-                    top = normal(wanted.source.dir)
-                    inside = top == "." or image.startswith(top + "/")
-                else:
-                    inside = not isinstance(wanted.source, bytes) and normal(wanted.source) == image
-                if inside:
-                    yield BadValue(
-                        wanted.where, f"the image {image!r} itself is in it",
-                        "an image can't be part of itself",
-                        "put the image elsewhere, or name another source",
-                    )
+    def _all_problems(self) -> list[Problem]:
+        """Return what is wrong with the description, or with the files that it names as ours."""
+        from doit_diskimg.tasks import own_sources
+
+        return self.problems() or [*own_sources.problems(self)]

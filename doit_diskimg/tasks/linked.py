@@ -19,12 +19,14 @@ from doit_diskimg.host.paths import normal
 from doit_diskimg.host.recorded import still_true
 from doit_diskimg.host.state import host_failed, read, write
 from doit_diskimg.host.target import check_target
+from doit_diskimg.host.written import Written
 from doit_diskimg.outputs.linked import Linked, can_name, descriptor, link
 from doit_diskimg.patch import diff
 from doit_diskimg.picture import BLOB, Picture, Piece
 from doit_diskimg.plan import decode_plan, decode_receipt, encode_plan, encode_receipt
 from doit_diskimg.spec import TABLE
 from doit_diskimg.tasks.injection import fill_segment
+from doit_diskimg.tasks.own_sources import linked_image, written
 from doit_diskimg.tasks.populating import fill, layout_of, planned
 from doit_diskimg.tasks.step import Asking
 from doit_diskimg.units import format_size
@@ -45,6 +47,11 @@ class WriteLinked(Asking):
     def payload(self) -> str:
         """The file in which a payload goes that programs make."""
         return self.state.file("linked", ".payload")
+
+    @property
+    def written(self) -> Written:
+        """What is written, but for the state: payloads that programs made lie there."""
+        return written(self.disk, state=False, more=[linked_image(self.path)])
 
     def work(self, files: RealFiles) -> str:
         """Write the descriptor; until all is whole, there is none that anybody takes for good."""

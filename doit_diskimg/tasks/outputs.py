@@ -9,7 +9,7 @@ from doit_diskimg.abilities import Selective
 from doit_diskimg.content import Tree, Wanted
 from doit_diskimg.extent import Extent, merged
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.host.paths import normal
+from doit_diskimg.host.paths import normal, one_place
 from doit_diskimg.recipe import Program
 from doit_diskimg.spec import TABLE
 from doit_diskimg.tasks.step import Step
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from doit_diskimg.errors import WorldError
     from doit_diskimg.host.files import RealFiles
     from doit_diskimg.host.work import RealWork
+    from doit_diskimg.host.written import Written
     from doit_diskimg.picture import Picture
     from doit_diskimg.placed import Layout
     from doit_diskimg.spec import Disk
@@ -44,7 +45,7 @@ class MakeOutput(Step):
         digest = sealed_digest(self.state.image)
         sources = list(output.sources(where, self.disk))
         record_file = self.state.file(output.name, ".made.json")
-        record = _record(sources, read_record(record_file)) if sources else {}
+        record = _record(sources, read_record(record_file), self.written) if sources else {}
         with self._work(normal(output.path)) as work:
             text = output.make(self.disk, work, where)
             if not digest or sealed_digest(self.state.image) != digest:
@@ -55,6 +56,13 @@ class MakeOutput(Step):
         if sources:
             write_record(record_file, record)
         return text
+
+    @property
+    def written(self) -> "Written":
+        """What an output can't be made of: itself, and the state."""
+        from doit_diskimg.tasks.own_sources import written_by_output
+
+        return written_by_output(self.disk, self.index)
 
     def _work(self, final: str) -> "RealWork":
         from doit_diskimg.host.work import RealWork
@@ -93,11 +101,11 @@ def _needed(
             yield extent
 
 
-def _record(sources: Sequence[Wanted], known: _Values) -> _Values:
+def _record(sources: Sequence[Wanted], known: _Values, written: "Written") -> _Values:
     """Return the state of every source."""
     from doit_diskimg.host.files import RealFiles
 
-    files = RealFiles(known)
+    files = RealFiles(known, written=written)
     for wanted in sources:
         if isinstance(wanted.source, Tree):
             for entry in files.walk(wanted.source, wanted.where):
@@ -135,7 +143,7 @@ def output_task(tasks: "DiskTasks", index: int) -> _Values:
         output.name,
         f"make {normal(output.path)} of the image",
         MakeOutput(disk, tasks.epoch, index, tasks.parts),
-        targets=[normal(output.path)],
+        targets=one_place(output.path),
         spec=[
             output, output.made_with, str(disk.identity), tasks.epoch, sources,
             # What it may ask of the disk and what is not in the image's bytes: its names.

@@ -39,7 +39,7 @@ class Populate(Step):
         if notes is None:
             from doit_diskimg.host.files import RealFiles
 
-            files = RealFiles(read_record(self.record), self.payload)
+            files = RealFiles(read_record(self.record), self.payload, self.written)
             picture = self._plan(files)
             write_record(self.record, {**files.record(), **noted(self, picture)})
             notes = [*picture.notes]

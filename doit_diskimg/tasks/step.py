@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
 
     from doit_diskimg.host.files import RealFiles
+    from doit_diskimg.host.written import Written
     from doit_diskimg.spec import Disk
 
 INJECTED_FILES = ".files-injected.json"
@@ -45,6 +46,13 @@ class Step:
         from doit_diskimg.host.paths import normal
 
         return StateFolder(normal(self.disk.image))
+
+    @property
+    def written(self) -> "Written":
+        """What this step's build writes, and what can't be a source of it."""
+        from doit_diskimg.tasks.own_sources import written
+
+        return written(self.disk)
 
     def run(self) -> str | None:
         """Do the work and return what to tell the user, if anything."""
@@ -102,7 +110,7 @@ class Asking(Step):
         """Do the work, then write down what was asked."""
         from doit_diskimg.host.files import RealFiles
 
-        files = RealFiles(read_record(self.record), self.payload)
+        files = RealFiles(read_record(self.record), self.payload, self.written)
         text = self.work(files)
         write_record(self.record, files.record())
         return text
