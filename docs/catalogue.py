@@ -227,6 +227,9 @@ EXAMPLES = {
     "SourceChanged": Example(
         _disk(ESP), "kernel.elf is written while it is copied", _kernel_changes
     ),
+    "SourceLength": Example(
+        _disk('Partition("root", File("/proc/version"), type="linux-filesystem", size="8MiB")')
+    ),
     "BadImage": Example('Disk.from_image("root.ext2", "os.img", {1: Fat({})})'),
     "ImageKind": Example(_disk(ESP), "os.img is a directory", _image_is_a_directory),
     "ImageBusy": Example(_disk(ESP, more=', busy="error"'), "QEMU runs the image", _qemu_runs),

@@ -177,6 +177,13 @@ class SourceChanged(Problem):
     """A file changed while the image was built: what was planned is not what was copied."""
 
 
+class SourceLength(Problem):
+    """A file has more or fewer bytes than its size: a kernel makes such files when they are read.
+
+    Sizes decide where things lie; what is planned by a wrong one would be cut short or padded.
+    """
+
+
 class BadImage(Problem):
     """A base image is not what it has to be: a FAT volume, or a disk with a partition table."""
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from doit_diskimg.content import PART, digest_of, hasher, part_length
-from doit_diskimg.errors import SourceChanged, WorldError
+from doit_diskimg.errors import SourceChanged, SourceLength, WorldError
 from doit_diskimg.host import machine
 
 CHUNK = 1 << 20
@@ -66,7 +66,8 @@ def digest_file(
     run has them already.
 
     ``status`` is what was found when the file was looked at, if it was.  Raises OSError, and
-    WorldError if the file is another one by now, or while it is read.
+    WorldError if the file is another one by now, or while it is read, or if it has more or fewer
+    bytes than its size.
     """
     status = status or os.stat(path)
     if not stat.S_ISREG(status.st_mode):
@@ -78,36 +79,71 @@ def digest_file(
     read_at[path] = machine.now_ns()
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        digest, parts = _digests(handle, signature.size)
+        digest, parts, count = _digests(handle, signature.size)
         after = os.fstat(handle)
     finally:
         os.close(handle)
-    if not digest or Signature.of(after) != signature:
-        raise changed(path)
+    check_read(path, count, signature, after)
     _memo[path] = signature, digest
     if parts is not None:
         parts_memo[path] = signature, parts.length, parts.digests()
     return _memo[path]
 
 
-def _digests(handle: int, size: int) -> "tuple[str, PartHasher | None]":
-    """Return the digest of an open file, empty if it has less than ``size`` bytes, and those of the
-    parts of a longer one.
+def _digests(handle: int, size: int) -> "tuple[str, PartHasher | None, int]":
+    """Return the digest of an open file, those of the parts of a longer one, and how many bytes it
+    has: ``size``, fewer, or more if it is one more.
     """
-    if size <= _SMALL and len(data := os.read(handle, size)) == size:
-        return digest_of(data), None
+    if size <= _SMALL:
+        data = os.read(handle, size + 1)
+        if len(data) >= size:
+            return digest_of(data), None, len(data)
     digest, parts = hasher(), PartHasher(part_length(size)) if size > PART else None
     view, position = buffer(), 0
-    # One read more than there is to read would be one of two for a small file.
-    while position < size:
-        count = os.preadv(handle, [view[: min(size - position, CHUNK)]], position)
-        if not count:
-            return "", None
+    # Never a read that finds nothing: it would be one of two for a small file.
+    while position < size and (
+        count := os.preadv(handle, [view[: min(size + 1 - position, CHUNK)]], position)
+    ):
         digest.update(view[:count])
         if parts is not None:
             parts.update(view[:count])
         position += count
-    return digest.hexdigest(), parts
+    if position == size and size % CHUNK == 0:  # or the last read has asked for more
+        position += os.preadv(handle, [view[:1]], position)
+    return digest.hexdigest(), parts, position
+
+
+def check_read(path: str, count: int, signature: Signature, after: os.stat_result) -> None:
+    """Raise WorldError unless the file was read whole: ``count`` bytes, one more for more."""
+    if Signature.of(after) != signature:
+        raise changed(path)
+    if count != signature.size:
+        found = f"gives {count} bytes" if count < signature.size else "gives more bytes than that"
+        raise WorldError(
+            [
+                SourceLength(
+                    path, f"its size is {signature.size}, and it {found}",
+                    "a source must have the bytes that the system says it has, and such a file is "
+                    "made while it is read", "copy it, and name the copy",
+                )
+            ]
+        )
+
+
+_empty: dict[str, Signature] = {}
+"""Files of size 0 that were found to have no bytes."""
+
+
+def check_empty(path: str, status: os.stat_result) -> None:
+    """Raise WorldError if a regular file of size 0 has bytes, as files of /proc do; and OSError."""
+    signature = Signature.of(status)
+    if _empty.get(path) != signature:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            check_read(path, len(os.read(handle, 1)), signature, os.fstat(handle))
+        finally:
+            os.close(handle)
+        _empty[path] = signature
 
 
 def is_sure(path: str, signature: Signature) -> bool:

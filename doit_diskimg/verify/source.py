@@ -13,7 +13,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Self
 
-from doit_diskimg.errors import HostFailed, ImageKind, WorldError
+from doit_diskimg.errors import HostFailed, ImageKind, SourceLength, WorldError
 
 CHUNK = 1 << 18
 """Bytes that are read at once where much is read."""
@@ -39,6 +39,16 @@ class Source:
             )
             raise WorldError([problem])
         self.length = status.st_size
+        if not self.length and self._has_more():
+            os.close(self.handle)
+            raise _not_as_long(self.path, "it has bytes, and its size is 0")
+
+    def _has_more(self) -> bool:
+        """Return whether a file of no size has bytes, as those of /proc have."""
+        try:
+            return bool(os.pread(self.handle, 1, 0))
+        except OSError:
+            return True
 
     def __enter__(self) -> Self:
         return self
@@ -63,6 +73,8 @@ class Source:
                 start, length = start + len(part), length - len(part)
         except OSError as error:
             raise _failed(self.path, error) from error
+        if length:
+            raise _not_as_long(self.path, f"it ends at byte {start}, and its size is {self.length}")
         return b"".join(parts)
 
     def chunks(self, start: int, end: int, align: int = 1) -> Iterator[tuple[int, bytes]]:
@@ -118,3 +130,9 @@ def _failed(path: str, error: OSError) -> WorldError:
     reason = error.strerror or str(error)
     problem = HostFailed(path, reason, "verify has to read it", "mend that and try again")
     return WorldError([problem])
+
+
+def _not_as_long(path: str, found: str) -> WorldError:
+    return WorldError([SourceLength(
+        path, found, "an image must have the bytes that the system says it has", "verify a copy",
+    )])

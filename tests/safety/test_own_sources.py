@@ -60,7 +60,9 @@ DESCRIBED = {
         'Disk("build/os.img", size="4MiB", table=None, partitions=[Partition("p", '
         'Fat({}, reserved={2: "kernel.elf"}))])', f"'kernel.elf' is {IMAGE}, {OURS}",
     ),
-    "a state file": ('root("linked/.os.img/x.plan")', f"'linked/.os.img/x.plan' is {STATE}, {OURS}"),
+    "a state file": (
+        'root("linked/.os.img/x.plan")', f"'linked/.os.img/x.plan' is {STATE}, {OURS}",
+    ),
     "the state folder": ('esp(Tree("build/.os.img"))', f"'build/.os.img' is {STATE}, {OURS}"),
     "an output as a source": (
         'root("linked/os.xz", outputs=[Compressed("build/os.xz")])',
