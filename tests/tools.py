@@ -34,6 +34,7 @@ PACKAGES = {
     "sfdisk": "fdisk",
     "sgdisk": "gdisk",
     "sha256sum": "coreutils",
+    "syslinux": "syslinux",
     "xz": "xz-utils",
 }
 """Program -> the Debian package that has it, where the two have different names."""

@@ -105,9 +105,9 @@ def _read(base: str | PathLike[str], image: str | PathLike[str]) -> _Found:
             parts = gpt.check(source, sector_size, ignored)
             table = list(_gpt_regions(source, sector_size, parts))
         elif mbr.looks_valid(source.read(0, _SECTOR), source.length // _SECTOR, faults=1):
-            sector_size = _SECTOR
-            parts = mbr.check(source, _SECTOR, ignored)
-            table = list(_mbr_regions(source, _SECTOR, parts))
+            sector_size = mbr.sector_size(source)
+            parts = mbr.check(source, sector_size, ignored)
+            table = list(_mbr_regions(source, sector_size, parts))
         else:
             raise WorldError([_bad(base, f"{fspath(base)!r} has neither a GPT nor an MBR")])
         inside = [part for part in parts if part.length > 0 and part.end <= source.length]

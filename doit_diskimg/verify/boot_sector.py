@@ -45,8 +45,13 @@ class Boot:
     backup: int
     dirty: int
     volume_id: int
+    extended: bool
+    """Whether there are fields behind byte 24: always on FAT32, else with 0x28 or 0x29 at byte 38.
+
+    DOS 2 and 3 have code there; a count of sectors of 32 bits only if that of 16 bits is 0.
+    """
     label: bytes | None
-    """11 bytes; None where the extended fields are not there."""
+    """11 bytes; None where there is none, as without 0x29."""
     type_text: bytes
     signed: bool
 
@@ -100,9 +105,11 @@ def decode(sector: bytes) -> Boot:
     wide = numbers[7] == 0
     fat32 = _FAT32.unpack_from(sector, 36) if wide else (0, 0, 0, 0, 0, 0)
     tail = sector[64:] if wide else sector[36:]
+    extended = wide or tail[2] in (0x28, 0x29)
     return Boot(
         jump=jump, **dict(zip(_NUMBERS, (*numbers, *fat32), strict=True)),
-        dirty=tail[1], volume_id=int.from_bytes(tail[3:7], "little"),
+        dirty=tail[1] if extended else 0, extended=extended,
+        volume_id=int.from_bytes(tail[3:7], "little"),
         label=tail[7:18] if tail[2] == 0x29 else None,
         type_text=tail[18:26] if tail[2] == 0x29 else b"", signed=sector[510:512] == b"\x55\xaa",
     )  # fmt: skip
@@ -160,10 +167,10 @@ def _check_marks(boot: Boot, found: Findings) -> None:
     if boot.media not in MEDIA:
         text = f"the media byte is {boot.media:#04x}, 0xf0 or 0xf8..0xff must be"
         found.add("fat-media", text, at=21)
-    if boot.track == 0 or boot.heads == 0:
+    if boot.extended and (boot.track == 0 or boot.heads == 0):
         text = f"{boot.track} sectors per track, {boot.heads} heads"
         found.add("fat-geometry", text, at=24, length=4)
-    if boot.sectors_16 and boot.sectors_32 and boot.sectors_16 != boot.sectors_32:
+    if boot.extended and boot.sectors_32 not in (0, boot.sectors) and boot.sectors_16:
         text = f"one field has {boot.sectors_16}, the other {boot.sectors_32}"
         found.add("fat-sectors", text, at=32, length=4)
     if boot.wide and (boot.sectors_16 or boot.root_entries):
@@ -222,7 +229,7 @@ def _check_type(boot: Boot, clusters: int, found: Findings) -> int:
 
 def check_hidden(boot: Boot, allowed: set[int], found: Findings) -> None:
     """Report hidden sectors that are none of ``allowed``, in bytes before the volume."""
-    if boot.hidden * boot.sector_size not in allowed:
+    if boot.extended and boot.hidden * boot.sector_size not in allowed:
         sectors = " or ".join(str(start // boot.sector_size) for start in sorted(allowed))
         text = f"{boot.hidden} hidden sectors, {sectors} must be"
         found.add("fat-hidden", text, at=28, length=4)

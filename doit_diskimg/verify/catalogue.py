@@ -41,8 +41,12 @@ _section("The image as a whole", {
                 "name the right file, or say with `--offset` where the volume begins"),
     "limit": (ERROR, "Something is larger than what is read of an image that may be hostile, so a "
               "part of it was not checked.", "look whether so much was meant"),
-    "witness": (ERROR, "fsck.fat, sgdisk or pyfatfs finds a fault and we find none: one of us is "
-                "wrong.", "read what it says; if the image is right, report it to us"),
+    "witness": (WARNING, "fsck.fat, sgdisk or pyfatfs finds a fault and we find none: one of us is "
+                "wrong. The exit code is the same whether they are installed or not.",
+                "read what it says; if the image is right, report it to us"),
+    "witness-silent": (WARNING, "fsck.fat, sgdisk or pyfatfs was asked and gave no answer: too "
+                       "little memory or time, or it crashed. What it thinks is unknown.",
+                       "run it by hand, or with more memory"),
     "not-as-planned": (ERROR, "Bytes of the image are not those that were planned.",
                        "run doit again; if it stays, report it to us"),
     "not-zero": (ERROR, "Bytes that nobody claimed are not zero.",
@@ -162,8 +166,10 @@ _section("FAT: the boot sector", {
     "fat-fsinfo-free": (ERROR, "FSInfo counts the free clusters wrongly; drivers believe it.",
                         _FSCK),
     "fat-fsinfo-next": (ERROR, "FSInfo's next free cluster does not exist.", _FSCK),
-    "fat-backup-boot": (ERROR, "The backup boot sector is not a copy of the boot sector; tools "
-                        "restore it one day.", "copy the boot sector there"),
+    "fat-backup-boot": (WARNING, "The backup boot sector is not a copy of the boot sector, as "
+                        "after syslinux; tools may restore it one day.",
+                        "copy the boot sector there"),
+    "fat-backup-place": (ERROR, "The backup boot sector is not in the reserved sectors.", _REBUILD),
 })  # fmt: skip
 
 _section("FAT: tables and chains", {
@@ -183,7 +189,7 @@ _section("FAT: directories", {
     "fat-dir-start": (ERROR, "A directory has no cluster.", _FSCK),
     "fat-dir-size": (ERROR, "A directory has a size; it must say 0.", _FSCK),
     "fat-dir-large": (ERROR, "A directory has more than 65,536 entries (2 MiB).", _FSCK),
-    "fat-dir-tail": (ERROR, "There are bytes behind the end of a directory. Windows and DOS stop "
+    "fat-dir-tail": (ERROR, "There are entries behind the end of a directory. Windows and DOS stop "
                      "before them, Linux and fsck.fat read on and find names there.", _FSCK),
     "fat-dot": (ERROR, "The entries . and .. are missing, misplaced, or point elsewhere.", _FSCK),
     "fat-short-char": (ERROR, "A short name has a character that it can't have, or a space in "
@@ -202,8 +208,8 @@ _section("FAT: directories", {
     "fat-long-orphan": (ERROR, "Pieces of a long name belong to no entry.", _FSCK),
     "fat-long-fill": (ERROR, "A long name is empty, has no end or something behind it, or fields "
                       "of a piece that must be 0 are not.", _FSCK),
-    "fat-label-char": (WARNING, "The label has a character that no short name can have; fsck.fat "
-                       "removes such a label.", "set another one"),
+    "fat-label-char": (WARNING, "The label is blank, or has a character that no name can have; "
+                       "fsck.fat removes such a label.", "set another one"),
     "fat-label-twice": (ERROR, "The root directory has more than one volume label.",
                         "remove one, for example with mlabel"),
     "fat-label-place": (ERROR, "A volume label lies in a subdirectory, or has clusters.",

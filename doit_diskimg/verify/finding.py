@@ -80,6 +80,11 @@ class Findings:
             count for code, count in self._counts.items() if RULES[code].severity == ERROR
         )
 
+    @property
+    def codes(self) -> frozenset[str]:
+        """The codes that were reported."""
+        return frozenset(self._counts)
+
     def has(self, *codes: str) -> bool:
         """Return whether one of ``codes`` was reported."""
         return any(self._counts[code] for code in codes)

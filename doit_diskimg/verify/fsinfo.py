@@ -25,7 +25,7 @@ def check_backup(geometry: Geometry, window: Window, found: Findings) -> None:
     at = boot.backup * boot.sector_size
     if boot.backup >= boot.reserved:
         text = f"it is in sector {boot.backup}, reserved are {boot.reserved}"
-        found.add("fat-backup-boot", text, at=50, length=2)
+        found.add("fat-backup-place", text, at=50, length=2)
         return
     first, second = window.read(0, 512), window.read(at, 512)
     differing = [

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import NamedTuple
 
+from doit_diskimg.errors import HostFailed, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.verify import boot_sector, gpt, mbr, volume
 from doit_diskimg.verify.finding import Finding, Findings
@@ -27,6 +28,8 @@ _FAT_GUIDS = frozenset({
 _FAT_BYTES = {
     0x01: (12,), 0x04: (16,), 0x06: (16,), 0x0E: (16,), 0x0B: (32,), 0x0C: (32,),
     0xEF: (12, 16, 32),
+    # The same, hidden by boot managers and OEMs: 0x10 more.
+    0x11: (12,), 0x14: (16,), 0x16: (16,), 0x1E: (16,), 0x1B: (32,), 0x1C: (32,),
 }  # fmt: skip
 
 
@@ -76,7 +79,7 @@ def verify(
 
     With ``offset``, only the FAT volume that begins at that byte is checked.  ``witnesses`` asks
     fsck.fat, sgdisk (where they are installed) and pyfatfs about what we find no error in; what
-    they complain of is an error then.
+    they complain of is a warning.
 
     Any file may be given: time and memory are bounded, nothing is written.  Raises WorldError if
     the file can't be read, and ValueError if ``offset`` is outside of it.
@@ -92,7 +95,21 @@ def inspect(
     """Like `verify`, for an image that is open; keeps what was read.
 
     ``known`` is what the image's description says; without one the image must say it itself.
+    Raises WorldError too if there is not enough memory: what was found by then says nothing.
     """
+    try:
+        return _inspect(source, offset, witnesses, known)
+    except MemoryError as error:
+        must = "verify needs some 300 MiB at most"
+        change = "run it with more memory, or with --alone"
+        raise WorldError(
+            [HostFailed(source.path, "not enough memory to read it", must, change)]
+        ) from error
+
+
+def _inspect(
+    source: Source, offset: int | None, witnesses: bool, known: Sequence[Known]
+) -> Report:
     report = Report(source, Findings())
     if offset is not None:
         if not 0 <= offset < max(source.length, 1):
@@ -132,7 +149,8 @@ def _disk(report: Report, known: Mapping[int, Known]) -> None:
         table = mbr.looks_valid(sector, source.length // 512, faults=1)
     if table:
         report.table = "mbr"
-        parts = mbr.check(source, 512, report.disk, bare=bare)
+        report.sector_size = mbr.sector_size(source)
+        parts = mbr.check(source, report.sector_size, report.disk, bare=bare)
         _partitions(report, [part for part in parts if part.start or not bare], known)
     elif not bare:
         text = "neither a partition table nor a FAT volume is there: nothing was checked"

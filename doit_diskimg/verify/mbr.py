@@ -9,7 +9,9 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from doit_diskimg.verify.boot_sector import decode
 from doit_diskimg.verify.finding import Findings
+from doit_diskimg.verify.likeness import means_fat
 from doit_diskimg.verify.partitions import Part, check_places
 from doit_diskimg.verify.source import Source
 
@@ -71,6 +73,32 @@ def looks_valid(sector: bytes, sectors: int, *, faults: int = 0) -> bool:
     ]
     empty = is_signed and all(entry.clear for entry in four)
     return len(sound) >= 4 - faults and (bool(placed) or empty)
+
+
+def sector_size(source: Source) -> int:
+    """Return the bytes of a logical sector of a disk with an MBR, 512 or 4096.
+
+    No field says it.  It is 4096 if with it a FAT volume of such sectors or a chain of logical
+    partitions is found where an entry points, all entries are on the disk, and with 512 none is.
+    """
+    used = [one for one in entries(source.read(0, 512), 0) if one.type and one.sectors]
+    inside = all((one.first + one.sectors) * 4096 <= source.length for one in used)
+    if not inside or any(_leads(source, one, 512) for one in used):
+        return 512
+    return 4096 if any(_leads(source, one, 4096) for one in used) else 512
+
+
+def _leads(source: Source, entry: Entry, size: int) -> bool:
+    """Return whether an entry leads to something that we know, in sectors of ``size`` bytes."""
+    sector = source.read(entry.first * size, 512)
+    if entry.type in EXTENDED:
+        four = entries(sector, 0)
+        return signed(sector) and any(one.type for one in four) and not any(
+            one.indicator not in (0, 0x80) for one in four
+        )
+    return entry.first > 0 and means_fat(sector) and (
+        size == 512 or decode(sector).sector_size == size
+    )
 
 
 def check(source: Source, size: int, found: Findings, *, bare: bool = False) -> list[Part]:
@@ -145,19 +173,14 @@ def _logical(
         if not signed(sector):
             found.add("ebr-signature", "55 aa is missing", at=place + 510, length=2)
             return
-        four = entries(sector, place)
-        here, link = four[0], four[1]
-        for entry in four[2:]:
-            if not entry.clear:
-                text = "the third and fourth entry of this sector must be clear"
-                found.add("mbr-unused", text, at=entry.place, length=16)
-        if here.type:
+        here, link = _split(entries(sector, place), found)
+        if here:
             part = _part(4 + len(visited), here, lba, size)
             if here.first == 0 or lba + here.first + here.sectors > end:
                 text = f"sectors {lba + here.first}..{lba + here.first + here.sectors} leave it"
                 found.add("ebr-outside", text, at=here.place, length=16, path=part.title)
             yield part
-        if not link.type:
+        if not link:
             return
         lba = first + link.first
         if lba in visited:
@@ -168,6 +191,21 @@ def _logical(
             found.add("ebr-outside", text, at=link.place, length=16)
             return
     found.add("limit", f"more than {_LOGICAL} logical partitions", at=first * size)
+
+
+def _split(four: Sequence[Entry], found: Findings) -> tuple[Entry | None, Entry | None]:
+    """Return the partition and the link of a sector in the chain; the type tells them apart.
+
+    Most systems write the partition first and the link second; Linux goes by the type alone.
+    """
+    here = next((one for one in four if one.type and one.type not in EXTENDED), None)
+    link = next((one for one in four if one.type in EXTENDED), None)
+    for number, entry in enumerate(four, 1):
+        if entry not in (here, link) and not (entry.clear or (number < 3 and not entry.type)):
+            text = f"entry {number} has the type {entry.type:#04x} and begins in sector " \
+                f"{entry.first}, a partition and a link are all that may be there"
+            found.add("mbr-unused", text, at=entry.place, length=16)
+    return here, link
 
 
 def _part(number: int, entry: Entry, base: int, size: int) -> Part:

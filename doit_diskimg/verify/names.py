@@ -47,15 +47,29 @@ def short_faults(short: bytes, *, label: bool = False) -> Iterator[tuple[str, st
 
     Nobody looks a label up, so that the characters of its text are a warning.
     """
-    rest = short[1:] if short[0] == _KANJI else short
+    first = b"\xe5" if short[0] == _KANJI else short[:1]
+    rest = bytes(_judged(first + short[1:8])) + bytes(_judged(short[8:]))
     bad = sorted(byte for byte in set(rest) if byte in _SHORT_BAD)
     if bad:
         text = label and bad[0] >= 0x20
         yield "fat-label-char" if text else "fat-short-char", f"{short!r} has {bytes(bad)!r}"
     elif short[0] == 0x20:
-        yield "fat-short-char", f"{short!r} begins with a space"
-    if not label and any(0x61 <= byte <= 0x7A for byte in short):
+        code = "fat-label-char" if label else "fat-short-char"
+        yield code, f"{short!r} begins with a space"
+    if not label and any(0x61 <= byte <= 0x7A for byte in rest):
         yield "fat-short-lower", f"{short!r} has lower-case letters"
+
+
+def _judged(part: bytes) -> Iterator[int]:
+    """Yield the bytes of a name or an extension that are characters for certain.
+
+    In the two-byte code pages (932, 936, 949, 950) a byte from 0x81 on may be the first half of a
+    character, and the second half is any byte from 0x40 on: also a lower-case letter or a bar.
+    """
+    at = 0
+    while at < len(part):
+        yield part[at]
+        at += 2 if part[at] >= 0x81 and part[at + 1 : at + 2] >= b"\x40" else 1
 
 
 def long_text(pieces: Sequence[Piece]) -> tuple[str, str]:

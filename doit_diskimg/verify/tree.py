@@ -56,6 +56,7 @@ class Tree:
         self.files: list[StoredFile] = []
         self.places: list[tuple[int, int]] = []
         """(place, length) of the directories in clusters."""
+        self.plain_names = True
         self._window = window
         self._geometry = geometry
         self._table = table
@@ -117,6 +118,7 @@ class Tree:
         entries = list(reader.entries(data))
         directory.check_names(entries, path, self._found)
         below = list[_Waiting]()
+        self.plain_names &= all(entry.short.isascii() for entry in entries)
         for index, entry in enumerate(entries):
             if entry.is_label:
                 self._labels.add(entry, path)

@@ -24,6 +24,8 @@ class Volume:
     files: list[StoredFile] = field(default_factory=list)
     metadata: list[tuple[int, int]] = field(default_factory=list)
     """(place, length) of everything but the contents of files, in bytes of the volume."""
+    plain_names: bool = True
+    """Whether every short name and label is ASCII: no code page is needed to read it."""
 
     def contents(self, file: StoredFile, chunk: int) -> Iterator[bytes]:
         """Yield the bytes of a file, up to ``chunk`` at once."""
@@ -65,7 +67,7 @@ def check(window: Window, room: int, hidden: set[int], found: Findings) -> Volum
         fsinfo.check_backup(geometry, window, found)
         fsinfo.check_fs_info(geometry, window, used if table.complete else None, found)
     metadata = [(0, geometry.data_start), *tree.places]
-    return Volume(window, geometry, tree.files, metadata)
+    return Volume(window, geometry, tree.files, metadata, tree.plain_names)
 
 
 def _check_reserved(geometry: Geometry, table: Table, found: Findings) -> None:

@@ -126,7 +126,7 @@ def backup(v):
     v.put(6 * 512 + 100, b"\x12")
 
 
-@case("backup boot sector out of the reserved ones", "fat-backup-boot", fats=WIDE)
+@case("backup boot sector out of the reserved ones", "fat-backup-place", fats=WIDE)
 def backup_place(v):
     v.put16(50, 40)
 
@@ -306,7 +306,7 @@ def root_dot(v):
 
 @case("bytes behind the end of a directory", "fat-dir-tail")
 def tail(v):
-    v.put(v.place(v.cluster(SUB)) + 450, b"ghost")
+    v.put(v.place(v.cluster(SUB)) + 448, b"GHOST")
 
 
 @case("a directory is its own child", "fat-cross-link", "fat-lost")
