@@ -7,14 +7,15 @@ others, so a lock on byte 201 says that a QEMU has the image, even one that only
 holds byte 101 is no hindrance to one that runs, but keeps every QEMU from starting.
 
 Two doits exclude one another with `flock` on a file of the state folder, held by the process from
-its first change to its last.
+its first look at the image to the last thing that it makes of it.
 """
 
 import fcntl
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 _USES, _FORBIDS = 100, 200
 _WRITE = 1
@@ -107,6 +108,44 @@ def hold_alone(path: str, waiting: Callable[[str], None]) -> None:
             # It was removed while we waited, and another one may be there; or it can't be written.
             if path not in _held:
                 os.close(handle)
+
+
+class _TakenError(Exception):
+    """Somebody else has the lock file; its text is his pid."""
+
+
+def _refuse(pid: str) -> None:
+    raise _TakenError(pid)
+
+
+def hold_all(
+    paths: Sequence[str], waiting: Callable[[str, str], None], spare: Sequence[str] = ()
+) -> None:
+    """Hold all these lock files, and wait for one only while none of the others is taken.
+
+    ``spare`` are those that this process holds and can do without while it waits: they are given
+    free then, and taken again.  ``waiting`` is told the path and the other's pid.  A file that
+    can't be locked, for whatever reason, is left out: the action that can't write either says why.
+    """
+    wanted, first = [path for path in paths if path not in _held], ""
+    while True:
+        taken = list[str]()
+        busy = ""
+        for path in sorted(wanted, key=lambda path: path != first):
+            try:
+                hold_alone(path, partial(waiting, path) if path == first else _refuse)
+            except _TakenError:
+                busy = path
+                break
+            except OSError:
+                continue
+            taken.append(path)
+        if not busy:
+            return
+        for path in {*taken, *spare}:
+            release(path)
+        wanted = list(dict.fromkeys([*wanted, *spare]))
+        first = busy
 
 
 def _locked(path: str, waiting: Callable[[str], None]) -> int | None:

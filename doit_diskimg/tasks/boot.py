@@ -19,7 +19,7 @@ from doit_diskimg.host.state import StateFolder, host_failed, read
 from doit_diskimg.recipe import plain
 from doit_diskimg.tasks.on_request import OnRequest, skipped
 from doit_diskimg.tasks.step import failure_text
-from doit_diskimg.tasks.uptodate import Turn
+from doit_diskimg.tasks.turn import leave
 
 if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
@@ -110,7 +110,7 @@ class Boot(OnRequest):
 
     def reason(self, task: Any, values: dict[str, Any]) -> str:
         """Give the image free, which is built by now: another doit shall not wait for the guest."""
-        Turn.leave(StateFolder(normal(self._image)))
+        leave(StateFolder(normal(self._image)).file("lock"))
         return super().reason(task, values)
 
 

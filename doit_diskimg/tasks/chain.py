@@ -15,13 +15,12 @@ from doit_diskimg.spec import TABLE, Partition
 from doit_diskimg.tasks.guests import guests_of, left_to_guest, resets
 from doit_diskimg.tasks.on_request import crosscheck_tasks, verify_task
 from doit_diskimg.tasks.step import INJECTED_FILES, PLACES, Clean, Late, Step
+from doit_diskimg.tasks.turn import in_turn
 from doit_diskimg.tasks.uptodate import (
     ImageAsSealed,
     PlaceAsPlanned,
     Recorded,
     SourcesAsPlanned,
-    Turn,
-    TurnOver,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +43,10 @@ class DiskTasks:
             "name": None,
             "doc": f"build the disk image {normal(self.disk.image)}",
         }
+        state, name = self.state, self.disk.name
+        yield from (in_turn(task, state, name) for task in self._tasks())
+
+    def _tasks(self) -> Iterator[_Task]:
         yield from map(self._format, filter(self._formatted, range(len(self.disk.partitions))))
         yield self._table()
         yield self._create()
@@ -227,7 +230,6 @@ class DiskTasks:
         )
         task["task_dep"] += [f"{disk.name}:{name}:inject" for name in guests]
         task["uptodate"].append(ImageAsSealed(normal(disk.image), guests))
-        task["uptodate"].append(TurnOver(task["uptodate"]))
         task["clean"] = [Clean(normal(disk.image), disk.name, guests)]
         return task
 
@@ -266,8 +268,7 @@ class DiskTasks:
         deps = list(deps)
         order = [path for want in contents + sizes for path in _spelled(want)]
         digest = canonical_digest([FORMAT, spec, *others])
-        turn = Turn(self.state, self.disk.name, name)
-        uptodate: list[object] = [turn, Recorded(digest, targets)]
+        uptodate: list[object] = [Recorded(digest, targets)]
         if record is not None:
             uptodate.append(SourcesAsPlanned(record, deps, trees))
         if placed is not None:

@@ -1,14 +1,15 @@
 """`doit clean`: removes the image and its state, and nothing else."""
 
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from doit_diskimg.errors import KeptBytes, WorldError
 from doit_diskimg.host.lock import hold_alone, release
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.tasks.guests import places
-from doit_diskimg.tasks.uptodate import waiting_text
+from doit_diskimg.tasks.turn import waiting_text
 
 
 def clean(image: str, disk: str, guests: Sequence[str], *, dryrun: bool) -> None:
@@ -18,6 +19,21 @@ def clean(image: str, disk: str, guests: Sequence[str], *, dryrun: bool) -> None
     one of them is there, nothing is removed.  A doit that builds the image is waited for.
     """
     state = StateFolder(image)
+    with _alone(state, disk, dryrun=dryrun):
+        _clean(state, disk, guests, dryrun=dryrun)
+
+
+def clean_targets(task: Any, image: str, disk: str, *, dryrun: bool) -> None:
+    """Remove what a task made of an image, or say so; a doit that is at it is waited for."""
+    from doit.task import clean_targets
+
+    with _alone(StateFolder(image), disk, dryrun=dryrun):
+        clean_targets(task, dryrun)
+
+
+@contextmanager
+def _alone(state: StateFolder, disk: str, *, dryrun: bool) -> Iterator[None]:
+    """Keep every other doit from an image, if there is something of one."""
     lock = state.file("lock")
 
     def waiting(pid: str) -> None:
@@ -27,14 +43,19 @@ def clean(image: str, disk: str, guests: Sequence[str], *, dryrun: bool) -> None
         if not dryrun and os.path.isdir(state.path):
             with suppress(OSError):  # of a folder in which nothing can be removed either
                 hold_alone(lock, waiting)
+        yield
+    finally:
+        release(lock)
+
+
+def _clean(state: StateFolder, disk: str, guests: Sequence[str], *, dryrun: bool) -> None:
+    try:
         if found := places(state, guests):
-            raise WorldError([_not_removed(image, disk, name) for name in found])
+            raise WorldError([_not_removed(state.image, disk, name) for name in found])
         for path in state.remove(dryrun=dryrun):
             print(f"removing file {path!r}")  # noqa: T201  # as doit's own clean does
     except WorldError as error:
         print(error)  # noqa: T201  # doit would show a traceback
-    finally:
-        release(lock)
 
 
 def _not_removed(image: str, disk: str, name: str) -> KeptBytes:

@@ -75,7 +75,7 @@ class Reset(OnRequest):
 def left_to_guest(task: dict[str, Any], state: StateFolder) -> dict[str, Any]:
     """Return a task of a partition that has nothing to do once the guest has it."""
     name = task["name"].rpartition(":")[0]
-    return {**task, "uptodate": [task["uptodate"][0], Guests(state, name)]}
+    return {**task, "uptodate": [Guests(state, name)]}
 
 
 def resets(disk: "Disk", epoch: int, state: StateFolder) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,6 @@ from doit_diskimg.host.kept import Places
 from doit_diskimg.host.state import StateFolder, host_failed, need, read_json
 from doit_diskimg.tasks.guests import guests_of, places
 from doit_diskimg.tasks.step import Step
-from doit_diskimg.tasks.uptodate import Turn
 
 if TYPE_CHECKING:
     from doit_diskimg.picture import Picture
@@ -156,18 +155,10 @@ class GiveUp(Step):
 
     def run(self) -> str:
         """Take the partition off the record.  Raises WorldError."""
-        from doit_diskimg.host.lock import is_held, release
         from doit_diskimg.host.patching import alone
 
-        state, lock = self.state, self.state.file("lock")
-        held = is_held(lock)
-        try:
-            Turn(state, self.disk.name, "reset")()
-            with alone(state):  # with -n the same run may be about to seal, and to store the record
-                return self._give_up(state)
-        finally:
-            if not held:
-                release(lock)
+        with alone(self.state):  # with -n the same run may be about to seal, and store the record
+            return self._give_up(self.state)
 
     def _give_up(self, state: StateFolder) -> str:
         from doit_diskimg.host.seal import break_seal

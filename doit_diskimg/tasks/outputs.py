@@ -13,7 +13,8 @@ from doit_diskimg.host.paths import normal, one_place
 from doit_diskimg.recipe import Program
 from doit_diskimg.spec import TABLE
 from doit_diskimg.tasks.step import Step
-from doit_diskimg.tasks.uptodate import AsSeen, Turn
+from doit_diskimg.tasks.turn import in_turn
+from doit_diskimg.tasks.uptodate import AsSeen
 
 if TYPE_CHECKING:
     from doit_diskimg.errors import WorldError
@@ -153,10 +154,8 @@ def output_task(tasks: "DiskTasks", index: int) -> _Values:
         record=tasks.state.file(output.name, ".made.json") if sources else None,
     )
     task["task_dep"] = [*task["task_dep"], f"{disk.name}:seal"]
-    # It only reads the image, and notices if that changes, so it need not have it alone.
-    reasons = [reason for reason in task["uptodate"] if not isinstance(reason, Turn)]
-    reasons += [ContentsAsMade(normal(disk.image)), ProgramsAsMade(output.programs)]
-    return {**task, "uptodate": reasons, "clean": True}
+    task["uptodate"] += [ContentsAsMade(normal(disk.image)), ProgramsAsMade(output.programs)]
+    return {**task, "clean": True}
 
 
 def linked_task(tasks: "DiskTasks", path: str) -> _Values:
@@ -190,7 +189,7 @@ def linked_task(tasks: "DiskTasks", path: str) -> _Values:
         record=state.file("linked.sources.json"),
     )
     task["basename"] = f"{task.pop('basename')}:{task.pop('name')}"
-    return {**task, "clean": True}
+    return in_turn({**task, "clean": True}, state, disk.name)
 
 
 class ContentsAsMade(AsSeen):

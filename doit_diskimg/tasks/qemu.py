@@ -15,7 +15,9 @@ from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.qemu.command import DEBUG_EXIT_PORT, Flash, Machine
 from doit_diskimg.host.qemu.verdict import Wish
+from doit_diskimg.host.state import StateFolder
 from doit_diskimg.tasks.disk import Disk
+from doit_diskimg.tasks.turn import in_turn
 from doit_diskimg.units import MIB, SizeLike, parse_size
 
 _Task = dict[str, Any]
@@ -108,7 +110,8 @@ class Qemu:
         )
         target = None if screenshot is None else normal(screenshot)
         action = Test(self, self._machine(snapshot=True, stay=target is not None), wish, target)
-        task = self._task(action, BootedAsIs(action))
+        state = StateFolder(normal(self.disk.image))
+        task = in_turn(self._task(action, BootedAsIs(action)), state, self.disk.name)
         return task if target is None else {**task, "targets": [target], "clean": True}
 
     def _task(self, action: object, reason: object) -> _Task:

@@ -11,9 +11,7 @@ order of the tasks.
 """
 
 import os
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from doit_diskimg.content import Tree
@@ -22,7 +20,6 @@ from doit_diskimg.host.paths import normal
 from doit_diskimg.tasks.step import interrupted
 
 if TYPE_CHECKING:
-    from doit_diskimg.host.state import StateFolder
     from doit_diskimg.placed import Layout
 
 _Values = dict[str, Any]
@@ -52,83 +49,6 @@ class Reason:
 
     def __repr__(self) -> str:
         return self.text or type(self).__doc__ or ""
-
-
-class Turn:
-    """Takes the image for this process before anything is decided about it.
-
-    Says nothing about the task itself: it comes first, and waits while another doit builds the
-    image.  That one's work is then found done.  The image is given free when ``step`` is the one
-    that finishes it and has succeeded, or has nothing to do (`TurnOver`), or when the process ends.
-    No other step tells that injections are over: with ``-n`` they run while others end.
-    """
-
-    _in_the_middle: ClassVar[set[str]] = set()
-    """The locks of the images that this process has begun to build and has not finished."""
-
-    def __init__(self, state: "StateFolder", name: str, step: str) -> None:
-        self._state = state
-        self._lock = state.file("lock")
-        self._name = name
-        self._step = step
-
-    def configure_task(self, task: Any) -> None:
-        """Called by doit when the task is made: be called after its success too."""
-        if self._step == "seal":
-            task.value_savers.append(self.give_free)
-
-    def give_free(self) -> _Values:
-        """Let others have the image, which is finished."""
-        self._in_the_middle.discard(self._lock)
-        self.leave(self._state)
-        return {}
-
-    @classmethod
-    def leave(cls, state: "StateFolder") -> None:
-        """Let others have an image that this process only looks at from now on."""
-        from doit_diskimg.host.lock import release
-
-        if state.file("lock") not in cls._in_the_middle:
-            release(state.file("lock"))
-
-    def __call__(self) -> None:
-        """Called by doit; None says nothing about the task."""
-        from doit_diskimg.host.lock import hold_alone, is_held
-        from doit_diskimg.host.target import check_target
-
-        if self._step == "create":
-            self._in_the_middle.add(self._lock)
-        if is_held(self._lock):
-            return
-        with suppress(OSError):  # the action that can't write either will say so
-            check_target(self._state.image)
-            hold_alone(self._lock, self._waiting)
-
-    def _waiting(self, pid: str) -> None:
-        print(waiting_text(self._name, pid), file=sys.stderr, flush=True)  # noqa: T201
-
-
-def waiting_text(name: str, pid: str) -> str:
-    """Return why a run stands still."""
-    return f"{name}: waiting for another doit that builds it (pid {pid})"
-
-
-class TurnOver:
-    """Gives the image free if the task that finishes it has nothing to do.
-
-    Says nothing about the task itself: it comes last, after all ``checks``.  An image that stays
-    taken is one for which another doit waits, which may have taken one that we are about to need.
-    """
-
-    def __init__(self, checks: Sequence[object]) -> None:
-        self._checks = checks
-
-    def __call__(self) -> None:
-        """Called by doit; None says nothing about the task."""
-        if not any(check.text for check in self._checks if isinstance(check, Reason)):
-            for check in self._checks:
-                if isinstance(check, Turn):
-                    check.give_free()
 
 
 class Recorded(Reason):

@@ -97,3 +97,28 @@ def test_what_can_not_be_written_is_not_held(here, monkeypatch, call):
     assert is_free("lock")
     lock.hold_alone("lock", nobody)
     assert lock.is_held("lock")
+
+
+def test_who_waits_for_one_holds_none_of_the_others(here):
+    """Two that need the same in different order would wait for each other for ever."""
+    told, waits = [], threading.Event()
+
+    def waiting(path, pid):
+        told.append((path, pid))
+        waits.set()
+
+    lock.hold_alone("spare", nobody)
+    (here / "no-folder").write_text("a lock can't be made in it")
+    with open("b", "w") as other:
+        other.write("1234567\n")
+        other.flush()
+        fcntl.flock(other, fcntl.LOCK_EX)
+        paths = ["a", "no-folder/lock", "b", "c"]
+        waiter = threading.Thread(target=lock.hold_all, args=(paths, waiting, ["spare"]))
+        waiter.start()
+        assert waits.wait(10)
+        assert is_free("a")
+        assert is_free("spare")
+    waiter.join(10)
+    assert told == [("b", "1234567")]
+    assert {*lock._held} == {"a", "b", "c", "spare"}

@@ -107,62 +107,133 @@ def test_a_new_generation_replaces_the_file_of_a_running_guest(project, qemu, tm
     assert process.poll() is None
 
 
-SLOW = '''
+SLOW = """
 import time
-from doit_diskimg import Disk, File, Mbr, Partition
+from doit_diskimg import Compressed, Disk, File, Mbr, Partition, Sha256
 
 class Slow(File):
-    """A payload that takes its time, so that two builds are sure to meet."""
+    # So that two builds are sure to meet.
     def fill(self, place, files, where):
-        time.sleep(1.5)
+        time.sleep(0.7)
         return super().fill(place, files, where)
 
-disk = Disk("os.img", size="4MiB", table=Mbr(), partitions=[
-    Partition("a", Slow("a.bin"), type=0x83), Partition("b", Slow("b.bin"), type=0x83),
-])
+class SlowSum(Sha256):
+    def make(self, disk, work, where):
+        time.sleep(0.7)
+        return super().make(disk, work, where)
+
+def disk(name):
+    return Disk(f"{name}.img", size="4MiB", table=Mbr(), partitions=[
+        Partition("a", Slow("a.bin"), type=0x83), Partition("b", Slow("b.bin"), type=0x83),
+    ], outputs=[SlowSum(f"{name}.sha256"), Compressed(f"{name}.img.gz")])
+DOIT_CONFIG = {"backend": "sqlite3"}
+os = disk("os")
 def task_image():
-    return disk.tasks()
-'''
+    return os.tasks()
+def task_linked():
+    return os.linked()
+"""
+
+DOIT = [sys.executable, "-m", "doit"]
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n", "2")], ids=str)
-def test_two_builds_at_once(tmp_path, arguments):
-    project = Project(tmp_path / "project", SLOW, image="os.img")
-    project.write("a.bin", b"a" * 100_000)
-    project.write("b.bin", b"b" * 100_000)
-    command = [sys.executable, "-m", "doit", "run", "--backend", "sqlite3", *arguments]
-    builds = [
+@pytest.fixture
+def slow(tmp_path):
+    """A function that makes a project that takes its time."""
+
+    def make(more=""):
+        project = Project(tmp_path / "project", SLOW + more, image="os.img")
+        project.write("a.bin", b"a" * 100_000)
+        project.write("b.bin", b"b" * 100_000)
+        return project
+
+    return make
+
+
+def at_once(project, *commands):
+    """Run doit so often at once; return what each said.  Each must end well, and soon."""
+    runs = [
         subprocess.Popen(
-            command, cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*DOIT, *words], cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True,
         )
-        for _ in range(2)
+        for words in commands
     ]
-    said = [build.communicate(timeout=120) for build in builds]
-    assert [build.returncode for build in builds] == [0, 0], said
-    assert sum("waiting for another doit that builds it (pid " in err for _, err in said) == 1
+    try:
+        said = [run.communicate(timeout=60) for run in runs]
+    finally:
+        for run in runs:
+            run.kill()
+    assert [run.returncode for run in runs] == [0] * len(runs), said
     assert "Traceback" not in str(said)
+    return said
+
+
+@pytest.mark.parametrize(
+    "arguments", [("run",), ("run", "-n", "2"), ("run", "-n", "2", "-P", "thread")], ids=" ".join
+)
+def test_two_builds_at_once(slow, tmp_path, arguments):
+    project = slow()
+    said = at_once(project, arguments, arguments)
+    assert sum("os.img: waiting for another doit that builds it (pid " in err
+               for _, err in said) == 1
+    second = next(out for out, err in said if "waiting" in err)
+    # doit has read its record of the very first task before that can wait.
+    ran = [line for line in second.splitlines() if not line.startswith("--")]
+    assert ran == [".  os.img:table"], "it found no work done"
     assert project.sha256() == project.clean_build(tmp_path / "clean")
+    for name in ("os.sha256", "os.img.gz"):
+        made, clean = project.folder / name, tmp_path / "clean" / name
+        assert made.read_bytes() == clean.read_bytes(), name
 
 
-def test_clean_waits_for_a_build(tmp_path):
-    dodo = SLOW + 'DOIT_CONFIG = {"backend": "sqlite3"}\n'
-    project = Project(tmp_path / "project", dodo, image="os.img")
-    project.write("a.bin", b"a" * 100_000)
-    project.write("b.bin", b"b" * 100_000)
-    doit = [sys.executable, "-m", "doit"]
+def test_two_images_in_different_order(slow):
+    """Neither waits for the image of the other while it has its own."""
+    project = slow('''
+other = disk("other")
+def task_other():
+    return other.tasks()
+''')
+    said = at_once(project, ("os.img", "other.img"), ("other.img", "os.img"))
+    assert sum("waiting" in err for _, err in said) == 1
+
+
+def test_two_images_of_one_project_do_not_wait(slow):
+    project = slow('''
+other = disk("other")
+def task_other():
+    return other.tasks()
+''')
+    said = at_once(project, ("os.img",), ("other.img",))
+    assert not any("waiting" in err for _, err in said)
+
+
+@pytest.mark.parametrize("arguments", [("nested",), ("-n", "2", "nested")], ids=" ".join)
+def test_a_doit_that_a_task_starts_does_not_wait(slow, arguments):
+    project = slow('''
+import sys
+def task_nested():
+    return {"actions": [[sys.executable, "-m", "doit", "os.img"]], "task_dep": ["os.img:seal"]}
+''')
+    [(_, err)] = at_once(project, ("run", *arguments, "os.img"))
+    assert "waiting" not in err
+
+
+def test_clean_waits_for_a_build(slow, tmp_path):
+    project = slow()
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(doit, cwd=project.folder, **pipes) as build:
+    with subprocess.Popen(DOIT, cwd=project.folder, **pipes) as build:
         lock = project.folder / ".os.img/lock"
         end = time.monotonic() + 60
         while not lock.exists() or lock.read_text() != f"{build.pid}\n":
             assert time.monotonic() < end, "the build has not begun"
             time.sleep(0.01)
-        clean = subprocess.run([*doit, "clean", "os.img"], cwd=project.folder, **pipes, check=True)
+        clean = subprocess.run([*DOIT, "clean"], cwd=project.folder, **pipes, check=True)
         assert build.wait(60) == 0, build.stdout.read() + build.stderr.read()
     assert f"waiting for another doit that builds it (pid {build.pid})" in clean.stdout
     assert "removing file 'os.img'" in clean.stdout
-    assert not project.image_path.exists()
-    assert not (project.folder / ".os.img").exists()
+    left = {path.name for path in project.folder.iterdir()}
+    assert left - {"__pycache__"} == {"a.bin", "b.bin", "dodo.py", ".doit.db"}
     project.doit()
     assert project.sha256() == project.clean_build(tmp_path / "clean")
 
