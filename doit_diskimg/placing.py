@@ -9,13 +9,18 @@ from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import align_down, align_up
 
+NO_PARTITION = -1
+"""The `Block.index` of a segment."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """What is placed in one piece: a partition and, before it, whatever the table needs there."""
+    """What is placed in one piece: a partition and, before it, whatever the table needs there; or
+    a segment.
+    """
 
     index: int
-    """Of the partition in the description."""
+    """Of the partition in the description, or `NO_PARTITION`."""
     length: int
     """Bytes of the partition itself."""
     head: int = 0
@@ -62,11 +67,13 @@ def arrange(blocks: Sequence[Block], taken: Sequence[Extent]) -> list[Extent]:
 
 def _forward(blocks: Sequence[Block], fixed: Sequence[Extent]) -> list[Extent]:
     places: list[Extent] = []
-    cursor = 0
+    cursor = furthest = 0
     for block in blocks:
-        place = block.given or _first_fit(max(cursor, block.bounds.start), block, fixed)
+        # Behind a block with a start, which may be anywhere, others may have been placed already.
+        others = fixed if cursor >= furthest else [*fixed, *places]
+        place = block.given or _first_fit(max(cursor, block.bounds.start), block, others)
         places.append(place)
-        cursor = place.end
+        cursor, furthest = place.end, max(furthest, place.end)
     return places
 
 
@@ -77,7 +84,7 @@ def _backward(
     limit: int | None = None
     for block in reversed(blocks):
         end = block.bounds.end if limit is None else min(limit, block.bounds.end)
-        place = block.given or _last_fit(end, block, fixed)
+        place = block.given or _last_fit(end, block, [*fixed, *places])
         places.append(place)
         if place.start >= rest.start:  # else it lies before the rest, where its user put it
             limit = place.start
