@@ -230,6 +230,10 @@ EXAMPLES = {
     "SourceLength": Example(
         _disk('Partition("root", File("/proc/version"), type="linux-filesystem", size="8MiB")')
     ),
+    "SourceShort": Example(
+        _disk('Partition("root", File("root.ext2", offset="512KiB", length="1MiB"), type=0x83)',
+              table="Mbr()"),
+    ),
     "BadImage": Example('Disk.from_image("root.ext2", "os.img", {1: Fat({})})'),
     "ImageKind": Example(_disk(ESP), "os.img is a directory", _image_is_a_directory),
     "ImageBusy": Example(_disk(ESP, more=', busy="error"'), "QEMU runs the image", _qemu_runs),

@@ -13,7 +13,7 @@ The map, in reading order:
     symbols     numbers of the layout by name    bootcode    a binary with such numbers in it, and
                                                              its `bootfield`, `elf`, `sector_zero`
     patterns    which paths of a tree            fields      what one field may hold
-    mapped      sources by their paths in a volume
+    mapped      sources by their paths           ranges      a part of a file, by offset and length
     recipe      what outside programs have to do
     ports       the sockets: Table, Payload, Bootloader, Output; `abilities` of payloads
     made        the list of outputs, checked     asked       the symbols of a disk, checked

@@ -1,4 +1,4 @@
-"""What a disk without a table can't have: it is one volume, or segments, and nothing else."""
+"""What a disk without a table can't have: whatever a table would store, and places to be found."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.fields import shown
 from doit_diskimg.segment import BOOT
-from doit_diskimg.units import counted
 
 if TYPE_CHECKING:
     from doit_diskimg.spec import Disk
@@ -21,24 +20,31 @@ def bare_problems(disk: "Disk") -> Iterator[Problem]:
             'write Fat(boot_sector=...) and Fat(reserved={...}), or Segment("boot", ..., 0), '
             "or table=Mbr()",
         )
-    volume = len(disk.partitions) == 1 and not disk.segments
-    if not volume and (disk.partitions or not disk.segments):
+    if not disk.partitions and not disk.segments:
         yield BadValue(
-            "table",
-            f"there is none, but {counted(len(disk.partitions), 'partition')} and "
-            f"{counted(len(disk.segments), 'segment')}",
-            "a disk without a table is one volume, or segments and nothing else",
-            "describe one partition and no segment, or only segments, or write table=Mbr()",
+            "table", "there is none, and neither a partition nor a segment",
+            "a disk without a table has one or the other",
+            "describe what is on it, or write table=Mbr()",
         )
     for field in ("guid", "signature"):
         if getattr(disk, field):
             yield _no_place(field, getattr(disk, field))
     for index, partition in enumerate(disk.partitions):
-        for field in (
-            "type", "start", "align", "guid", "attributes", "active", "logical", "partition_name",
-        ):
+        where = f"partitions[{index}]"
+        for field in ("type", "guid", "attributes", "active", "logical", "partition_name"):
             if getattr(partition, field) or getattr(partition, field) == "":
-                yield _no_place(f"partitions[{index}].{field}", getattr(partition, field))
+                yield _no_place(f"{where}.{field}", getattr(partition, field))
+        if disk.is_one_volume and partition.align:
+            yield BadValue(
+                f"{where}.align", f"{shown(partition.align)} is given",
+                "a volume that is the whole disk begins with it", "leave align out",
+            )
+        elif not disk.is_one_volume and partition.start is None:
+            yield BadValue(
+                f"{where}.start", "there is none",
+                "without a table nothing but its start says where a volume is",
+                "write for example start=0, or table=Mbr()",
+            )
 
 
 def _no_place(where: str, value: object) -> Problem:

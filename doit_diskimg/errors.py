@@ -173,6 +173,10 @@ class SourceKind(Problem):
     """A source is a directory where a file is needed, or the other way round, or neither."""
 
 
+class SourceShort(Problem):
+    """A file ends before the range of it that the description names."""
+
+
 class SourceChanged(Problem):
     """A file changed while the image was built: what was planned is not what was copied."""
 

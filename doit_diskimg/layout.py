@@ -3,25 +3,28 @@
 Table headers, segments and partitions are regions alike, and one rule finds the overlaps.  The
 order of work:
 
-1. what is fixed: the table's regions, segments, partitions with a ``start``;
-2. the other partitions, in the order of the description, each at the first multiple of its
-   ``align`` behind the one before it where it fits between the fixed regions; those after a
-   partition of size "rest" from the end of the disk backwards;
-3. the size of the disk, if it is as large as it has to be;
-4. the partition with the rest, which asks its payload once more now that its length is known;
-5. checks: inside the disk, inside what the table can record, no two regions overlap.
+1. what is fixed: the table's regions, segments and partitions with a ``start``;
+2. the other segments, in the order of the description, each at the first sector behind the one
+   before it where it fits between the fixed regions;
+3. the other partitions, behind those segments, in the order of the description, each at the first
+   multiple of its ``align`` behind the one before it where it fits between the fixed regions;
+   those after a partition of size "rest" from the end of the disk backwards;
+4. the size of the disk, if it is as large as it has to be;
+5. the partition with the rest, which asks its payload once more now that its length is known;
+6. checks: inside the disk, inside what the table can record, no two regions overlap.
 
 A layout is a function of the description and of lengths; contents play no part.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from doit_diskimg.errors import Problem, UnknownType, refuse
 from doit_diskimg.extent import Extent
 from doit_diskimg.fields import as_size
 from doit_diskimg.misplaced import (
     intruders,
+    outgrown,
     outside,
     overlaps,
     oversized,
@@ -29,10 +32,10 @@ from doit_diskimg.misplaced import (
 )
 from doit_diskimg.ondisk.gpt import attributes_value
 from doit_diskimg.placed import Layout
-from doit_diskimg.placing import Block, arrange
+from doit_diskimg.placing import NO_PARTITION, Block, arrange
 from doit_diskimg.ports import Chain, Room
 from doit_diskimg.segment import PlacedPartition, Region
-from doit_diskimg.spec import TABLE, Disk
+from doit_diskimg.spec import TABLE, Disk, Outside
 from doit_diskimg.units import align_up, parse_size
 
 Settle: TypeAlias = Callable[[int, int], Room]
@@ -57,18 +60,19 @@ def place(
     """
     work = _Work(disk, rooms, lengths)
     size = work.least_size() if disk.length is None else disk.length
-    extents, ebrs = work.places(size)
+    extents, ebrs, segments = work.places(size)
     rooms = [
         settle(index, extents[index].length) if settle and disk.takes_rest(part) else rooms[index]
         for index, part in enumerate(disk.partitions)
     ]
     chain = work.extended(extents, ebrs)
-    regions = work.regions(size, extents, ebrs)
+    regions = work.regions(size, extents, ebrs, segments)
     partitions, problems = _record(disk, rooms, extents, ebrs)
     refuse(
         [
             *without_bytes(disk, extents),
             *oversized(disk, rooms, extents),
+            *outgrown(disk, lengths),
             *(outside(disk, size, regions) or overlaps(disk, size, regions)),
             *intruders(work.usable(size), partitions, chain),
             *problems,
@@ -83,17 +87,28 @@ def place(
     )
 
 
+class _Places(NamedTuple):
+    """Where everything lies that no table claims."""
+
+    partitions: list[Extent]
+    ebrs: dict[int, int]
+    """Where the EBRs of logical partitions are, by index."""
+    segments: list[Region]
+
+
 class _Work:
     """One description on its way to a layout."""
 
     def __init__(self, disk: Disk, rooms: Sequence[Room], lengths: Mapping[str, int]) -> None:
         self._disk = disk
         self._chain: Chain | None = disk.table.chain(disk) if disk.table is not None else None
-        self._segments = [
-            Region(name=segment.name, where=where, extent=extent)
-            for where, segment in disk.outside
-            for extent in segment.extents(lengths[segment.name])
-        ]
+        self._lengths = lengths
+        self._fixed, self._loose = list[Region](), list[Outside]()
+        for one in disk.outside:
+            if one.segment.start is None:
+                self._loose.append(one)
+            else:
+                self._fixed += self._regions_of(one, parse_size(one.segment.start))
         self._wanted = [
             self._least(index, room) for index, room in enumerate(rooms)
         ]
@@ -107,12 +122,17 @@ class _Work:
         length = room.length if self._disk.asked_first(part) else 0
         return max(align_up(length, sector), sector if self._disk.takes_rest(part) else 0)
 
+    def _regions_of(self, one: Outside, start: int) -> list[Region]:
+        where, segment = one
+        extents = segment.extents(self._lengths[segment.name], start)
+        return [Region(name=segment.name, where=where, extent=extent) for extent in extents]
+
     def least_size(self) -> int:
         """Return the size of the smallest disk that holds everything."""
         disk = self._disk
-        extents, ebrs = self.places(_ENDLESS, growing=False)
+        extents, ebrs, segments = self.places(_ENDLESS, growing=False)
         ends = [extent.end for extent in extents]
-        ends += [region.extent.end for region in self._segments]
+        ends += [region.extent.end for region in segments]
         chain = self.extended(extents, ebrs)
         end = max([*ends, chain.extent.end if chain else 0, disk.sector_size])
         if disk.table is None:
@@ -121,28 +141,43 @@ class _Work:
         # What the table can't reach is reported where it lies, on a disk without a table's tail.
         return disk.rounded(align_up(end if size is None else size, parse_size(disk.align)))
 
-    def places(self, size: int, *, growing: bool = True) -> tuple[list[Extent], dict[int, int]]:
-        """Return where each partition lies on a disk of ``size``, and where EBRs are by index."""
+    def places(self, size: int, *, growing: bool = True) -> _Places:
+        """Return where each partition and segment lies on a disk of ``size``."""
         disk = self._disk
-        if not disk.partitions:
-            return [], {}
-        if disk.table is None:
+        if disk.is_one_volume:
             grows = growing and disk.takes_rest(disk.partitions[0])
-            return [Extent(0, size if grows else self._wanted[0])], {}
+            return _Places([Extent(0, size if grows else self._wanted[0])], {}, [])
         usable = self.usable(size)
         # Not the table's backup at the end: a partition that reaches it is reported where it would
         # be, as too long for the disk, and not behind the disk's end.
-        taken = [r.extent for r in disk.table.regions(size) if r.extent.start < usable.end]
-        taken += [region.extent for region in self._segments]
+        table = [] if disk.table is None else disk.table.regions(size)
+        taken = [region.extent for region in table if region.extent.start < usable.end]
+        taken += [region.extent for region in self._fixed]
         blocks = [self._block(index, usable, growing=growing) for index in self._order()]
-        found = dict(zip((b.index for b in blocks), arrange(blocks, taken), strict=True))
+        loose = [self._loose_block(one, size) for one in self._loose]
+        placed = arrange([*loose, *blocks], taken)
+        segments = [*self._fixed]
+        for one, extent in zip(self._loose, placed, strict=False):
+            segments += self._regions_of(one, extent.start)
+        found = dict(zip((b.index for b in blocks), placed[len(loose) :], strict=True))
         heads = {block.index: block.head for block in blocks}
         extents = [
             Extent(found[index].start + heads[index], found[index].length - heads[index])
             for index in range(len(disk.partitions))
         ]
         ebrs = {index: found[index].start for index in found if heads[index]}
-        return extents, self._with_first_ebr(ebrs)
+        return _Places(extents, self._with_first_ebr(ebrs), segments)
+
+    def _loose_block(self, one: Outside, size: int) -> Block:
+        """Sector 0 of a disk with a table is left to those who name it: firmware runs it."""
+        sector = self._disk.sector_size
+        low = 0 if self._disk.table is None else sector
+        return Block(
+            index=NO_PARTITION,
+            length=one.segment.room(self._lengths[one.segment.name]),
+            align=sector,
+            bounds=Extent(low, max(0, size - low)),
+        )
 
     def usable(self, size: int) -> Extent:
         """Return where partitions may lie on a disk of ``size`` bytes."""
@@ -212,12 +247,16 @@ class _Work:
         )
 
     def regions(
-        self, size: int, extents: Sequence[Extent], ebrs: Mapping[int, int]
+        self,
+        size: int,
+        extents: Sequence[Extent],
+        ebrs: Mapping[int, int],
+        segments: Sequence[Region],
     ) -> list[Region]:
         """Return everything that takes room, sorted by place."""
         disk = self._disk
         found = list(disk.table.regions(size)) if disk.table is not None else []
-        found += self._segments
+        found += segments
         for index, part in enumerate(disk.partitions):
             where = f"partitions[{index}]"
             found.append(Region(name=part.name, where=where, extent=extents[index]))
@@ -265,7 +304,7 @@ def _record(
 def _numbers(disk: Disk, extents: Sequence[Extent]) -> list[int]:
     """Return the number of each partition; a chain is numbered in the order of the disk."""
     if disk.table is None:
-        return [1] * len(disk.partitions)
+        return [int(disk.is_one_volume)] * len(disk.partitions)
     numbers = list(disk.table.numbers(disk))
     chain = disk.table.chain(disk)
     if chain is not None:

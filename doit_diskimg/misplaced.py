@@ -3,7 +3,7 @@
 It is given a layout in parts and says what no image can have; `layout` raises it all at once.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from doit_diskimg.abilities import Yielding
@@ -44,6 +44,18 @@ def oversized(
             f"the partition has {exact_size(extents[index].length)}",
             change,
         )
+
+
+def outgrown(disk: Disk, lengths: Mapping[str, int]) -> Iterator[Problem]:
+    """Yield the segments whose source is longer than their room."""
+    for where, segment in disk.outside:
+        length = lengths[segment.name]
+        if length > segment.room(length):
+            yield ContentTooLarge(
+                f"{where} {segment.name!r}", f"its source has {exact_size(length)}",
+                f"its room is {exact_size(segment.room(length))}",
+                f"give it size={length} or more, or shrink it",
+            )
 
 
 def outside(disk: Disk, size: int, regions: Sequence[Region]) -> list[Problem]:

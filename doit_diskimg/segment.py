@@ -11,22 +11,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from doit_diskimg.bootcode import BootCode, draw
 from doit_diskimg.content import Files, Wanted
-from doit_diskimg.errors import BadValue, Problem
+from doit_diskimg.errors import BadSize, BadValue, Problem
 from doit_diskimg.extent import Extent, subtract
 from doit_diskimg.fields import (
     as_size,
     keep_problems,
     name_problems,
     path_text_problems,
+    shown,
     size_problems,
 )
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.ranges import range_of, range_parts, range_problems
 from doit_diskimg.units import SizeLike, parse_size
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from doit_diskimg.picture import Picture
+    from doit_diskimg.picture import Canvas, Picture
     from doit_diskimg.symbols import Numbers, Symbol
 
 
@@ -82,10 +84,14 @@ class PlacedPartition:
 class Segment:
     """Bytes outside the partitions: boot code, a stage 2 in the post-MBR gap, a firmware blob.
 
-    ``source`` is a path of the host, bytes as they are, or `BootCode`, which has patches; ``start``
-    is the place on the disk in bytes (``512`` or ``"8KiB"``).  The segment is as long as its source
-    and may not overlap anything; boot code in sector 0 has bytes 0 to 439, since the partition
-    table follows it.
+    ``source`` is a path of the host, bytes as they are, or `BootCode`, which has patches.  Of a
+    file, ``offset`` and ``length`` are the bytes to take: from ``offset`` on, without a ``length``
+    all that follow.  ``start`` is the place on the disk in bytes (``512`` or ``"8KiB"``).  Without
+    one it is the next free sector behind the segment before it, and behind sector 0 on a disk with
+    a table.  Boot code in sector 0 has bytes 0 to 439, since the partition table follows it.
+
+    The segment is as long as its source, and may not overlap anything.  With a ``size`` it has that
+    room: its source may grow within it, and what the source does not fill is zero.
 
     ``keep`` are ranges of the source, half-open and in bytes, that are not the segment's own: boot
     code that spans the partition table leaves it alone with ``keep=[(440, 512)]``.
@@ -93,15 +99,27 @@ class Segment:
 
     name: str
     source: str | PathLike[str] | bytes | BootCode
-    start: SizeLike
+    start: SizeLike | None = None
     _: KW_ONLY
+    size: SizeLike | None = None
+    offset: SizeLike = 0
+    length: SizeLike | None = None
     keep: Sequence[tuple[SizeLike, SizeLike]] = ()
 
     def problems(self, where: str) -> Iterator[Problem]:
         """Yield what is wrong with the description itself."""
         yield from name_problems(self.name, f"{where}.name")
-        yield from size_problems(self.start, f"{where}.start", 1, needed=True)
+        yield from size_problems(self.start, f"{where}.start", 1)
+        yield from self._size_problems(where)
         yield from keep_problems(self.keep, f"{where}.keep")
+        is_file = not isinstance(self.source, (bytes, BootCode))
+        yield from range_problems(self.offset, self.length, where, is_file=is_file)
+        if self.start is None and self.keep:
+            yield BadValue(
+                f"{where}.keep", f"{shown(self.keep)} is given, and no start",
+                "bytes of others are at a place that the segment must span",
+                "write its start, or leave keep out",
+            )
         if isinstance(self.source, BootCode):
             yield from self.source.source_problems(source_of(where), self._kept())
         elif not isinstance(self.source, (str, PathLike, bytes)):
@@ -112,6 +130,14 @@ class Segment:
             )
         else:
             yield from path_text_problems(self.source, source_of(where))
+
+    def _size_problems(self, where: str) -> Iterator[Problem]:
+        yield from size_problems(self.size, f"{where}.size", 1)
+        if self.size is not None and as_size(self.size) == 0:
+            yield BadSize(
+                f"{where}.size", "0 bytes", "must be 1 byte or more",
+                "leave it out for the length of the source",
+            )
 
     def _kept(self) -> list[Extent]:
         """Return the ranges that are not its own, those that are none left out."""
@@ -134,39 +160,76 @@ class Segment:
         if isinstance(self.source, BootCode):
             yield from self.source.asks(source_of(where))
 
-    def length(self, files: Files, where: str) -> int:
-        """Return the bytes of its source.  Raises WorldError if there is none."""
+    def measure(self, files: Files, where: str) -> int:
+        """Return the bytes of its source.  Raises WorldError if they are not there."""
+        return self._range(files, source_of(where)).length
+
+    def _range(self, files: Files, where: str) -> Extent:
+        """Return which bytes of its source it takes."""
         if isinstance(self.source, BootCode):
-            return self.source.size(files, source_of(where))
+            return Extent(0, self.source.size(files, where))
         if isinstance(self.source, bytes):
-            return len(self.source)
-        return files.size(fspath(self.source), source_of(where))
+            return Extent(0, len(self.source))
+        path = fspath(self.source)
+        return range_of(files.size(path, where), self.offset, self.length, path, where)
 
-    def extents(self, length: int) -> list[Extent]:
-        """Return what it takes of the disk if its source has ``length`` bytes: often one extent.
+    def room(self, length: int) -> int:
+        """Return the bytes from its first to its last if its source has ``length`` bytes."""
+        return length if self.size is None else parse_size(self.size)
 
-        Without any bytes it is an empty extent at its start.
+    @property
+    def known_room(self) -> int | None:
+        """The bytes from its first to its last, None if the length of a file decides."""
+        if self.size is not None:
+            return as_size(self.size)
+        return len(self.source) if isinstance(self.source, bytes) else None
+
+    def extents(self, length: int, start: int) -> list[Extent]:
+        """Return what it takes of the disk from ``start`` on, if its source has ``length`` bytes.
+
+        Often one extent.  Without any bytes it is an empty extent at its start.
         """
-        start = parse_size(self.start)
-        whole = Extent(start, length)
-        kept = [(parse_size(low), parse_size(high)) for low, high in self.keep]
-        holes = [Extent(start + low, high - low) for low, high in kept]
-        return list(subtract([whole], holes)) or [Extent(start, 0)]
+        return self._own(Extent(start, self.room(length))) or [Extent(start, 0)]
 
-    def fill(self, files: Files, where: str, numbers: "Numbers | None" = None) -> "Picture":
-        """Return its bytes at their places.
+    def _own(self, place: Extent) -> list[Extent]:
+        """Return the bytes of the disk in ``place`` that are not kept."""
+        kept = [(parse_size(low), parse_size(high)) for low, high in self.keep]
+        holes = [Extent(place.start + low, high - low) for low, high in kept]
+        return list(subtract([place], holes))
+
+    def fill(
+        self, files: Files, where: str, numbers: "Numbers | None" = None, start: int | None = None
+    ) -> "Picture":
+        """Return its bytes at their places, from ``start`` on where it has none of its own.
 
         Raises DescriptionError or WorldError; ``numbers`` are needed if there are symbols in it.
         """
         from doit_diskimg.picture import Canvas
 
+        canvas, here = Canvas(), source_of(where)
+        first = parse_size(self.start or 0) if start is None else start
+        if self._is_range():
+            self._draw_range(canvas, first, files, here)
+            return canvas.picture()
         source = self.source
         code = source if isinstance(source, BootCode) else BootCode(source)
-        canvas, where = Canvas(), source_of(where) if code is source else where
-        place = Extent(parse_size(self.start), code.size(files, where))
-        own = self.extents(place.length)
-        draw(canvas, place.start, code.stretches(place, own, files, numbers, where))
+        where = here if code is source else where
+        place = Extent(first, code.size(files, where))
+        draw(canvas, first, code.stretches(place, self._own(place), files, numbers, where))
         return canvas.picture()
+
+    def _is_range(self) -> bool:
+        return bool(parse_size(self.offset)) or self.length is not None
+
+    def _draw_range(self, canvas: "Canvas", start: int, files: Files, where: str) -> None:
+        """Put a range of a file at ``start``."""
+        assert isinstance(self.source, (str, PathLike))
+        path, part = fspath(self.source), self._range(files, where)
+        shift = start - part.start
+        for own in self._own(Extent(start, part.length)):
+            piece = Extent(own.start - shift, own.length)
+            found = range_parts(files, path, piece, files.size(path, where), where)
+            canvas.parts(shift, path, found)
 
 
 def source_of(where: str) -> str:

@@ -131,12 +131,13 @@ class Disk:
     ``"1.44M floppy"``, or ``"auto"``: the least that holds everything, in whole multiples of
     ``align``.  ``power_of_two`` rounds either up to a power of two, as QEMU's SD cards need it.
     ``table`` is ``Gpt()``, ``Mbr()`` or None: for a bare volume (one partition that is the whole
-    disk), or for segments alone (a boot sector and what it loads).  ``boot`` is the boot code of a
-    disk with a table: `BootCode`, or a bootloader that becomes several segments.  ``segments`` are
-    other bytes outside the partitions.  ``align`` is the multiple of bytes at which partitions
-    without a ``start`` begin.  ``guid`` (GPT) and ``signature`` (MBR) identify the disk; they are
-    derived from ``name`` unless given, so that they are known before the build.  ``name`` is that
-    of the tasks, the image's file name unless given.
+    disk), for segments alone (a boot sector and what it loads), or for volumes and segments at
+    places that only their readers know: then each partition has a ``start``.  ``boot`` is the boot
+    code of a disk with a table: `BootCode`, or a bootloader that becomes several segments.
+    ``segments`` are other bytes outside the partitions.  ``align`` is the multiple of bytes at
+    which partitions without a ``start`` begin.  ``guid`` (GPT) and ``signature`` (MBR) identify the
+    disk; they are derived from ``name`` unless given, so that they are known before the build.
+    ``name`` is that of the tasks, the image's file name unless given.
     ``outputs`` are files that are made of the finished image: `Qcow2`, `Compressed` and others.
 
     ``busy`` says what happens while a QEMU has the image: ``"swap"`` puts a new file in its place
@@ -196,6 +197,12 @@ class Disk:
         return size if is_size else SECTOR
 
     @property
+    def is_one_volume(self) -> bool:
+        """Whether one partition is the whole disk: no table, nothing beside it, no start."""
+        alone = self.table is None and len(self.partitions) == 1 and not self.segments
+        return alone and self.partitions[0].start is None
+
+    @property
     def length(self) -> int | None:
         """The disk's bytes as described; None for ``"auto"``.  ValueError if it is no size."""
         return None if self.size == AUTO else self.rounded(parse_size(self.size))
@@ -210,14 +217,14 @@ class Disk:
         None if the layout has to find it: by asking the payload, or as what the others leave.
         """
         size = partition.size
-        if self.table is None and size in (None, REST):
+        if self.is_one_volume and size in (None, REST):
             whole = as_size(self.size)
             size = self.size if whole is None else self.rounded(whole)
         return None if size in (AUTO, REST) else size
 
     def takes_rest(self, partition: Partition) -> bool:
         """Whether a partition is as long as the others leave it room."""
-        if self.table is None:
+        if self.is_one_volume:
             return self.size == AUTO and partition.size in (None, REST)
         return partition.size == REST
 

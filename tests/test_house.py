@@ -25,7 +25,7 @@ RANKS = (
     {"units", "errors"},
     {"extent", "fields", "placing", "patterns", "content", "mapped", "canonical", "picture",
      "recipe", "ondisk"},
-    {"amend", "symbols", "elf", "bootfield", "bootcode", "sector_zero", "segment"},
+    {"amend", "ranges", "symbols", "elf", "bootfield", "bootcode", "sector_zero", "segment"},
     {"ports"},
     {"abilities", "made", "asked", "bare", "shape"},
     {"spec"} | RIBS,

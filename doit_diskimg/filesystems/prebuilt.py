@@ -4,13 +4,14 @@ Or boot code with patches: a GPT may have a partition for it.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import KW_ONLY
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
-from doit_diskimg.content import Files, Wanted, parts
+from doit_diskimg.content import Files, Wanted
 from doit_diskimg.errors import BadValue, ContentTooLarge, DescriptionError, Problem
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.units import SECTOR, exact_size
+from doit_diskimg.units import SECTOR, SizeLike, exact_size
 
 if TYPE_CHECKING:
     from doit_diskimg.bootcode import BootCode
@@ -24,11 +25,17 @@ if TYPE_CHECKING:
 class File:
     """The bytes of ``path``, from the partition's first byte on; `BootCode` has patches in them.
 
-    Without a size of its own the partition is as long as the file, in whole sectors.  In a longer
+    ``offset`` and ``length`` are bytes of the file: the partition has those alone, from ``offset``
+    on, and without a ``length`` all that follow.  A file that ends before is an error.
+
+    Without a size of its own the partition is as long as that, in whole sectors.  In a longer
     partition the rest is zero.
     """
 
     path: "str | PathLike[str] | BootCode"
+    _: KW_ONLY
+    offset: SizeLike = 0
+    length: SizeLike | None = None
 
     populated = False
 
@@ -37,6 +44,7 @@ class File:
     ) -> Iterator[Problem]:
         """Yield what is wrong with the description; see `ports.Payload`."""
         from doit_diskimg.bootcode import BootCode
+        from doit_diskimg.ranges import range_problems
 
         if isinstance(self.path, BootCode):
             yield from self.path.source_problems(f"{where}.payload")
@@ -45,6 +53,10 @@ class File:
                 f"{where}.payload", f"{self.path!r} is no path",
                 "File(...) takes the path of a file", 'write for example File("build/root.ext2")',
             )
+        is_file = not isinstance(self.path, BootCode)
+        yield from range_problems(
+            self.offset, self.length, f"{where}.payload", is_file=is_file
+        )
 
     def sources(self, where: str) -> Iterable[Wanted]:
         """Yield the file."""
@@ -59,16 +71,16 @@ class File:
             yield from self.path.asks(f"{where}.payload")
 
     def blank(self) -> object:
-        """Nothing but the file's length decides the room."""
+        """Nothing but the length decides the room."""
         return None
 
     def room(
         self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
     ) -> "Room":
-        """Return the length of the file.  Raises WorldError if there is none."""
+        """Return the length of the file or its range.  Raises WorldError if it is not there."""
         from doit_diskimg.ports import Room
 
-        length = self._size(files, f"{where}.payload")
+        length = self._range(files, f"{where}.payload").length
         return Room(length=length, facts=(("content", exact_size(length)),))
 
     def fill(self, place: "Place", files: Files, where: str) -> "Picture":
@@ -76,9 +88,11 @@ class File:
         from doit_diskimg.bootcode import draw
         from doit_diskimg.extent import Extent
         from doit_diskimg.picture import Canvas
+        from doit_diskimg.ranges import range_parts
 
         where = f"{where}.payload"
-        length = self._size(files, where)
+        part = self._range(files, where)
+        length = part.length
         if length > place.extent.length:
             raise DescriptionError(
                 [
@@ -92,16 +106,22 @@ class File:
         canvas, start = Canvas(), place.extent.start
         if isinstance(self.path, (str, PathLike)):
             path = fspath(self.path)
-            canvas.parts(start, path, parts(files, path, length, where))
+            found = range_parts(files, path, part, files.size(path, where), where)
+            canvas.parts(start - part.start, path, found)
         else:
             own = Extent(start, length)
             draw(canvas, start, self.path.stretches(own, [own], files, place.numbers, where))
         return canvas.picture()
 
-    def _size(self, files: Files, where: str) -> int:
+    def _range(self, files: Files, where: str) -> "Extent":
+        """Return the bytes of the file that are in the partition."""
+        from doit_diskimg.extent import Extent
+        from doit_diskimg.ranges import range_of
+
         if isinstance(self.path, (str, PathLike)):
-            return files.size(fspath(self.path), where)
-        return self.path.size(files, where)
+            path = fspath(self.path)
+            return range_of(files.size(path, where), self.offset, self.length, path, where)
+        return Extent(0, self.path.size(files, where))
 
     @property
     def _name(self) -> object:

@@ -86,10 +86,10 @@ class Theirs:
             if start is not None and size is not None:
                 yield f"partitions[{index}] {part.name!r}", number, Extent(start, size)
         for index, segment in enumerate(disk.segments):
-            start = as_size(segment.start)
-            if segment.name != BASE and isinstance(segment.source, bytes) and start is not None:
+            start, length = as_size(segment.start), segment.known_room
+            if segment.name != BASE and length is not None and start is not None:
                 where = f"segments[{index}] {segment.name!r}"
-                yield where, UNLISTED, Extent(start, len(segment.source))
+                yield where, UNLISTED, Extent(start, length)
 
     def regions(self, size: int) -> Sequence[Region]:
         """Return nothing: the table is part of the rest of the image."""

@@ -129,7 +129,7 @@ def _inputs(step: "Populate") -> str:
     part, disk = step.disk.partitions[step.index], step.disk
     place = stored_places(step.state.file("layout.json"))[0].get(part.name)
     about = [part.payload, part.name, disk.named(part), step.epoch, disk.sector_size, place]
-    return canonical_digest([FORMAT, code(), step.index, *about, disk.table is None])
+    return canonical_digest([FORMAT, code(), step.index, *about, disk.is_one_volume])
 
 
 def _changes(

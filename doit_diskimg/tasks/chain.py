@@ -102,7 +102,8 @@ class DiskTasks:
               part.active, part.logical, part.in_table, part.persist, part.partition_name,
               None if self._formatted(index) else _room(part)]
              for index, part in enumerate(disk.partitions)],
-            [[segment.name, segment.start, segment.keep, _length_or_path(segment)]
+            [[segment.name, segment.start, segment.size, segment.offset, segment.length,
+              segment.keep, _length_or_path(segment)]
              for _, segment in disk.outside],
         ]
         wanted = [
@@ -164,7 +165,7 @@ class DiskTasks:
         """Return all but files and place that decides the bytes of a partition; see `ports.Place`.
         """
         disk = self.disk
-        bare = disk.table is None
+        bare = disk.is_one_volume
         return [part.payload, disk.named(part), self.epoch, disk.sector_size, bare]
 
     def _inject(self, name: str, what: str) -> _Task:

@@ -202,14 +202,13 @@ def _holes(
     extents = [Extent(part.start, part.length) for part in parts]
     for one in own:
         start = as_size(one.start)
-        length = as_size(one.size) if isinstance(one, Partition) else _length(one)
+        length = as_size(one.size) if isinstance(one, Partition) else one.known_room
         if start is not None and length is not None:
             extents.append(Extent(start, length))
     return sorted((extent.start, extent.end) for extent in extents)
 
 
-def _length(segment: Segment) -> int | None:
-    return len(segment.source) if isinstance(segment.source, bytes) else None
+_SIZE = 'give it a size, for example size="31KiB"'
 
 
 def _own_faults(own: Sequence[object]) -> Iterator[Problem]:
@@ -217,15 +216,18 @@ def _own_faults(own: Sequence[object]) -> Iterator[Problem]:
     change = 'write Partition("stage2", File(...), start=512, size="31KiB", in_table=False)'
     for index, one in enumerate(own):
         where = f"own[{index}]"
-        if isinstance(one, Segment) and not isinstance(one.source, bytes):
+        if isinstance(one, Segment):
             must = "what lies in a disk of somebody else's needs a room that does not change"
-            yield BadValue(where, f"{one.name!r} is as long as its file", must, change)
+            if one.known_room is None and one.size is None:
+                yield BadValue(where, f"{one.name!r} is as long as its file", must, _SIZE)
+            if one.start is None:
+                yield BadValue(where, f"{one.name!r} has no start", must, "write start=512")
         elif isinstance(one, Partition):
             if one.in_table or as_size(one.start) is None or as_size(one.size) is None:
                 must = "must have in_table=False, a start and a size: their table stays as it is"
                 yield BadValue(where, f"{one.name!r} has not", must, change)
         elif not isinstance(one, Segment):
-            must = "must be Segment(...) with bytes, or Partition(..., in_table=False)"
+            must = "must be Segment(...), or Partition(..., in_table=False)"
             yield BadValue(where, f"{one!r} is neither", must, change)
 
 

@@ -167,7 +167,8 @@ def fill_segment(step: Step, index: int, files: RealFiles) -> Picture:
     where, segment = step.disk.outside[index]
     layout = layout_of(step)
     extent = layout.extent(segment.name)
-    picture = segment.fill(files, where, DiskNumbers(step, layout, files))
+    start = extent.start if segment.start is None else None
+    picture = segment.fill(files, where, DiskNumbers(step, layout, files), start)
     if any(not extent.contains(Extent(*piece[:2])) for piece in picture.pieces):
         raise changed(", ".join(normal(str(want.source)) for want in segment.sources(where)))
     return picture

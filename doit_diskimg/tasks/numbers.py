@@ -51,8 +51,10 @@ class DiskNumbers:
         from doit_diskimg.host.files import RealFiles
 
         here, segment = self._step.disk.outside[self._segments[name]]
+        start = segment.start
+        first = self._layout.extent(name).start if start is None else parse_size(start)
         # Not asked of our own files: a length that changes and no number with it is no reason.
-        return Extent(parse_size(segment.start), segment.length(RealFiles(), here))
+        return Extent(first, segment.room(segment.measure(RealFiles(), here)))
 
     def file(self, partition: str, path: str, where: str) -> Extent:
         """Return the place of a file; see `symbols.Numbers`."""

@@ -100,6 +100,9 @@ def _needed(
             yield from partition.payload.needed(extent, pictures[partition.name])
         else:
             yield extent
+    for _, segment in disk.outside:
+        if segment.size is not None:
+            yield layout.extent(segment.name)
 
 
 def _record(sources: Sequence[Wanted], known: _Values, written: "Written") -> _Values:

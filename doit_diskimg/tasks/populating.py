@@ -90,7 +90,7 @@ def place_of(step: Step, index: int, files: "RealFiles") -> "Place":
         sector_size=layout.sector_size,
         identity=step.disk.identity_of(part),
         epoch=step.epoch,
-        bare=step.disk.table is None,
+        bare=step.disk.is_one_volume,
         name=part.name,
         numbers=DiskNumbers(step, layout, files),
     )

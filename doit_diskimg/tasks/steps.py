@@ -135,7 +135,7 @@ class MakeTable(Asking):
 
     def _lengths(self, files: RealFiles) -> dict[str, int]:
         return {
-            segment.name: segment.length(files, where) for where, segment in self.disk.outside
+            segment.name: segment.measure(files, where) for where, segment in self.disk.outside
         }
 
 

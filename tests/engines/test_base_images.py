@@ -283,9 +283,16 @@ BAD = [
      "partition must be, or something in own (write for example {2: Fat({...})})"]),
     (("vendor.img", "os.img", {}), {"own": [Segment("s", "stage2.bin", 512), 5]}, [
         "own[0]: 's' is as long as its file, what lies in a disk of somebody else's needs a room "
-        f"that does not change ({ROOM})",
-        f"own[1]: 5 is neither, must be Segment(...) with bytes, or Partition(..., in_table=False) "
-        f"({ROOM})",
+        "that does not change (give it a size, for example size=\"31KiB\")",
+        f"own[1]: 5 is neither, must be Segment(...), or Partition(..., in_table=False) ({ROOM})",
+    ]),
+    (("vendor.img", "os.img", {}), {"own": [Segment("s", b"s")]}, [
+        "own[0]: 's' has no start, what lies in a disk of somebody else's needs a room that does "
+        "not change (write start=512)",
+    ]),
+    (("vendor.img", "os.img", {}), {"own": [Segment("s", "stage2.bin", 512, size="1MiB")]}, [
+        "segments[1] 's': it covers partition 1 of 'vendor.img' at 0x100000, what has no place in "
+        "their table must lie between their partitions (move it, or name that partition)",
     ]),
     (("vendor.img", "os.img", {}), {"own": [Partition("p", File("x"), start=512)]},
      [f"own[0]: 'p' has not, must have in_table=False, a start and a size: their table stays as "

@@ -811,9 +811,56 @@ BAD = [
         "two volumes without a table",
         Disk("os.img", size="2MiB", table=None, partitions=[fat("a", "1MiB"), fat("b", "1MiB")]),
         [
-            "table: there is none, but 2 partitions and 0 segments, a disk without a table is "
-            "one volume, or segments and nothing else (describe one partition and no segment, or "
-            "only segments, or write table=Mbr())",
+            f"partitions[{index}].start: there is none, without a table nothing but its start says "
+            "where a volume is (write for example start=0, or table=Mbr())"
+            for index in range(2)
+        ],
+    ),
+    Bad(
+        "two volumes over each other, without a table",
+        Disk("os.img", size="4MiB", table=None, partitions=[
+            fat("a", "1MiB", start=0), fat("b", "1MiB", start=512 * K),
+        ]),
+        [
+            "partitions[1] 'b': 0x80000..0x180000 overlaps 'a' (partitions[0]) at 0x0..0x100000 by "
+            "524288 bytes, no byte may belong to two parts (give 'b' a start of 1048576 or more, "
+            "or shorten 'a')",
+        ],
+    ),
+    Bad(
+        "a volume behind the end, without a table",
+        Disk("os.img", size="1MiB", table=None, partitions=[fat("a", "1MiB", start=512)]),
+        [
+            "partitions[0] 'a': 0x200..0x100200 runs past the end of the disk at 0x100000, every "
+            "part must lie inside (raise the disk's size from 1 MiB to \"2MiB\" or make the parts "
+            "smaller)",
+        ],
+    ),
+    Bad(
+        "a segment that outgrew its room",
+        mbr(root(), segments=[Segment("stage2", "stage2.bin", 512, size="4KiB")]),
+        [
+            "segments[0] 'stage2': its source has 5,000 bytes (4.8 KiB), its room is 4 KiB (give "
+            "it size=5000 or more, or shrink it)",
+        ],
+    ),
+    Bad(
+        "a room over a partition",
+        mbr(part("a", "1MiB", start="32KiB", align=512),
+            segments=[Segment("stage2", "stage2.bin", 512, size="32KiB")]),
+        [
+            "partitions[0] 'a': 0x8000..0x108000 overlaps 'stage2' (segments[0]) at 0x200..0x8200 "
+            "by 512 bytes, no byte may belong to two parts (give 'a' a start of 33280 or more, or "
+            "shorten 'stage2')",
+        ],
+    ),
+    Bad(
+        "segments without a start and without room for them",
+        flat(Segment("a", "spl.bin"), Segment("b", "spl.bin"), size="32KiB"),
+        [
+            "segments[1] 'b': 0x7600..0xeb30 runs past the end of the disk at 0x8000, every part "
+            "must lie inside (raise the disk's size from 32 KiB to \"1MiB\" or make the parts "
+            "smaller)",
         ],
     ),
     Bad(

@@ -9,6 +9,7 @@ from doit_diskimg.layout import place
 from doit_diskimg.picture import BLOB, Picture
 from doit_diskimg.placed import Layout
 from doit_diskimg.ports import Place, Room
+from doit_diskimg.segment import Segment
 from doit_diskimg.spec import Disk
 from doit_diskimg.units import parse_size
 
@@ -57,9 +58,13 @@ def lay_out(disk: Disk, contents: Mapping[str, bytes]) -> Layout:
         first = disk.asked_first(part)
         rooms.append(room(index, size and parse_size(size)) if first else Room(length=0))
     lengths = {
-        segment.name: segment.length(files, where) for where, segment in disk.outside
+        segment.name: segment.measure(files, where) for where, segment in disk.outside
     }
     return place(disk, rooms, lengths, room)
+
+
+def start_of(segment: Segment, layout: Layout) -> int | None:
+    return layout.extent(segment.name).start if segment.start is None else None
 
 
 def draw(disk: Disk, contents: Mapping[str, bytes], path: Path) -> Layout:
@@ -72,7 +77,7 @@ def draw(disk: Disk, contents: Mapping[str, bytes], path: Path) -> Layout:
                 sector_size=disk.sector_size,
                 identity=disk.identity_of(part),
                 epoch=EPOCH,
-                bare=disk.table is None,
+                bare=disk.is_one_volume,
             ),
             files,
             f"partitions[{index}]",
@@ -80,7 +85,8 @@ def draw(disk: Disk, contents: Mapping[str, bytes], path: Path) -> Layout:
         for index, part in enumerate(disk.partitions)
     ]
     pictures += [
-        segment.fill(files, where) for where, segment in disk.outside
+        segment.fill(files, where, start=start_of(segment, layout))
+        for where, segment in disk.outside
     ]
     if disk.table is not None:
         pictures.append(disk.table.encode(layout.size, disk.identities(), layout.recorded()))

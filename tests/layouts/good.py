@@ -316,6 +316,10 @@ MBRS = [
 
 GPTS = [
     Good("nothing in it", gpt(), [], M64),
+    Good("segments without a start", gpt(
+        part("a", 512, align=512),
+        segments=[Segment("s", "stage2.bin"), Segment("t", b"t", 512 * 40)],
+    ), ["1 51 1 linux-filesystem 'a'"], M64),
     Good("attributes by name and bit", gpt(
         part("a", 512, attributes=["required", "legacy-bios-bootable"]),
         part("b", 512, attributes=1 << 60), align="1MiB",
@@ -348,6 +352,14 @@ GPTS = [
     ), ["1 2048 196 linux-filesystem 'root'"], M64),
     Good("not in the table, GPT", gpt(fat("a", "4MiB", in_table=False), root()),
          ["1 10240 196 linux-filesystem 'root'"], M64),
+    Good("behind one with a start, and not over one without", gpt(
+        part("a", "4MiB"), part("b", "1MiB", start="1MiB"), part("c", "1MiB"),
+    ), ["1 4096 8192 linux-filesystem 'a'", "2 2048 2048 linux-filesystem 'b'",
+        "3 12288 2048 linux-filesystem 'c'"], M64),
+    Good("the rest before one with a start among others", gpt(
+        part("a", "rest"), part("b", "1MiB"), part("c", "1MiB", start="60MiB"), part("d", "3MiB"),
+    ), ["1 2048 112640 linux-filesystem 'a'", "2 114688 2048 linux-filesystem 'b'",
+        "3 122880 2048 linux-filesystem 'c'", "4 116736 6144 linux-filesystem 'd'"], M64),
     Good("starts in any order, gaps between", gpt(
         part("a", "1MiB", start="30MiB"), part("b", "1MiB", start="20MiB"), part("c", "1MiB"),
     ), ["1 61440 2048 linux-filesystem 'a'", "2 40960 2048 linux-filesystem 'b'",
@@ -433,5 +445,20 @@ BARE = [  # no table: judged by fsck.fat alone
     Good("a volume and a power of two", bare(fat("v"), "5MiB", power_of_two=True), [], 16384),
     Good("a file as the disk", bare(root(type=None), "auto"), [], 196),
     Good("a file in a disk", bare(root(type=None, size="rest"), "1MiB"), [], 2048),
+    Good("two volumes and bytes", Disk("os.img", size="auto", table=None, partitions=[
+        fat("a", "1MiB", start="64KiB"), fat("b", "512KiB", start="2MiB"),
+    ], segments=[Segment("spl", "spl.bin", "8KiB")]), [], 4096 + 1024),
+    Good("a volume and bytes behind it", Disk("os.img", size="auto", table=None, partitions=[
+        fat("a", "1MiB", start=0),
+    ], segments=[Segment("end", "a.bin")]), [], 2048 + 8),
+    Good("a volume with the rest, without a table", Disk("os.img", size="4MiB", table=None,
+         partitions=[fat("a", "rest", start="1MiB")], segments=[Segment("s", "a.bin", "3MiB")],
+    ), [], 8192),
+    Good("a volume that begins behind sector 0", Disk("os.img", size="auto", table=None,
+         partitions=[fat("a", "1MiB", start=512)]), [], 2049),
+    Good("segments one behind the other", flat(
+        Segment("boot", b"b" * 512), Segment("stage2", "stage2.bin"), Segment("spl", "spl.bin"),
+        size="auto",
+    ), [], 1 + 10 + 59),
     Good("a file in a power of two", bare(root(type=None), "auto", power_of_two=True), [], 256),
 ]

@@ -1,6 +1,8 @@
 """Where parts without a place of their own lie, and what of a file is in them: read by dd."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from layouts import judges
@@ -144,6 +146,29 @@ def test_volumes_without_a_table_are_read_where_they_are(tmp_path: Path) -> None
     assert dd(image, 8 * K, 30_000) == SPL
     assert dd(image, 2 << 20, 100_000) == FILES["root.ext2"]
     assert image.stat().st_size == 6 << 20
+
+
+PAGE = Path(__file__).parents[2] / "docs/how-to/floppy.md"
+SNIPPETS = [
+    text
+    for text in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    if "table=None" in text and "segments=[" in text
+]
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_disks_without_a_table_of_the_page_can_be_built(tmp_path: Path, number: int) -> None:
+    names: dict[str, Any] = {}
+    exec(SNIPPETS[number], names)
+    files = {"build/boot.bin": b"b" * 512, "build/kernel.bin": b"k" * 9000}
+    image, disk = tmp_path / "os.img", names["disk"]
+    layout = draw(disk, files, image)
+    for volume in disk.partitions:
+        assert judges.fsck(image, *layout.extent(volume.name), tmp_path / volume.name) == ""
+    for segment in disk.segments:
+        source = files[segment.source]
+        assert dd(image, layout.extent(segment.name).start, len(source)) == source
+    assert len(SNIPPETS) == 2
 
 
 def test_a_table_is_where_it_was(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def test_a_segment_of_a_file_is_one_piece_of_that_file(source):
     files = FakeFiles({"out/stage2": STAGE2})
     segment = Segment("stage2", source, 512)
 
-    assert segment.length(files, WHERE) == 1007
+    assert segment.measure(files, WHERE) == 1007
     assert files.asked == [("size", "out/stage2", "segments[0].source")]
 
     picture = segment.fill(files, WHERE)
@@ -31,7 +31,7 @@ def test_a_segment_of_bytes_asks_nothing():
     files = FakeFiles()
     segment = Segment("stage2", STAGE2, 512)
 
-    assert segment.length(files, WHERE) == 1007
+    assert segment.measure(files, WHERE) == 1007
     picture = segment.fill(files, WHERE)
     assert picture.pieces == (Piece(512, 1007, BLOB, 0, digest_of(STAGE2)),)
     assert render(picture, 2048, {}) == bytes(512) + STAGE2 + bytes(529)
@@ -40,4 +40,4 @@ def test_a_segment_of_bytes_asks_nothing():
 
 def test_a_segment_without_its_file_is_an_error_of_the_world():
     with pytest.raises(WorldError, match=r"^segments\[0\]\.source: "):
-        Segment("stage2", "missing", 512).length(FakeFiles(), WHERE)
+        Segment("stage2", "missing", 512).measure(FakeFiles(), WHERE)

@@ -63,9 +63,9 @@ NAME_MUST = (
 )
 OWN_NAME = "every partition and segment needs a name of its own (rename one)"
 NO_PLACE = "a disk without a table has no place to store it"
-ALONE = (
-    "a disk without a table is one volume, or segments and nothing else (describe one partition "
-    "and no segment, or only segments, or write table=Mbr())"
+STARTLESS = (
+    "there is none, without a table nothing but its start says where a volume is (write for "
+    "example start=0, or table=Mbr())"
 )
 
 
@@ -104,7 +104,31 @@ def segment(**changes):
         (part(start=63),
          "partitions[0].start: 63 bytes are not whole sectors, must be a multiple of 512 "
          "(the nearest are 0 and 512)"),
-        (segment(start=None), f"segments[0].start: None is not a size, {SIZE_MUST}"),
+        (segment(size=0), "segments[0].size: 0 bytes, must be 1 byte or more "
+         "(leave it out for the length of the source)"),
+        (segment(size="1MB"), f"segments[0].size: '1MB' has the unknown unit 'MB', {SIZE_MUST}"),
+        (segment(source="s", offset=None), f"segments[0].offset: None is not a size, {SIZE_MUST}"),
+        (segment(source="s", offset=-1), f"segments[0].offset: -1 is negative, {SIZE_MUST}"),
+        (segment(source="s", length=0), "segments[0].length: 0 bytes, must be 1 byte or more "
+         "(leave it out for all that follows)"),
+        (segment(source="s", length="x"), f"segments[0].length: 'x' is not a size, {SIZE_MUST}"),
+        (segment(offset=1), "segments[0].offset: 1 is given, only a range of a file has one "
+         "(leave it out: bytes can be sliced, and boot code is whole)"),
+        (segment(source=BootCode("s"), length="1KiB"), "segments[0].length: '1KiB' is given, only "
+         "a range of a file has one (leave it out: bytes can be sliced, and boot code is whole)"),
+        (segment(start=None, keep=[(1, 2)]), "segments[0].keep: [(1, 2)] is given, and no start, "
+         "bytes of others are at a place that the segment must span (write its start, or leave "
+         "keep out)"),
+        (segment(source="set timeout=0\n"), "segments[0].source: 'set timeout=0\\n' has a line "
+         "break, text is the path of a file (write b'set timeout=0\\n' for these bytes, or "
+         "Path(...) for a file of such a name)"),
+        (part(payload=File("s", offset="1.5K")),
+         f"partitions[0].payload.offset: '1.5K' is not a size, {SIZE_MUST}"),
+        (part(payload=File("s", length=0)), "partitions[0].payload.length: 0 bytes, must be 1 byte "
+         "or more (leave it out for all that follows)"),
+        (part(payload=File(BootCode("s"), offset=512)), "partitions[0].payload.offset: 512 is "
+         "given, only a range of a file has one (leave it out: bytes can be sliced, and boot code "
+         "is whole)"),
         (segment(start=-1), f"segments[0].start: -1 is negative, {SIZE_MUST}"),
         # names
         (disk(name="a:b"), f"name: 'a:b' has ':', {NAME_MUST}"),
@@ -157,15 +181,14 @@ def segment(**changes):
          "(leave it out for 'restore')"),
         # no table
         (bare(),
-         f"table: there is none, but 0 partitions and 0 segments, {ALONE}"),
-        (bare(ESP, ROOT),
-         f"table: there is none, but 2 partitions and 0 segments, {ALONE}"),
-        (bare(ESP, segments=[STAGE2]),
-         f"table: there is none, but 1 partition and 1 segment, {ALONE}"),
+         "table: there is none, and neither a partition nor a segment, a disk without a table has "
+         "one or the other (describe what is on it, or write table=Mbr())"),
+        (bare(replace(ESP, start=0), ROOT), f"partitions[1].start: {STARTLESS}"),
+        (bare(ESP, segments=[STAGE2]), f"partitions[0].start: {STARTLESS}"),
+        (bare(replace(ESP, align=512)), "partitions[0].align: 512 is given, a volume that is the "
+         "whole disk begins with it (leave align out)"),
         (bare(replace(ESP, type="esp")),
          f"partitions[0].type: 'esp' is given, {NO_PLACE} (leave type out, or write table=Mbr())"),
-        (bare(replace(ESP, start=512)),
-         f"partitions[0].start: 512 is given, {NO_PLACE} (leave start out, or write table=Mbr())"),
         (bare(replace(ESP, guid="1" * 32)),
          f"partitions[0].guid: '{'1' * 32}' is given, {NO_PLACE} "
          "(leave guid out, or write table=Mbr())"),
@@ -396,7 +419,8 @@ CHANGED = {
     "payload": FakePayload(513), "type": 1, "start": 1, "attributes": 1, "active": True,
     "source": b"CODE", "busy": "error", "guest_writes": "error", "durable": True,
     "outputs": ["another"], "power_of_two": True, "logical": True, "in_table": False,
-    "keep": [(0, 1)], "boot": BootCode(b"code"), "persist": True, "partition_name": "",
+    "offset": 1, "length": 5, "keep": [(0, 1)], "boot": BootCode(b"code"), "persist": True,
+    "partition_name": "",
 }  # fmt: skip
 
 

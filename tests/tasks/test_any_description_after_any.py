@@ -22,6 +22,7 @@ from doit_diskimg import (
     BootCode,
     Disk,
     Fat,
+    File,
     Gpt,
     Mbr,
     Partition,
@@ -35,6 +36,7 @@ from doit_diskimg import (
     file_sectors,
     lba,
     partition_guid,
+    sectors,
     spec,
     start,
 )
@@ -98,6 +100,21 @@ DISKS = {
     ", a segment": {"segments": [Segment("s", "stage2.bin", "40KiB")]},
     ", another segment": {"segments": [Segment("s", "a.bin", "40KiB")]},
     ", a segment that keeps": {"segments": [Segment("s", "a.bin", "40KiB", keep=[(5, 9)])]},
+    ", a segment without a start": {"segments": [Segment("s", "stage2.bin")]},
+    ", two of them": {"segments": [Segment("s", "stage2.bin"), Segment("t", "a.bin")]},
+    ", the other way round": {"segments": [Segment("t", "a.bin"), Segment("s", "stage2.bin")]},
+    ", a segment with room": {
+        "segments": [Segment("s", "stage2.bin", size="16KiB"), Segment("t", "a.bin")],
+    },
+    ", a range": {"segments": [Segment("s", "spl.bin", "40KiB", offset=1000, length=3000)]},
+    ", another range": {"segments": [Segment("s", "spl.bin", "40KiB", offset=1024)]},
+    ", a shorter range": {"segments": [Segment("s", "spl.bin", "40KiB", offset=1000, length=9)]},
+    ", the place of a segment without a start": {
+        "segments": [Segment("s", "stage2.bin"), Segment("t", "a.bin", size="6KiB")],
+        "boot": BootCode(CODE, patches=[
+            Patch(16, "<Q", start("t")), Patch(24, "<I", sectors("t")), Patch(28, "<I", crc32("t")),
+        ]),
+    },
     ", larger": {"size": "72MiB"},
     ", boot code": {"boot": BootCode(CODE)},
     ", other boot code": {"boot": BootCode(CODE[:200])},
@@ -151,6 +168,17 @@ DESCRIPTIONS = {
 }
 DESCRIPTIONS |= {name: volume(options, {}) for name, options in VOLUMES.items()}
 DESCRIPTIONS |= {f"volume{name}": volume({}, changes) for name, changes in DISKS.items()}
+
+
+RANGES = {
+    "": {}, " from an offset on": {"offset": 1000}, " of a length": {"offset": 1000, "length": 512},
+    " in whole sectors": {"offset": 1024, "length": 20_000},
+}
+DESCRIPTIONS |= {
+    f"a file{name}": spec.Disk("os.img", size="8MiB", table=Mbr(), partitions=[
+        Partition("v", File("spl.bin", **fields), size="64KiB", type=0xDA),
+    ]) for name, fields in RANGES.items()
+}
 
 
 def build(folder, disk):
