@@ -18,8 +18,8 @@ def task_types():
 
 
 def task_test():
-    """The fast tests; `tests/run` runs all of them in an environment of its own."""
-    return {"actions": [[PYTHON, "-m", "pytest", "-m", "not slow"]]}
+    """The tests that start no program; `tests/run` runs all in an environment of its own."""
+    return {"actions": [[PYTHON, "-m", "pytest", "-n", "auto", "-m", "pure or host"]]}
 
 
 def task_test_all():

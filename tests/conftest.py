@@ -8,8 +8,11 @@ that they start; some of them press it.
 
 import os
 import signal
+from collections.abc import Generator
 
+import pytest
 from hypothesis import settings
+from needs import NEEDS, forbid_programs, need_of
 
 settings.register_profile("home", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
@@ -17,3 +20,19 @@ settings.load_profile("ci" if os.environ.get("CI") == "true" else "home")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for need, meaning in NEEDS.items():
+        config.addinivalue_line("markers", f"{need}: {meaning}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(need_of(item))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with forbid_programs(item):
+        return (yield)

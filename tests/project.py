@@ -5,11 +5,21 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from doit_server import DoitServer
 from tools import tool
+
+USUAL, OTHER = DoitServer(seed=1), DoitServer(seed=2)
+"""What one seed of Python's builds must equal a clean build by the other."""
+
+
+def _decided_at_start(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a process looks at when it starts and a forked one can't be told any more."""
+    names = ("PYTHON", "LC_", "LANG", "LD_")
+    return {name: value for name, value in environment.items() if name.startswith(names)}
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,9 @@ class Project:
     dodo: str
     image: str = "build/os.img"
     env: dict[str, str] = field(default_factory=dict)
+    server: DoitServer = USUAL
+    fresh: bool = False
+    """A new process for each call: dodo.py changes the package before anything of it is loaded."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +80,18 @@ class Project:
 
     def doit(self, *args: str, code: int | None = 0) -> Run:
         """Call doit; ``code`` is the exit code that it must have, None for any."""
-        done = subprocess.run(
+        fresh = self.fresh or _decided_at_start(self.env)
+        done = self._started(args) if fresh else self._forked(args)
+        run = Run(done.returncode, done.stdout, done.stderr)
+        assert code is None or run.code == code, run.said
+        assert "Traceback" not in run.said, run.said
+        return run
+
+    def _forked(self, args: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+        return self.server.run([*args], self.folder, {**os.environ, **self.env})
+
+    def _started(self, args: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
             [sys.executable, "-m", "doit", *args],
             cwd=self.folder,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **self.env},
@@ -76,10 +100,6 @@ class Project:
             timeout=300,
             check=False,
         )
-        run = Run(done.returncode, done.stdout, done.stderr)
-        assert code is None or run.code == code, run.said
-        assert "Traceback" not in run.said, run.said
-        return run
 
     def doit_under_strace(
         self, trace: Path, *args: str, calls: str = "/write|copy_file_range|sendfile"
@@ -110,6 +130,6 @@ class Project:
         image, state = Path(self.image).name, "." + Path(self.image).name
         ignore = shutil.ignore_patterns(image, state, ".doit.db*", "__pycache__")
         shutil.copytree(self.folder, elsewhere, ignore=ignore, symlinks=True)
-        other = Project(elsewhere, self.dodo, self.image, self.env)
+        other = Project(elsewhere, self.dodo, self.image, self.env, OTHER, self.fresh)
         other.doit()
         return other.sha256()

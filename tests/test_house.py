@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -204,11 +205,13 @@ RULES: list[Rule] = [
 # The package keeps them --------------------------------------------------------------------------
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-        name = ".".join(parts).removesuffix(".__init__")
-        yield name, ast.parse(path.read_bytes(), filename=str(path))
+@cache
+def modules() -> tuple[tuple[str, ast.Module], ...]:
+    return tuple(
+        (".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"),
+         ast.parse(path.read_bytes(), filename=str(path)))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

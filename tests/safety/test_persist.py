@@ -130,6 +130,10 @@ def spec(**changes):
     return lambda project: describe(project, **changes)
 
 
+def later_version(project):
+    project.fresh = True
+
+
 def remove(path):
     return lambda project: (project.folder / path).unlink()
 
@@ -176,7 +180,9 @@ TABLE = {
     "a receipt lost": (remove(STATE + "esp.injected"), NEW, NEW),
     "the seal lost": (remove(STATE + "seal.json"), NEW, NEW),
     "the generation lost": (remove(STATE + "generation"), NEW, NEW),
-    "our format": (spec(format=2), *[f"esp:format data:format table {ESP} {NEW}"] * 2),
+    "our format": (
+        both(later_version, spec(format=2)), *[f"esp:format data:format table {ESP} {NEW}"] * 2,
+    ),
     "the database lost": (
         forget, *[f"esp:format data:format table create {ESP} table:inject seal"] * 2,
     ),

@@ -75,6 +75,10 @@ def write(path, data):
     return lambda project: project.write(path, data)
 
 
+def later_version(project):
+    project.fresh = True
+
+
 def remove(path):
     return lambda project: (project.folder / path).unlink()
 
@@ -168,7 +172,7 @@ TABLE = {
     "a plan damaged": (write("build/.os.img/esp.plan", b"{}"), "esp:populate"),
     "state folder deleted": (rmtree("build/.os.img"), ALL),
     "doit's database deleted": (forget, ALL),
-    "our format": (spec(format=2), ALL),
+    "our format": (both(later_version, spec(format=2)), ALL),
 }
 
 
