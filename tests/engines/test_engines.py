@@ -64,6 +64,7 @@ VOLUMES = [
     (8 * MIB, {"fat": 12}),
     (16 * MIB, {"label": "EFI SYSTEM", "volume_id": 0}),
     (40 * MIB, {"fat": 32}),
+    (2 * MIB, {"label": "system-boot", "lower_case_label": True}),
     (64 * MIB, {"number_of_fats": 1, "root_entries": 64, "media": 0xF0, "drive_number": 1}),
     (64 * MIB, {"cluster_size": "16KiB", "reserved_sectors": 5, "hidden_sectors": 77}),
     (300 * MIB, {"fat": 32, "cluster_size": "4KiB", "label": "A B", "volume_id": "1234-ABCD"}),

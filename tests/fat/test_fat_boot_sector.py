@@ -3,6 +3,7 @@
 import shutil
 import struct
 import subprocess
+from dataclasses import replace
 
 import pytest
 from tools import run, tool
@@ -88,25 +89,26 @@ def with_field(at, form, value, fat=12):
     return bytes(data)
 
 
+MADE_UP = ", or write bpb='replace' if they are made up)"
 CONTRADICTIONS = [
     (with_field(13, "<B", 2), "BPB_SecPerClus: byte 13 says 2, the volume has 1 (write zeros "
-     "there, or describe the volume with another cluster_size)"),
+     "there, or describe the volume with another cluster_size" + MADE_UP),
     (with_field(14, "<H", 33), "BPB_RsvdSecCnt: byte 14 says 33, the volume has 1 (write zeros "
-     "there, or describe the volume with another reserved_sectors)"),
+     "there, or describe the volume with another reserved_sectors" + MADE_UP),
     (with_field(19, "<H", 5760), "BPB_TotSec16: byte 19 says 5,760, the volume has 2,880 (write "
-     "zeros there, or describe the volume with another size)"),
+     "zeros there, or describe the volume with another size" + MADE_UP),
     (with_field(21, "<B", 0xF8), "BPB_Media: byte 21 says 0xf8, the volume has 0xf0 (write zeros "
-     "there, or describe the volume with another media)"),
+     "there, or describe the volume with another media" + MADE_UP),
     (with_field(24, "<H", 63), "BPB_SecPerTrk: byte 24 says 63, the volume has 18 (write zeros "
-     "there)"),
+     "there" + MADE_UP),
     (with_field(28, "<I", 2048), "BPB_HiddSec: byte 28 says 2,048, the volume has 0 (write zeros "
-     "there, or describe the volume with another hidden_sectors)"),
+     "there, or describe the volume with another hidden_sectors" + MADE_UP),
     (with_field(36, "<B", 0x80), "BS_DrvNum: byte 36 says 0x80, the volume has 0x0 (write zeros "
-     "there, or describe the volume with another drive_number)"),
+     "there, or describe the volume with another drive_number" + MADE_UP),
     (with_field(43, "11s", b"BOOT       "), "BS_VolLab: byte 43 says 'BOOT       ', the volume "
-     "has 'NO NAME    ' (write zeros there, or describe the volume with another label)"),
+     "has 'NO NAME    ' (write zeros there, or describe the volume with another label" + MADE_UP),
     (with_field(54, "8s", b"FAT16   "), "BS_FilSysType: byte 54 says 'FAT16   ', the volume has "
-     "'FAT12   ' (write zeros there, or describe the volume with another fat)"),
+     "'FAT12   ' (write zeros there, or describe the volume with another fat" + MADE_UP),
     (sector(12, jump=b"\xb8\0\0"), "BS_jmpBoot: it begins with b8 00 00, a boot sector of FAT "
      "begins with a jump, eb ?? 90 or e9 ?? ?? (begin with a short jump to byte 62 and a nop)"),
     (sector(12, jump=b"\xeb\x1c\x90"), "BS_jmpBoot: it jumps to byte 30, the code of FAT12 lies "
@@ -126,6 +128,38 @@ def test_contradictions(bench, data, message):
     assert str(caught.value).replace("boot_sector: ", "boot_sector ", between == " ") == (
         f"partitions[0].boot_sector{between}{message}"
     )
+
+
+@pytest.mark.parametrize(("fat", "size"), PLACES)
+@pytest.mark.parametrize("oem_name", [None, "OURS"])
+def test_a_made_up_bpb_is_left_out_as_an_installer_does(bench, fat, size, oem_name):
+    """By hand: everything but bytes 3 to 61, or to 89 on FAT32."""
+    start = 90 if fat == 32 else 62
+    own = sector(fat, bpb=bytes(range(100, 100 + start - 11)), oem=b"MADE UP!")
+    plain = Fat({"kernel": b"k"}, fat=fat, label="X", oem_name=oem_name)
+    written = bytearray(bench.make(plain, size).read_bytes())
+    for boot in (0, 6) if fat == 32 else (0,):
+        written[boot * 512 : boot * 512 + 3] = own[:3]
+        written[boot * 512 + start : boot * 512 + 512] = own[start:]
+    with pytest.raises(DescriptionError) as caught:
+        bench.fill(replace(plain, boot_sector=own), size)
+    assert len(caught.value.problems) > 10
+    path = bench.make(replace(plain, boot_sector=own, bpb="replace"), size)
+    assert path.read_bytes() == written
+    bench.judge(path, {"kernel": b"k"})
+
+
+def test_code_that_is_wrong_stays_wrong_whatever_its_bpb_says(bench):
+    """A jump into the BPB, and other bytes than 55 aa."""
+    data = sector(12, jump=b"\xeb\x1c\x90", end=b"\xc3\x90")
+    with pytest.raises(DescriptionError) as caught:
+        bench.fill(Fat(boot_sector=data, bpb="replace"), 1440 * KIB)
+    assert [str(problem) for problem in caught.value.problems] == [
+        "partitions[0].boot_sector: BS_jmpBoot: it jumps to byte 30, the code of FAT12 lies in "
+        "bytes 62 to 509 (begin with a short jump to byte 62 and a nop)",
+        "partitions[0].boot_sector: bytes 510 and 511 are c3 90, a boot sector ends with 55 aa "
+        "(make the code shorter: it has the bytes up to 509)",
+    ]
 
 
 def test_all_contradictions_at_once(bench):

@@ -190,7 +190,8 @@ def test_names_that_are_one(one, other, same):
         ("TWELVE CHARS", "'TWELVE CHARS' has 12 characters / at most 11 fit / make it shorter"),
         (
             "Boot",
-            "'Boot' has lower-case letters / volume labels are upper case / write 'BOOT'",
+            "'Boot' has lower-case letters / volume labels are upper case / write 'BOOT', or "
+            "lower_case_label=True if somebody mounts by it",
         ),
         ("NO NAME", "is 'NO NAME' / readers take that for no label / leave label out"),
         (
@@ -209,8 +210,11 @@ def test_names_that_are_one(one, other, same):
 )
 def test_labels_refused(label, text):
     assert " / ".join(names.label_fault(label)) == text
+    if label != "Boot":
+        assert " / ".join(names.label_fault(label, lower_case=True)) == text
 
 
 @pytest.mark.parametrize("label", ["ESP", "EFI SYSTEM", "A-B_C$1!~", "12345678901"])
 def test_labels_accepted(label):
     assert names.label_fault(label) is None
+    assert names.label_fault(label.lower(), lower_case=True) is None

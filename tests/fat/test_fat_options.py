@@ -6,6 +6,7 @@ import struct
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tools import run
 
 from doit_diskimg import verify
 from doit_diskimg.content import Tree
@@ -95,6 +96,47 @@ def test_times_of_the_source(bench, fake):
     files = fake({"a": b"x"})
     bench.make(Fat({"a": "a"}), 16 * MIB, files)
     assert "mtime" not in dict(files.asked)
+
+
+LATEST = 1600000000
+"""2020-09-13 12:26:40 UTC, in whole steps of FAT's."""
+
+
+@pytest.mark.parametrize(
+    ("mtime", "stored"),
+    [(LATEST - 2, LATEST - 2), (LATEST, LATEST), (LATEST + 2, LATEST), (1 << 40, LATEST),
+     (5, 315532800)],
+)
+def test_times_that_are_clamped(bench, fake, mtime, stored):
+    files = fake({"a": b"a"}, mtimes={"a": mtime})
+    fat = Fat({"a": "a", "inline": b"i"}, times="clamped")
+    path = bench.image(bench.fill(fat, MIB, files, epoch=LATEST), MIB, files)
+    (bench.folder / "dated").mkdir(exist_ok=True)
+    bench.mtools("mcopy", "-m", "-o", "-i", path, "::a", "::inline", bench.folder / "dated")
+    assert (bench.folder / "dated/a").stat().st_mtime == stored
+    assert (bench.folder / "dated/inline").stat().st_mtime == LATEST
+
+
+# Labels ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fat", [12, 16, 32])
+def test_a_label_by_which_linux_mounts(bench, fat):
+    """Ubuntu's ``LABEL=system-boot``: as it is for blkid, fsck.fat and mtools, and noted."""
+    size = {12: MIB, 16: 16 * MIB, 32: 34 * MIB}[fat]
+    description = Fat({"a": b"a"}, fat=fat, label="system-boot", lower_case_label=True)
+    picture = bench.fill(description, size)
+    assert picture.notes == (
+        "note: partitions[0].label: 'system-boot' has lower-case letters, which the standard does "
+        "not know, DOS and some firmware don't find it",
+    )
+    path = bench.image(picture, size)
+    bench.judge(path, {"a": b"a"})
+    assert run("blkid", "-p", "-s", "LABEL", "-o", "value", path) == "system-boot\n"
+    assert "Volume label is system-boot" in bench.mtools("mlabel", "-s", "-i", path, "::")
+    assert verify(path) == []
+    upper = Fat({}, label="BOOT", lower_case_label=True)
+    assert bench.fill(upper, MIB).notes == ()
 
 
 # Names -------------------------------------------------------------------------------------------
@@ -218,8 +260,15 @@ def test_a_media_byte_on_a_floppy_and_fat32_with_one_table(bench):
           "volume (mend or remove it)"]),
         ({"attributes": ["a"]}, MIB, ["attributes: ['a'] is given, attributes maps paths in the "
                                       'volume to letters (write {"IO.SYS": "hsr"})']),
-        ({"times": "now"}, MIB, ["times: 'now' is given, must be 'epoch' or 'source' (leave it "
-                                 "out for 'epoch')"]),
+        ({"times": "now"}, MIB, ["times: 'now' is given, must be 'epoch', 'source' or 'clamped' "
+                                 "(leave it out for 'epoch')"]),
+        ({"lower_case_label": 1, "label": "A"}, MIB,
+         ["lower_case_label: 1 is given, must be True or False (leave it out for False)"]),
+        ({"bpb": "ours", "boot_sector": b"\xeb\x3c\x90"}, MIB,
+         ["bpb: 'ours' is given, must be 'match' or 'replace' (leave it out for 'match')"]),
+        ({"bpb": "replace"}, MIB,
+         ["boot_sector: there is none, and bpb='replace', must be the sector whose BPB is to be "
+          'replaced (write for example boot_sector="build/vbr.bin", or leave bpb out)']),
         ({"long_names": "no"}, MIB, ["long_names: 'no' is given, must be True or False (leave it "
                                      "out for True)"]),
         ({"boot_sector": 7}, MIB, ["boot_sector: 7 is given, must be the path of a file, bytes, "

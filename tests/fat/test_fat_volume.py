@@ -131,7 +131,7 @@ PROBLEMS = [
         Fat(label="esp"),
         MIB,
         ["BadLabel: p.label: 'esp' has lower-case letters, volume labels are upper case "
-         "(write 'ESP')"],
+         "(write 'ESP', or lower_case_label=True if somebody mounts by it)"],
     ),
     (Fat(label=7), MIB, ["BadLabel: p.label: 7 is no text, a volume label is text (write text)"]),
     (
@@ -150,7 +150,8 @@ PROBLEMS = [
         Fat({"a": "x", "A": "y", "b/..": b"", "c": Tree("t")}, fat=31, label="x"),
         MIB,
         ["BadLabel: p.label: 'x' has lower-case letters, volume labels are upper case "
-         "(write 'X')",
+         "(write 'X', or "
+         "lower_case_label=True if somebody mounts by it)",
          "BadValue: p.fat: 31 is no type, the types of FAT are 12, 16 and 32 (write one of them, "
          "or leave it out)",
          "DuplicatePath: p.files['a']: 'a' is the file 'x' here, and the file 'y' in p.files['A'],"

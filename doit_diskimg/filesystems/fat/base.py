@@ -101,7 +101,7 @@ def draw(image: "FatImage", place: "Place", files: Files, where: str) -> Picture
         raise WorldError([*gathered.failed, *failed])
     load = Load(
         root=what.root, stored=what.stored, digests=digests, time=Timestamp.of(place.epoch),
-        times=populate.times(added, what, files),
+        times=populate.times(added, what, files, place.epoch),
     )
     refuse(mtools.faults(load, where))
     hidden = 0 if place.bare else place.extent.start // place.sector_size

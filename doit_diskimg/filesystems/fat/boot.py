@@ -3,7 +3,7 @@
 The jump, the OEM name and the code area are theirs.  The numbers between them (the BPB) describe
 the volume and are ours; a boot sector that was assembled with other numbers would load from wrong
 places, so each that differs is a problem.  Zero is no statement: such fields are there to be
-filled in.
+filled in.  Nor are numbers that the user calls made up: an installer would skip them.
 """
 
 from collections.abc import Iterator
@@ -26,6 +26,9 @@ _OEM_NAME = b"MSWIN4.1"
 
 _CODE = bytes.fromhex("cd18 f4 ebfd")
 # int 18h tells a BIOS that this volume does not boot, so that it tries the next; then hlt for ever.
+
+REPLACE = "replace"
+"""The value of `Fat.bpb` for a boot sector whose own BPB and OEM name say nothing."""
 
 _OPTIONS = {
     "BS_OEMName": "oem_name",
@@ -84,22 +87,38 @@ def read(fat: "Fat", files: Files, where: str) -> bytes | None:
     return data.ljust(SIZE, b"\0")
 
 
-def code(data: bytes | None, oem_name: str | None, fat: int) -> Code:
-    """Return what goes around the BPB of a volume of type ``fat``; ``data`` is the user's."""
+def code(data: bytes | None, oem_name: str | None, fat: int, bpb: str) -> Code:
+    """Return what goes around the BPB of a volume of type ``fat``; ``data`` is the user's.
+
+    With ``bpb="replace"`` the OEM name is ours too: installers write bytes 3 to 61, or 89.
+    """
     start = fat_boot.code_start(fat)
     oem = f"{oem_name:8}".encode("ascii") if oem_name is not None else _OEM_NAME
     if data is None:
         return Code(bytes([0xEB, start - 2, 0x90]), oem, _CODE)
-    theirs = data[3:11]
+    theirs = data[3:11] if bpb != REPLACE else b""
     return Code(data[:3], theirs if any(theirs) else oem, data[start : SIZE - len(SIGNATURE)])
 
 
 def problems(
-    data: bytes, ours: bytes, fat: int, fat_oem: str | None, where: str
+    data: bytes, ours: bytes, fat: int, fat_oem: str | None, bpb: str, where: str
 ) -> Iterator[Problem]:
     """Yield what in the user's 512 bytes contradicts ``ours``, the boot sector of the volume."""
     where = f"{where}.boot_sector"
     yield from _jump_problems(data, fat, where)
+    if bpb != REPLACE:
+        yield from _contradictions(data, ours, fat, fat_oem, where)
+    end = data[SIZE - len(SIGNATURE) :]
+    if any(end) and end != SIGNATURE:
+        yield BootSectorMismatch(
+            where, f"bytes 510 and 511 are {end.hex(' ')}", "a boot sector ends with 55 aa",
+            "make the code shorter: it has the bytes up to 509",
+        )
+
+
+def _contradictions(
+    data: bytes, ours: bytes, fat: int, fat_oem: str | None, where: str
+) -> Iterator[Problem]:
     for field in fat_boot.fields(fat):
         theirs, must = data[field.start : field.end], ours[field.start : field.end]
         if theirs != must and not _says_nothing(field, theirs):
@@ -107,12 +126,6 @@ def problems(
     oem = None if fat_oem is None else f"{fat_oem:8}".encode("ascii")
     if oem is not None and any(data[3:11]) and data[3:11] != oem:
         yield _mismatch(Field("BS_OEMName", 3, 8, is_text=True), data[3:11], oem, where)
-    end = data[SIZE - len(SIGNATURE) :]
-    if any(end) and end != SIGNATURE:
-        yield BootSectorMismatch(
-            where, f"bytes 510 and 511 are {end.hex(' ')}", "a boot sector ends with 55 aa",
-            "make the code shorter: it has the bytes up to 509",
-        )
 
 
 def _jump_problems(data: bytes, fat: int, where: str) -> Iterator[Problem]:
@@ -145,6 +158,7 @@ def _mismatch(field: Field, theirs: bytes, ours: bytes, where: str) -> Problem:
     change = "write zeros there"
     if option is not None:
         change += f", or describe the volume with another {option}"
+    change += f", or write bpb={REPLACE!r} if they are made up"
     return BootSectorMismatch(
         f"{where}: {field.name}", f"byte {field.start} says {_text(field, theirs)}",
         f"the volume has {_text(field, ours)}", change,

@@ -17,7 +17,7 @@ from doit_diskimg.errors import (
     Unaligned,
 )
 from doit_diskimg.fields import path_text_problems, shown
-from doit_diskimg.filesystems.fat import engines, names, numbers, patched, reserved
+from doit_diskimg.filesystems.fat import boot, engines, names, numbers, patched, reserved
 from doit_diskimg.filesystems.fat.choose import LARGEST_CLUSTER, TYPES, choose
 from doit_diskimg.filesystems.fat.free import DEFAULT, Free, parse_free
 from doit_diskimg.filesystems.fat.geometry import Geometry, Options
@@ -45,7 +45,7 @@ def problems(
             change = f'write {{"/": Tree({str(fat.files.dir)!r})}} for its root'
         yield BadValue(f"{where}.files", found, must, change)
     yield from _boot_sector_problems(fat, f"{where}.boot_sector")
-    yield from _label_problems(fat.label, f"{where}.label")
+    yield from _label_problems(fat, f"{where}.label")
     yield from _volume_id_problems(fat.volume_id, f"{where}.volume_id")
     yield from engines.problems(fat, where)
     shape = [
@@ -119,16 +119,25 @@ def _boot_sector_problems(fat: "Fat", where: str) -> Iterator[Problem]:
         # FAT12 and FAT16 leave the most; what FAT32 takes of that is said when the type is known.
         kept = patched.ours(fat.fat if fat.fat in TYPES else 12)
         yield from fat.boot_sector.source_problems(where, kept)
+    if fat.boot_sector is None and fat.bpb == boot.REPLACE:
+        yield BadValue(
+            where, f"there is none, and bpb={boot.REPLACE!r}",
+            "must be the sector whose BPB is to be replaced",
+            'write for example boot_sector="build/vbr.bin", or leave bpb out',
+        )
     else:
         yield from path_text_problems(fat.boot_sector, where)
 
 
-def _label_problems(label: object, where: str) -> Iterator[Problem]:
+def _label_problems(fat: "Fat", where: str) -> Iterator[Problem]:
+    label: object = fat.label
     if label is None:
         return
     if not isinstance(label, str):
         yield BadLabel(where, f"{label!r} is no text", "a volume label is text", "write text")
-    elif (fault := names.label_fault(label)) is not None:
+    elif (
+        fault := names.label_fault(label, lower_case=fat.lower_case_label)
+    ) is not None:
         yield BadLabel(where, *fault)
 
 

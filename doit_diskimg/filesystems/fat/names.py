@@ -81,7 +81,7 @@ def is_device(name: str) -> bool:
     return _DEVICE.fullmatch(name) is not None
 
 
-def label_fault(label: str) -> tuple[str, str, str] | None:
+def label_fault(label: str, *, lower_case: bool = False) -> tuple[str, str, str] | None:
     """Return what is wrong with a volume label, what must be, and what to change; or None.
 
     Readers compare the label of the boot sector with the one in the root directory, show it in the
@@ -96,9 +96,10 @@ def label_fault(label: str) -> tuple[str, str, str] | None:
         return f"{label!r} has {len(label)} characters", "at most 11 fit", "make it shorter"
     if label != label.strip(" "):
         return f"{label!r} begins or ends with a space", "readers drop spaces there", "remove them"
-    if label != label.upper():
+    if label != label.upper() and not lower_case:
         must = "volume labels are upper case"
-        return f"{label!r} has lower-case letters", must, f"write {label.upper()!r}"
+        change = f"write {label.upper()!r}, or lower_case_label=True if somebody mounts by it"
+        return f"{label!r} has lower-case letters", must, change
     if label == "NO NAME":
         return f"is {label!r}", "readers take that for no label", "leave label out"
     return None

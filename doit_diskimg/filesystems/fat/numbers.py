@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from doit_diskimg.bootcode import BootCode
 from doit_diskimg.errors import BadSize, BadValue, Problem
 from doit_diskimg.fields import Kind, is_bool, is_number
-from doit_diskimg.filesystems.fat import reserved
+from doit_diskimg.filesystems.fat import boot, reserved
 from doit_diskimg.filesystems.fat.choose import FAT32_FEWEST_RESERVED
 from doit_diskimg.filesystems.fat.free import parse_free
 from doit_diskimg.ondisk import fat_dirent
@@ -61,8 +61,13 @@ _KINDS = {
         "attributes maps paths in the volume to letters", 'write {"IO.SYS": "hsr"}',
     ),
     "times": Kind(
-        lambda value: value in ("epoch", "source"), "must be 'epoch' or 'source'",
-        "leave it out for 'epoch'",
+        lambda value: value in ("epoch", "source", "clamped"),
+        "must be 'epoch', 'source' or 'clamped'", "leave it out for 'epoch'",
+    ),
+    "lower_case_label": Kind(is_bool, "must be True or False", "leave it out for False"),
+    "bpb": Kind(
+        lambda value: value in ("match", boot.REPLACE), f"must be 'match' or {boot.REPLACE!r}",
+        "leave it out for 'match'",
     ),
     "long_names": Kind(is_bool, "must be True or False", "leave it out for True"),
     "case_bits": Kind(is_bool, "must be True or False", "leave it out for False"),

@@ -98,7 +98,7 @@ def draw(fat: "Fat", place: "Place", files: Files, where: str) -> Picture:
     if fat.engine == engines.NATIVE:
         picture = build.draw(decided)
         # A time stamp, or a number in boot code, may change with a file and is nowhere in there.
-        told = fat.times == "source" or any(True for _ in fat.asks(where))
+        told = fat.times != "epoch" or any(True for _ in fat.asks(where))
         return replace(picture, outline=None) if told else picture
     return engines.draw(fat.engine, decided, files, where)
 
@@ -161,16 +161,25 @@ def volume(fat: "Fat", place: "Place", files: Files, where: str) -> Volume:
         first_entries=sum("/" not in path for path in dict.fromkeys(what.first)),
         volume_id=_volume_id(fat, place),
         time=Timestamp.of(place.epoch),
-        times=times(fat, what, files),
-        code=boot.code(own_boot, fat.oem_name, geometry.fat),
-        notes=tuple(what.notes(where)),
+        times=times(fat, what, files, place.epoch),
+        code=boot.code(own_boot, fat.oem_name, geometry.fat, fat.bpb),
+        notes=(*_label_notes(fat, where), *what.notes(where)),
     )
     if own_boot is None:
         return decided
     ours = build.boot_sector(decided).pack()
-    refuse(boot.problems(own_boot, ours, geometry.fat, fat.oem_name, where))
+    refuse(boot.problems(own_boot, ours, geometry.fat, fat.oem_name, fat.bpb, where))
     own_boot = patched.boot_sector(fat, own_boot, geometry, files, numbers, where)
-    return replace(decided, code=boot.code(own_boot, fat.oem_name, geometry.fat))
+    return replace(decided, code=boot.code(own_boot, fat.oem_name, geometry.fat, fat.bpb))
+
+
+def _label_notes(fat: "Fat", where: str) -> Iterator[str]:
+    label = fat.label or ""
+    if label != label.upper():
+        yield (
+            f"note: {where}.label: {label!r} has lower-case letters, which the standard does not "
+            "know, DOS and some firmware don't find it"
+        )
 
 
 def _gather(fat: "Fat", files: Files, where: str, wrong: Iterable[Problem] = ()) -> Contents:
@@ -205,12 +214,16 @@ def digests(
     return found, failed
 
 
-def times(fat: "Fat", what: Contents, files: Files) -> dict[str, Timestamp]:
-    """Return the time stamps of the host's files, if they are wanted; bytes have none."""
-    if fat.times != "source":
+def times(fat: "Fat", what: Contents, files: Files, epoch: int) -> dict[str, Timestamp]:
+    """Return the time stamps of the host's files, if they are wanted; bytes have none.
+
+    Those that are ``"clamped"`` are ``epoch`` at the latest.
+    """
+    if fat.times == "epoch":
         return {}
+    latest = epoch if fat.times == "clamped" else float("inf")
     return {
-        file.path: Timestamp.of(files.mtime(file.source, file.where))
+        file.path: Timestamp.of(int(min(files.mtime(file.source, file.where), latest)))
         for file in what.files
         if isinstance(file.source, str)
     }

@@ -42,22 +42,23 @@ class Fat:
     ``root_entries`` (512), ``number_of_fats`` (2), ``media`` (0xF8), ``drive_number`` (0x80) and
     ``oem_name`` (``"MSWIN4.1"``) go into the boot sector; diskettes have values of their own.
     ``hidden_sectors`` are those before the partition unless given.  ``label`` has up to 11
-    upper-case characters.  ``volume_id`` is a number or text such as ``"1234-ABCD"``, and comes
-    from the partition's GUID unless given.
+    upper-case characters, or of both cases with ``lower_case_label``.  ``volume_id`` is a number or
+    text such as ``"1234-ABCD"``, and comes from the partition's GUID unless given.
 
     **Booting.**  ``boot_sector`` is the path of up to 512 bytes, or bytes: the jump, the OEM name
     and the code are taken from it, the BPB is the volume's, and a number in it that is neither
-    zero nor the volume's is an error.  ``reserved`` maps sectors of the volume to what lies in
-    them, a stage 2 for example; there are as many reserved sectors as it takes, or
-    ``reserved_sectors``.  Either may be `BootCode`, whose patches can hold the places of the
-    volume's own files.
+    zero nor the volume's is an error, unless ``bpb="replace"`` says that the sector's own are made
+    up.  ``reserved`` maps sectors of the volume to what lies in them, a stage 2 for example; there
+    are as many reserved sectors as it takes, or ``reserved_sectors``.  Either may be `BootCode`,
+    whose patches can hold the places of the volume's own files.
 
     **Files.**  ``first`` are paths whose entries and clusters come before all others, as loaders
     of DOS need them.  ``attributes`` maps paths to letters: ``r`` read-only, ``h`` hidden, ``s``
     system, ``a`` archive, which files have unless told otherwise.  ``times="source"`` gives files
     the time stamps of the host's; the default is that of the whole build (SOURCE_DATE_EPOCH, or
-    1980).  ``long_names=False`` makes an 8.3 volume, upper case, in which other names are errors.
-    ``case_bits=True`` stores ``kernel.elf`` without a long name, for readers that know the bits.
+    1980), and with ``"clamped"`` a file has its own unless that is later.  ``long_names=False``
+    makes an 8.3 volume, upper case, in which other names are errors.  ``case_bits=True`` stores
+    ``kernel.elf`` without a long name, for readers that know the bits.
 
     **Engine.**  ``"native"`` is our own planner.  ``"mtools"``, ``"pyfatfs"`` and ``"guestfish"``
     are other people's programs, which make the same volume by the same numbers: files, names,
@@ -72,6 +73,7 @@ class Fat:
     free: SizeLike | None = None
     minimum: SizeLike | None = None
     label: str | None = None
+    lower_case_label: bool = False
     volume_id: int | str | None = None
     cluster_size: SizeLike | None = None
     root_entries: int | None = None
@@ -83,6 +85,7 @@ class Fat:
     drive_number: int | None = None
     oem_name: str | None = None
     boot_sector: "str | PathLike[str] | bytes | BootCode | None" = None
+    bpb: str = "match"
     first: Sequence[str] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
     times: str = "epoch"
