@@ -59,7 +59,7 @@ class BadName(Problem):
 
 
 class DuplicateName(Problem):
-    """Two parts of one disk have the same name: their tasks and state files would be one."""
+    """Two parts of one disk, or two disks, have the same name: their tasks would be one."""
 
 
 class DuplicateGuid(Problem):

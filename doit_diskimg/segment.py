@@ -22,7 +22,6 @@ from doit_diskimg.fields import (
     size_problems,
 )
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.ranges import range_of, range_parts, range_problems
 from doit_diskimg.units import SizeLike, parse_size
 
 if TYPE_CHECKING:
@@ -108,6 +107,8 @@ class Segment:
 
     def problems(self, where: str) -> Iterator[Problem]:
         """Yield what is wrong with the description itself."""
+        from doit_diskimg.ranges import range_problems
+
         yield from name_problems(self.name, f"{where}.name")
         yield from size_problems(self.start, f"{where}.start", 1)
         yield from self._size_problems(where)
@@ -171,6 +172,10 @@ class Segment:
         if isinstance(self.source, bytes):
             return Extent(0, len(self.source))
         path = fspath(self.source)
+        if not self._is_range():
+            return Extent(0, files.size(path, where))
+        from doit_diskimg.ranges import range_of
+
         return range_of(files.size(path, where), self.offset, self.length, path, where)
 
     def room(self, length: int) -> int:
@@ -223,6 +228,8 @@ class Segment:
 
     def _draw_range(self, canvas: "Canvas", start: int, files: Files, where: str) -> None:
         """Put a range of a file at ``start``."""
+        from doit_diskimg.ranges import range_parts
+
         assert isinstance(self.source, (str, PathLike))
         path, part = fspath(self.source), self._range(files, where)
         shift = start - part.start

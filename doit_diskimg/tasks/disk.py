@@ -1,8 +1,10 @@
 """`Disk`: the description with its tasks."""
 
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike, fspath
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -29,13 +31,29 @@ _Task = dict[str, Any]
 class _Maker:
     """What an image or an output is, and what has to be there first; see `circle`."""
 
-    def __init__(self, makes: Sequence[str], needs: Sequence[Collection[str]]) -> None:
+    def __init__(
+        self, makes: Sequence[str], needs: Sequence[Collection[str]], disk: str = ""
+    ) -> None:
         self.makes = makes
         self.needs = needs
+        self.disk = disk
+        """The name of the disk, if it is an image."""
+        self.reading: object = _reading() if disk else None
 
     def __reduce__(self) -> tuple[type[str], tuple[()]]:
         # A worker of doit's has no use for it; it would be all paths once more.
         return str, ()
+
+
+def _reading() -> FrameType | None:
+    """Return which reading of dodo.py this is: the frame in which doit makes its tasks.
+
+    None if somebody else asks.  As long as one is held, no other is taken for it.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_name != "load_tasks":
+        frame = frame.f_back
+    return frame
 
 
 _makers: WeakSet[_Maker] = WeakSet()
@@ -106,11 +124,16 @@ class Disk(spec.Disk):
     def _note(self, tasks: Sequence[_Task]) -> None:
         """Keep in the task of the seal what is made of what.
 
-        Raises DescriptionError if anything would be made of itself, maybe by way of another disk.
+        Raises DescriptionError if another disk has this name, or if anything would be made of
+        itself, maybe by way of another disk.
         """
         image, outputs = one_place(self.image), [output.name for output in self.outputs]
         of_image = [task.get("file_dep", ()) for task in tasks if task["name"] not in outputs]
-        makers = [_Maker(image, of_image)]
+        makers = [_Maker(image, of_image, self.name)]
+        if any(maker.disk == self.name for maker in _makers):
+            from doit_diskimg.tasks.circle import refuse_namesake
+
+            refuse_namesake(makers[0], _makers)
         for task in tasks:
             if task["name"] in outputs:
                 makers.append(_Maker(task["targets"], [task["file_dep"], image]))

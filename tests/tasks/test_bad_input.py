@@ -186,3 +186,43 @@ def test_state_files_that_can_not_be_read(project):
         kept.rename(file)
         project.doit()
         assert project.sha256() == before
+
+
+TWO = '''
+from doit_diskimg import Disk, Mbr
+
+def image(path, **more):
+    return Disk(path, size="1MiB", table=Mbr(), **more)
+
+disks = %s
+
+def task_first():
+    return disks[0].tasks()
+
+def task_second():
+    return disks[1].tasks()
+'''
+
+
+def test_two_disks_of_one_name(tmp_path):
+    """As usual as images of one file name in several folders."""
+    project = Project(tmp_path, TWO % 'image("x86/os.img"), image("arm/os.img")')
+    assert (
+        "os.img: name: 'os.img' is the name of the disk 'x86/os.img' too, the tasks of "
+        "'arm/os.img' need another (give one of the two name=\"...\")"
+    ) in project.doit(code=3).said
+    project.write("dodo.py", TWO % 'image("x86/os.img"), image("arm/os.img", name="arm")')
+    assert {"os.img:seal", "arm:seal"} <= project.doit().ran
+
+
+def test_a_disk_that_moved_between_two_readings(tmp_path, monkeypatch):
+    """A process that reads dodo.py again knows nothing of what it read before."""
+    from doit.cmd_base import ModuleTaskLoader
+    from doit.doit_cmd import DoitMain
+
+    from doit_diskimg import Disk, Mbr
+
+    monkeypatch.chdir(tmp_path)
+    for path in ("one/os.img", "two/os.img"):
+        disk = Disk(path, size="1MiB", table=Mbr())
+        assert DoitMain(ModuleTaskLoader({"task_image": disk.tasks})).run([]) == 0
