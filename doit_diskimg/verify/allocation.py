@@ -1,8 +1,7 @@
 """FAT: the allocation table, and the chains of clusters in it.
 
-Everything is kept by pages of `_PAGE` entries, and a page that is all zero is not kept at all: a
-sparse volume of 64 GiB costs what is allocated in it.  At most `LIMIT` bytes of the table are
-looked at that are not zero, and each cluster is visited once.
+The table is read by pages of `_PAGE` entries, and `_KEPT` pages at most are in memory; what was
+visited is a bit for each cluster, in pages that anybody visited.  Each cluster is visited once.
 """
 
 import struct
@@ -12,13 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from doit_diskimg.verify.boot_sector import Geometry
+from doit_diskimg.verify.budget import CLUSTERS, FRAGMENTS, TABLES, Budget
 from doit_diskimg.verify.finding import Findings
 from doit_diskimg.verify.source import CHUNK, Window
 
-LIMIT = 64 << 20
-"""Bytes of one FAT that are read and not zero: 16 million clusters of FAT32 in use."""
-
 _PAGE = 1 << 14
+_KEPT = 256
+"""Pages in memory: 16 MiB of FAT32, or four million clusters."""
+
 _FREE = 0
 _SHOWN = 8
 """Runs of lost clusters that are named."""
@@ -34,13 +34,15 @@ class Chain:
     """The code of what ends it, empty if its end is marked."""
     cluster: int
     """Where the fault is."""
-    owner: int
-    """Who has that cluster already."""
 
     @property
     def count(self) -> int:
         """How many clusters it has."""
         return sum(count for _, count in self.runs)
+
+    def has(self, cluster: int) -> bool:
+        """Return whether a cluster is in it."""
+        return any(first <= cluster < first + count for first, count in self.runs)
 
 
 class Marks:
@@ -55,59 +57,58 @@ class Marks:
 class Table:
     """The entries of the FAT that counts."""
 
-    def __init__(self, geometry: Geometry) -> None:
+    def __init__(self, geometry: Geometry, window: Window, budget: Budget) -> None:
         self.geometry = geometry
         self.marks = Marks(geometry.fat)
-        self.complete = True
+        self._window = window
+        self._budget = budget
+        self._start = geometry.table_start + geometry.active * geometry.table_length
+        self._end = self._start + geometry.table_length
         self._pages: dict[int, array[int]] = {}
-        self._owners: dict[int, array[int]] = {}
+        self._visited: dict[int, bytearray] = {}
+        self._counts: dict[int, int] = {}  # of the bits in a page
 
-    def load(self, window: Window, found: Findings) -> None:
-        """Read the table from the volume; report if not all of it can be read."""
-        geometry, budget = self.geometry, LIMIT
-        start = geometry.table_start + geometry.active * geometry.table_length
-        end = start + geometry.table_length
-        if end > window.length:
-            text = f"the table ends at {end:#x}, the image has {window.length:#x}"
-            found.add("fat-beyond", text, at=start)
-        if geometry.fat == 12:
-            self._load12(window.read(start, min(geometry.table_length, 8192)))
-            return
-        for place, data in window.chunks(start, end, align=CHUNK):
-            budget -= len(data)
-            if budget < 0:
-                text = f"more than {LIMIT >> 20} MiB of a FAT are not zero"
-                found.add("limit", text, at=place)
-                self.complete = False
-                return
-            self._load((place - start) * 8 // geometry.fat, data)
-
-    def _load12(self, data: bytes) -> None:
-        data += bytes(-len(data) % 3)
-        page = array("I")
-        for low, middle, high in struct.iter_unpack("3B", data):
-            page.append(low | (middle & 15) << 8)
-            page.append(middle >> 4 | high << 4)
-        if len(page):
-            self._pages[0] = page
-
-    def _load(self, first: int, data: bytes) -> None:
-        """Keep the pages of entries that begin with number ``first``."""
-        size = self.geometry.fat // 8
-        for at in range(0, len(data), _PAGE * size):
-            part = data[at : at + _PAGE * size]
-            if part.count(0) == len(part):
-                continue
-            page = array("H" if size == 2 else "I")
-            page.frombytes(part[: len(part) // size * size])
-            if sys.byteorder == "big":
-                page.byteswap()
-            self._pages[(first + at // size) // _PAGE] = page
+    def check_place(self, found: Findings) -> None:
+        """Report that the image ends before the table does."""
+        if self._end > self._window.length:
+            text = f"the table ends at {self._end:#x}, the image has {self._window.length:#x}"
+            found.add("fat-beyond", text, at=self._start)
 
     def __getitem__(self, cluster: int) -> int:
-        page = self._pages.get(cluster // _PAGE)
-        index = cluster % _PAGE
-        return page[index] & self.marks.mask if page is not None and index < len(page) else _FREE
+        page, index = self._page(cluster // _PAGE), cluster % _PAGE
+        return page[index] & self.marks.mask if index < len(page) else _FREE
+
+    def _page(self, number: int) -> "array[int]":
+        """Return a page of entries, from memory or from the volume."""
+        page = self._pages.get(number)
+        if page is None:
+            if len(self._pages) >= _KEPT:
+                self._pages.pop(next(iter(self._pages)))
+            page = self._pages[number] = self._read(number)
+        return page
+
+    def _read(self, number: int) -> "array[int]":
+        if self.geometry.fat == 12:
+            length = min(self.geometry.table_length, 8192)
+            return _decode12(self._window.read(self._start, length)) if number == 0 else array("I")
+        length = _PAGE * self.geometry.fat // 8
+        place = self._start + number * length
+        data = self._window.read(place, min(length, self._end - place))
+        self._budget.spend(TABLES, len(data))
+        return _decode(data, self.geometry.fat)
+
+    def _used_pages(self) -> "Iterator[tuple[int, array[int]]]":
+        """Yield the number and the entries of each page that is not all zero; holes are skipped."""
+        if self.geometry.fat == 12:
+            yield 0, self._page(0)
+            return
+        size = self.geometry.fat // 8
+        for place, data in self._window.chunks(self._start, self._end, align=CHUNK):
+            self._budget.spend(TABLES, len(data))
+            for at in range(0, len(data), _PAGE * size):
+                part = data[at : at + _PAGE * size]
+                if part.count(0) != len(part):
+                    yield (place - self._start + at) // size // _PAGE, _decode(part, 8 * size)
 
     def used(self) -> tuple[int, int, list[str]]:
         """Return how many clusters are not free, how many of these nobody has, and the first ones.
@@ -115,18 +116,16 @@ class Table:
         Clusters marked bad belong to nobody and are not counted among the second.
         """
         total = lost = 0
-        runs, following = list[list[int]](), -1
-        last, mask, bad = self.geometry.last, self.marks.mask, self.marks.bad
-        nobody = array("I", bytes(4 * _PAGE))
-        for number, page in sorted(self._pages.items()):
+        runs, following, last = list[list[int]](), -1, self.geometry.last
+        for number, page in self._used_pages():
             base = number * _PAGE
             low, high = max(2 - base, 0), max(last + 1 - base, 0)
-            entries, owners = page[low:high], self._owners.get(number, nobody)[low:high]
-            total += sum(1 for entry in entries if entry & mask)
-            numbers = zip(range(base + low, base + high), entries, owners, strict=False)
-            for cluster, entry, owner in numbers:
-                if owner or not entry & mask or entry & mask == bad:
-                    continue
+            entries = _masked(page[low:high], self.marks.mask)
+            in_use = len(entries) - entries.count(_FREE)
+            total += in_use
+            if in_use == self._counts.get(number, 0):
+                continue  # each of them was visited
+            for cluster in self._lost(number, entries, low):
                 lost += 1
                 if cluster == following:
                     runs[-1][1] += 1
@@ -137,54 +136,84 @@ class Table:
                 following = cluster + 1
         return total, lost, [f"{first}..{first + count - 1}" for first, count in runs]
 
-    def follow(self, first: int, owner: int) -> "Chain":
-        """Return the chain that begins with ``first``, and note that it is ``owner``'s (from 1).
+    def _lost(self, number: int, entries: "array[int]", low: int) -> Iterator[int]:
+        """Yield the clusters of a page that are in use, and that nobody visited."""
+        self._budget.spend(CLUSTERS, len(entries))
+        visited = self._visited.get(number, bytes(_PAGE >> 3))
+        bad = self.marks.bad
+        for index, entry in enumerate(entries, low):
+            if entry not in (_FREE, bad) and not visited[index >> 3] >> (index & 7) & 1:
+                yield number * _PAGE + index
+
+    def follow(self, first: int) -> Chain:
+        """Return the chain that begins with ``first``, and note which clusters it has.
 
         It ends at the first fault: no cluster is visited twice, by whatever chain.
         """
         runs, mask, last, end = list[list[int]](), self.marks.mask, self.geometry.last, -1
-        cluster, number = first, -1
+        spend, cluster, number = self._budget.spend, first, -1
         while 2 <= cluster <= last:
             if cluster // _PAGE != number:
                 number = cluster // _PAGE
-                page, owners = self._page(number)
+                page = self._page(number)
+                visited = self._visited.setdefault(number, bytearray(_PAGE >> 3))
             index = cluster % _PAGE
             entry = page[index] & mask if index < len(page) else _FREE
             if entry == _FREE:
-                return Chain(runs, "fat-chain-free", cluster, 0)
+                return Chain(runs, "fat-chain-free", cluster)
             if entry == self.marks.bad and entry > last:
-                return Chain(runs, "fat-chain-bad", cluster, 0)
-            if owners[index]:
-                code = "fat-loop" if owners[index] == owner else "fat-cross-link"
-                return Chain(runs, code, cluster, owners[index])
-            owners[index] = owner
+                return Chain(runs, "fat-chain-bad", cluster)
+            if visited[index >> 3] >> (index & 7) & 1:
+                chain = Chain(runs, "fat-cross-link", cluster)
+                chain.fault = "fat-loop" if chain.has(cluster) else chain.fault
+                return chain
+            visited[index >> 3] |= 1 << (index & 7)
+            self._counts[number] = self._counts.get(number, 0) + 1
+            spend(CLUSTERS)
             if cluster == end:
                 runs[-1][1] += 1
             else:
+                spend(FRAGMENTS)
                 runs.append([cluster, 1])
             end = cluster + 1
             if entry > last and entry >= self.marks.end:
-                return Chain(runs, "", 0, 0)
+                return Chain(runs, "", 0)
             cluster = entry
-        return Chain(runs, "fat-chain-range", cluster, 0)
-
-    def _page(self, number: int) -> "tuple[array[int], array[int]]":
-        """Return the entries and the owners of a page; a page of free entries has no owners."""
-        page = self._pages.get(number)
-        if page is None:
-            return array("I"), array("I")
-        if number not in self._owners:
-            self._owners[number] = array("I", bytes(4 * _PAGE))
-        return page, self._owners[number]
+        return Chain(runs, "fat-chain-range", cluster)
 
     def entry_place(self, cluster: int) -> int:
         """Return where in the volume the entry of a cluster lies."""
-        geometry = self.geometry
-        start = geometry.table_start + geometry.active * geometry.table_length
-        return start + cluster * geometry.fat // 8
+        return self._start + cluster * self.geometry.fat // 8
 
 
-def check_copies(geometry: Geometry, window: Window, found: Findings) -> None:
+def _decode12(data: bytes) -> "array[int]":
+    data += bytes(-len(data) % 3)
+    page = array("I")
+    for low, middle, high in struct.iter_unpack("3B", data):
+        page.append(low | (middle & 15) << 8)
+        page.append(middle >> 4 | high << 4)
+    return page
+
+
+def _decode(data: bytes, fat: int) -> "array[int]":
+    size = fat // 8
+    page = array("H" if size == 2 else "I")
+    page.frombytes(data[: len(data) // size * size])
+    if sys.byteorder == "big":
+        page.byteswap()
+    return page
+
+
+def _masked(entries: "array[int]", mask: int) -> "array[int]":
+    """Return entries of FAT32 without their four high bits, which belong to nobody."""
+    if mask <= 0xFFFF or not entries or max(entries) <= mask:
+        return entries
+    whole = int.from_bytes(entries.tobytes(), "little")
+    pattern = int.from_bytes(mask.to_bytes(4, "little") * len(entries), "little")
+    return _decode((whole & pattern).to_bytes(4 * len(entries), "little"), 32)
+
+
+def check_copies(geometry: Geometry, window: Window, found: Findings, budget: Budget) -> None:
     """Report where a copy of the FAT is not the one that counts."""
     length = min(geometry.table_length, -(-(geometry.clusters + 2) * geometry.fat // 8))
     if geometry.boot.flags & 0x80 and geometry.fat == 32:
@@ -192,22 +221,21 @@ def check_copies(geometry: Geometry, window: Window, found: Findings) -> None:
     first = geometry.table_start
     for copy in range(1, geometry.boot.copies):
         other = first + copy * geometry.table_length
-        for at in _differences(window, first, other, length):
+        for at in _differences(window, first, other, length, budget):
             text = f"copy {copy + 1} has other bytes than the first"
             found.add("fat-differ", text, at=other + at)
             break
 
 
-def _differences(window: Window, left: int, right: int, length: int) -> Iterator[int]:
+def _differences(
+    window: Window, left: int, right: int, length: int, budget: Budget
+) -> Iterator[int]:
     """Yield a place within the first of each pair of chunks that differ."""
-    budget = LIMIT
     for here, there in ((left, right), (right, left)):
         for place, data in window.chunks(here, here + length, align=CHUNK):
-            budget -= len(data)
+            budget.spend(TABLES, 2 * len(data))
             other = window.read(place - here + there, len(data))
             if data != other:
                 pairs = zip(data, other.ljust(len(data), b"\0"), strict=True)
                 at = next((at for at, (a, b) in enumerate(pairs) if a != b), 0)
                 yield place - here + at
-            if budget < 0:
-                return

@@ -189,6 +189,8 @@ _section("FAT: directories", {
     "fat-dir-start": (ERROR, "A directory has no cluster.", _FSCK),
     "fat-dir-size": (ERROR, "A directory has a size; it must say 0.", _FSCK),
     "fat-dir-large": (ERROR, "A directory has more than 65,536 entries (2 MiB).", _FSCK),
+    "fat-dir-content": (ERROR, "The clusters of a directory hold something else, such as a file: "
+                        "its entries are impossible, and are not read.", _FSCK),
     "fat-dir-tail": (ERROR, "There are entries behind the end of a directory. Windows and DOS stop "
                      "before them, Linux and fsck.fat read on and find names there.", _FSCK),
     "fat-dot": (ERROR, "The entries . and .. are missing, misplaced, or point elsewhere.", _FSCK),

@@ -13,6 +13,9 @@ from doit_diskimg.verify.catalogue import ERROR, RULES
 KEPT = 20
 """Findings of one code and one volume or table that are kept; the rest is counted."""
 
+KEPT_OF_ALL = 400
+"""Findings of one code that are kept of all volumes of an image together."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -50,28 +53,51 @@ def one_line(text: str) -> str:
 class Findings:
     """Collects findings of one table or volume, the first `KEPT` of each code.
 
-    ``base`` is where its bytes begin in the image, ``where`` its name.
+    ``base`` is where its bytes begin in the image, ``where`` its name.  ``kept`` counts by code
+    what all of one image keep.
     """
 
-    def __init__(self, where: str = "", base: int = 0) -> None:
+    def __init__(
+        self, where: str = "", base: int = 0, kept: "Counter[str] | None" = None
+    ) -> None:
         self.where = where
-        self._base = base
+        self.base = base
+        self.kept = Counter[str]() if kept is None else kept
         self._kept: list[Finding] = []
         self._counts: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
 
     def add(
         self, code: str, text: str, *, at: int | None = None, length: int = 1, path: str = ""
     ) -> None:
         """Report ``code``: ``at`` is a byte of the table or volume, ``path`` a name in it."""
         self._counts[code] += 1
-        if self._counts[code] <= KEPT:
+        if self.full(code):
+            self._dropped[code] += 1
+        else:
+            self.kept[code] += 1
             self._kept.append(self._finding(code, text, at, length, path))
+
+    def take(self, others: "Findings") -> None:
+        """Report what somebody else collected of the same table or volume."""
+        for finding in others._kept:
+            self._counts[finding.code] += 1
+            if self.full(finding.code):
+                self._dropped[finding.code] += 1
+            else:
+                self.kept[finding.code] += 1
+                self._kept.append(finding)
+        self._counts += others._dropped
+        self._dropped += others._dropped
+
+    def full(self, code: str) -> bool:
+        """Return whether further findings of that code are only counted."""
+        return self._counts[code] > KEPT or self.kept[code] >= KEPT_OF_ALL
 
     def __iter__(self) -> Iterator[Finding]:
         yield from self._kept
-        for code, count in self._counts.items():
-            if count > KEPT:
-                yield self._finding(code, f"and {count - KEPT:,} more of this kind", None, 0, "")
+        for code, count in self._dropped.items():
+            yield self._finding(code, f"and {count:,} more of this kind", None, 0, "")
 
     @property
     def errors(self) -> int:
@@ -79,6 +105,11 @@ class Findings:
         return sum(
             count for code, count in self._counts.items() if RULES[code].severity == ERROR
         )
+
+    @property
+    def count(self) -> int:
+        """How many findings there are, the ones that were not kept included."""
+        return self._counts.total()
 
     @property
     def codes(self) -> frozenset[str]:
@@ -94,7 +125,7 @@ class Findings:
             code=code,
             severity=RULES[code].severity,
             where=": ".join(filter(None, (self.where, path))),
-            start=None if at is None else self._base + at,
+            start=None if at is None else self.base + at,
             length=length,
             text=text,
         )

@@ -37,8 +37,8 @@ def check_backup(geometry: Geometry, window: Window, found: Findings) -> None:
         found.add("fat-backup-boot", text, at=at + differing[0])
 
 
-def check_fs_info(geometry: Geometry, window: Window, used: int | None, found: Findings) -> None:
-    """Report what is wrong with FSInfo; ``used`` is how many clusters are not free, if known."""
+def check_fs_info(geometry: Geometry, window: Window, used: int, found: Findings) -> None:
+    """Report what is wrong with FSInfo; ``used`` is how many clusters are not free."""
     boot = geometry.boot
     if boot.fs_info in _NONE:
         return
@@ -52,7 +52,7 @@ def check_fs_info(geometry: Geometry, window: Window, used: int | None, found: F
     if (lead, struct_mark, trail) != (_LEAD, _STRUCT, _TRAIL):
         found.add("fat-fsinfo", "a signature is missing", at=at, length=512)
         return
-    if free != _UNKNOWN and used is not None and free != geometry.clusters - used:
+    if free != _UNKNOWN and free != geometry.clusters - used:
         text = f"{free:,} free clusters, there are {geometry.clusters - used:,}"
         found.add("fat-fsinfo-free", text, at=at + 488, length=4)
     if next_ != _UNKNOWN and not 2 <= next_ <= geometry.last:

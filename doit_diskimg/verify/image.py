@@ -13,6 +13,7 @@ from typing import NamedTuple
 from doit_diskimg.errors import HostFailed, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.verify import boot_sector, gpt, mbr, volume
+from doit_diskimg.verify.budget import Budget
 from doit_diskimg.verify.finding import Finding, Findings
 from doit_diskimg.verify.likeness import means_fat
 from doit_diskimg.verify.partitions import Part
@@ -66,6 +67,8 @@ class Report:
     """``"gpt"``, ``"mbr"`` or empty."""
     sector_size: int = 512
     volumes: list[Checked] = dataclasses.field(default_factory=list)
+    budget: Budget = dataclasses.field(default_factory=Budget)
+    """Of all volumes together."""
 
     def findings(self) -> list[Finding]:
         """Return all findings, the disk's first."""
@@ -187,32 +190,41 @@ def _bare(report: Report, start: int) -> None:
 
 def _volume(report: Report, title: str, number: int, window: Window) -> None:
     """Check a volume that no partition's table knows."""
-    found = Findings(title, window.start)
-    checked = volume.check(window, window.room, {window.start}, found)
+    found = Findings(title, window.start, report.disk.kept)
+    checked = volume.check(window, window.room, {window.start}, found, report.budget)
     report.volumes.append(Checked(title, number, window.start, found, checked, looked=True))
 
 
 def _partitions(report: Report, parts: list[Part], known: Mapping[int, Known]) -> None:
     if not parts:
         report.disk.add("part-none", "the table has no partitions")
-    for part in parts:
-        found = Findings(part.title, part.start)
-        window = Window(report.source, part.start, part.length)
-        fits = _fits(part)
-        certain = bool(fits) and part.type not in _MAYBE
-        looked = part.start in known or means_fat(window.read(0, 512), expected=certain)
-        checked = None
-        if looked:
-            checked = volume.check(window, part.length, {part.start, part.relative}, found)
-        elif certain:
-            text = f"no FAT volume is there, its type is {part.type}"
-            found.add("part-not-fat", text, at=0, length=512)
-        if checked and checked.geometry.fat not in fits:
-            text = f"its type is {part.type}, the volume is FAT{checked.geometry.fat}"
-            report.disk.add("part-type-fat", text, at=part.entry, length=16, path=part.title)
-        report.volumes.append(
-            Checked(part.title, part.number, part.start, found, checked, looked)
-        )
+    starts = set[int]()
+    for index, part in enumerate(parts):
+        if report.budget.spent:
+            text = f"{len(parts) - index:,} partitions were not looked at: {report.budget.spent}"
+            report.disk.add("limit", text)
+            return
+        if part.start not in starts:  # those that overlap were reported, one is read
+            _partition(report, part, part.start in known)
+        starts.add(part.start)
+
+
+def _partition(report: Report, part: Part, known: bool) -> None:
+    found = Findings(part.title, part.start, report.disk.kept)
+    window = Window(report.source, part.start, part.length)
+    fits, checked = _fits(part), None
+    certain = bool(fits) and part.type not in _MAYBE
+    looked = known or means_fat(window.read(0, 512), expected=certain)
+    if looked:
+        hidden = {part.start, part.relative}
+        checked = volume.check(window, part.length, hidden, found, report.budget)
+    elif certain:
+        text = f"no FAT volume is there, its type is {part.type}"
+        found.add("part-not-fat", text, at=0, length=512)
+    if checked and checked.geometry.fat not in fits:
+        text = f"its type is {part.type}, the volume is FAT{checked.geometry.fat}"
+        report.disk.add("part-type-fat", text, at=part.entry, length=16, path=part.title)
+    report.volumes.append(Checked(part.title, part.number, part.start, found, checked, looked))
 
 
 _MAYBE = _FAT_GUIDS - {_ESP}

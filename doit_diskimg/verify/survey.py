@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from doit_diskimg.content import hasher
 from doit_diskimg.verify import boot_sector, volume
+from doit_diskimg.verify.budget import Budget
 from doit_diskimg.verify.finding import Findings
 from doit_diskimg.verify.source import CHUNK, Source, Window
 from doit_diskimg.verify.volume import Volume
@@ -31,7 +32,8 @@ def survey(path: str | PathLike[str]) -> Survey:
         window = Window(source, 0, source.length)
         boot = boot_sector.decode(window.read(0, 512))
         # What lies before it, nobody here knows: whatever it says is right.
-        checked = volume.check(window, source.length, {boot.hidden * boot.sector_size}, found)
+        hidden = {boot.hidden * boot.sector_size}
+        checked = volume.check(window, source.length, hidden, found, Budget())
         errors = tuple(str(one) for one in found if one.is_error)
         if checked is None:
             return Survey({}, {}, errors)

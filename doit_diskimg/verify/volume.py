@@ -1,7 +1,7 @@
 """FAT: one volume, from the boot sector to the last lost cluster.
 
 Each cluster belongs to the chain that came first, so that a loop or a cross-link ends what it is
-found in.  `budget` bounds the names, `allocation.LIMIT` the tables.
+found in.  `budget` bounds all of it, for all volumes of an image together.
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from doit_diskimg.verify import boot_sector, fsinfo
 from doit_diskimg.verify.allocation import Table, check_copies
 from doit_diskimg.verify.boot_sector import Geometry
+from doit_diskimg.verify.budget import VOLUMES, Budget, SpentError
 from doit_diskimg.verify.finding import Findings
 from doit_diskimg.verify.source import Window
 from doit_diskimg.verify.tree import StoredFile, Tree
@@ -41,7 +42,9 @@ class Volume:
                 place, length = place + len(data), length - len(data)
 
 
-def check(window: Window, room: int, hidden: set[int], found: Findings) -> Volume | None:
+def check(
+    window: Window, room: int, hidden: set[int], found: Findings, budget: Budget
+) -> Volume | None:
     """Report what is wrong with the FAT volume in ``window``; return what could be read of it.
 
     ``room`` is how long the volume may be, ``hidden`` what may lie before it; both in bytes.
@@ -52,22 +55,33 @@ def check(window: Window, room: int, hidden: set[int], found: Findings) -> Volum
         boot_sector.check_hidden(boot, hidden, found)
     if geometry is None:
         return None
-    table = Table(geometry)
-    table.load(window, found)
-    check_copies(geometry, window, found)
+    table = Table(geometry, window, budget)
+    tree = Tree(window, geometry, table, found, budget)
+    try:
+        _read(geometry, window, table, tree, found, budget)
+    except SpentError as spent:
+        found.add("limit", str(spent))
+    metadata = [(0, geometry.data_start), *tree.places]
+    return Volume(window, geometry, tree.files, metadata, tree.plain_names)
+
+
+def _read(
+    geometry: Geometry, window: Window, table: Table, tree: Tree, found: Findings, budget: Budget
+) -> None:
+    """Read everything behind the boot sector.  Raises SpentError."""
+    budget.spend(VOLUMES)
+    table.check_place(found)
+    check_copies(geometry, window, found, budget)
     _check_reserved(geometry, table, found)
-    tree = Tree(window, geometry, table, found)
     tree.read()
     used, lost, first = table.used()
-    if lost and table.complete and tree.complete:
+    if lost:
         text = f"{lost:,} clusters are in use and nobody has them: {', '.join(first)}"
         at = table.entry_place(int(first[0].partition("..")[0]))
         found.add("fat-lost", text, at=at, length=4)
     if geometry.fat == 32:
         fsinfo.check_backup(geometry, window, found)
-        fsinfo.check_fs_info(geometry, window, used if table.complete else None, found)
-    metadata = [(0, geometry.data_start), *tree.places]
-    return Volume(window, geometry, tree.files, metadata, tree.plain_names)
+        fsinfo.check_fs_info(geometry, window, used, found)
 
 
 def _check_reserved(geometry: Geometry, table: Table, found: Findings) -> None:
