@@ -22,6 +22,7 @@ disk = Disk(
         Partition("boot", Fat({"KERNEL.BIN": "build/kernel.bin"}), size="rest", active=True),
     ],
 )
+DOIT_CONFIG = {"backend": "sqlite3"}  # the default is damaged by two doits at once
 
 
 def task_image():

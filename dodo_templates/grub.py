@@ -20,6 +20,7 @@ disk = Disk(
     boot=bios,
     partitions=[Partition("bios", bios.core()), Esp(files)],
 )
+DOIT_CONFIG = {"backend": "sqlite3"}  # the default is damaged by two doits at once
 
 
 def task_grub():

@@ -28,6 +28,7 @@ disk = Disk(
         Partition("root", File("build/root.ext4"), type="linux-filesystem"),
     ],
 )
+DOIT_CONFIG = {"backend": "sqlite3"}  # the default is damaged by two doits at once
 
 
 def task_image():

@@ -21,6 +21,7 @@ disk = Disk(
         Partition("data", Fat({"/": Tree("sysroot")}, label="DATA"), size="rest"),
     ],
 )
+DOIT_CONFIG = {"backend": "sqlite3"}  # the default is damaged by two doits at once
 
 
 def task_image():

@@ -78,6 +78,7 @@ disk = Disk(
         ),
     ],
 )
+DOIT_CONFIG = {"backend": "sqlite3"}  # the default is damaged by two doits at once
 
 
 def task_build():

@@ -18,6 +18,7 @@ CFLAGS = (
     " -fno-stack-protector -fno-asynchronous-unwind-tables -fno-ident"
 )
 LDFLAGS = "-m i386pep --subsystem 10 --entry kernel_main --strip-all --no-insert-timestamp"
+DOIT_CONFIG = {"backend": "sqlite3"}  # the default is damaged by two doits at once
 
 
 def task_compile():

@@ -31,6 +31,7 @@ disk = Disk(
     ],
 )
 qemu = Qemu(disk)
+DOIT_CONFIG = {"backend": "sqlite3"}  # the default is damaged by two doits at once
 
 
 def task_image():

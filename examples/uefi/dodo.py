@@ -26,6 +26,7 @@ disk = Disk(
         Esp({"EFI/BOOT/BOOTX64.EFI": "build/hello.efi"}, size="33MiB", label="HELLO"),
     ],
 )
+DOIT_CONFIG = {"backend": "sqlite3"}  # the default is damaged by two doits at once
 
 
 def task_compile():
