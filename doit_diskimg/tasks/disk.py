@@ -100,8 +100,9 @@ class Disk(spec.Disk):
 
         ``partitions`` maps numbers or GPT names of its partitions to payloads, which fill them;
         their places, types and names stay.  ``own`` is what lies outside of them: a `Segment` with
-        bytes, or a `Partition` with a start, a size and ``in_table=False``.  Every other byte is
-        the base image's, which is read when dodo.py is and never written.
+        a start and either bytes or a size, or a `Partition` with a start, a size and
+        ``in_table=False``.  Every other byte is the base image's, which is read when dodo.py is and
+        never written.
         """
         from doit_diskimg.tasks.from_image import fields
 

@@ -194,8 +194,17 @@ def gpt_disk(path):
     return path
 
 
-def test_an_mbr_disk_of_somebody_else_s(tmp_path):
-    project = Project(tmp_path / "project", MBR_DODO)
+ROOMS = {
+    "partition": 'Partition("stage2", File("stage2.bin"), start=512, size="31KiB", in_table=False)',
+    "segment": 'Segment("stage2", "stage2.bin", 512, size="31KiB")',
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_an_mbr_disk_of_somebody_else_s(tmp_path, room):
+    dodo = MBR_DODO.replace(ROOMS["partition"], ROOMS[room])
+    assert ROOMS[room] in dodo
+    project = Project(tmp_path / "project", dodo)
     theirs = mbr_disk(project.folder / "vendor.img").read_bytes()
     project.write("kernel.elf", b"kernel" * 10_000)
     project.write("stage2.bin", b"stage 2" * 1000)

@@ -124,6 +124,11 @@ def test_room_to_grow_in_place(bench, fake):
             'size (write "10%", "4MiB" or 0)',
         ),
         (
+            Fat(free="\u0661\u0660%"), {},
+            "p.free: '\u0661\u0660%' is not a size, must be a part such as \"10%\", or a size "
+            '(write "10%", "4MiB" or 0)',
+        ),
+        (
             Fat(free="some"), {},
             "p.free: 'some' is not a size, must be a part such as \"10%\", or a size (write "
             '"10%", "4MiB" or 0)',

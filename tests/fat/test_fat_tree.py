@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from doit_diskimg.bootcode import BootCode
 from doit_diskimg.content import Tree
+from doit_diskimg.filesystems.ext.volume import Ext
 from doit_diskimg.filesystems.fat import tree
 from doit_diskimg.filesystems.fat.tree import Directory
+from doit_diskimg.filesystems.fat.volume import Fat
 
 HOST = {
     "build/a": b"a",
@@ -251,3 +254,31 @@ def test_without_the_world():
     gathered = tree.gather({"a": "none", "b": Tree("nowhere"), "B/c": b"xx"}, None, "p")
     assert (gathered.wrong, gathered.failed) == ([], [])
     assert paths(gathered.root) == ["a", "B/", "B/c"]
+
+
+def test_a_description_keeps_the_lists_that_it_was_given():
+    """Half of a build would have been decided when a list of the user's changes."""
+    trees = [Tree("sys")]
+    for described in (Fat({"/": trees}), Ext({"/": trees}), Ext(trees)):
+        trees.append(Tree("more"))
+        wanted = [want.source for want in described.sources("p")]
+        trees.pop()
+        assert wanted == [Tree("sys")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "where"),
+    [
+        ({"files": {"a": "bits 16\n"}}, "p.files['a']"),
+        ({"boot_sector": "bits 16\n"}, "p.boot_sector"),
+        ({"boot_sector": BootCode("bits 16\n")}, "p.boot_sector.source"),
+        ({"reserved": {1: "bits 16\n"}}, "p.reserved[1]"),
+        ({"reserved": {1: BootCode("bits 16\n")}}, "p.reserved[1].source"),
+    ],
+)
+def test_text_where_bytes_were_meant(fields, where):
+    """Wherever a source stands."""
+    assert [str(problem) for problem in Fat(**fields).problems("p", 1 << 20)] == [
+        f"{where}: 'bits 16\\n' has a line break, text is the path of a file (write b'bits 16\\n' "
+        "for these bytes, or Path(...) for a file of such a name)"
+    ]
