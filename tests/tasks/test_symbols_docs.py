@@ -14,6 +14,7 @@ WHOLE, ELF, SEGMENT, VOLUME, PARTITION, OWN = re.findall(
     r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL
 )
 VBR = bytes([0xEB, 88, 0x90]).ljust(510, b"\0") + b"\x55\xaa"
+PARTITION = PARTITION.partition("\n\n")[2]  # without its import
 FILES = {
     "build/stage1.bin": b"\xf4" * 300 + bytes(210) + b"\x55\xaa", "build/stage2.bin": b"2" * 3000,
     "build/kernel.bin": b"k" * 100_000, "build/vbr.bin": VBR, "build/core.img": b"c" * 50_000,
