@@ -1,10 +1,13 @@
 """What a disk without a table can't have: whatever a table would store, and places to be found."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from doit_diskimg.content import Files
 from doit_diskimg.errors import BadValue, Problem
+from doit_diskimg.extent import Extent
 from doit_diskimg.fields import shown
+from doit_diskimg.picture import BLOB, Picture
 from doit_diskimg.segment import BOOT
 
 if TYPE_CHECKING:
@@ -52,3 +55,38 @@ def _no_place(where: str, value: object) -> Problem:
         where, f"{shown(value)} is given", "a disk without a table has no place to store it",
         f"leave {where.rpartition('.')[2]} out, or write table=Mbr()",
     )
+
+
+_SIGNATURE = b"\x55\xaa"
+_SIGNATURE_AT = 510
+
+
+def signature_note(
+    where: str, extent: Extent, others: Iterable[Extent], picture: Picture, files: Files
+) -> str:
+    """Return what to say of a segment in sector 0 that a BIOS would not start; else nothing.
+
+    ``extent`` is the segment's, ``others`` are those of what lies beside it: if 55 AA may be theirs
+    nothing is said.  ``picture`` holds the segment's bytes.
+    """
+    marks = Extent(_SIGNATURE_AT, len(_SIGNATURE))
+    if extent.start or not extent.length or any(other.overlaps(marks) for other in others):
+        return ""
+    found = b"".join(_byte(picture, at, files, where) for at in range(marks.start, marks.end))
+    if found == _SIGNATURE:
+        return ""
+    return (
+        f"note: {where}: bytes 510 and 511 of the disk are {found.hex(' ')} and not 55 aa, without "
+        "which no BIOS starts it"
+    )
+
+
+def _byte(picture: Picture, at: int, files: Files, where: str) -> bytes:
+    """Return a byte of the disk; what no piece covers is zero."""
+    for piece in picture.pieces:
+        if piece.start <= at < piece.end:
+            offset = piece.offset + at - piece.start
+            if piece.file == BLOB:
+                return picture.blob[offset : offset + 1]
+            return files.read_range(piece.file, offset, 1, where)
+    return b"\0"

@@ -157,7 +157,17 @@ class InjectSegment(_InjectSources):
 
     def work(self, files: RealFiles) -> str:
         """Inject the segment's bytes."""
-        return self.inject(encode_plan(fill_segment(self, self.index, files)))
+        picture = fill_segment(self, self.index, files)
+        note = self._note(picture, files) if self.disk.table is None else ""
+        return "\n".join(filter(None, (self.inject(encode_plan(picture)), note)))
+
+    def _note(self, picture: Picture, files: RealFiles) -> str:
+        from doit_diskimg.bare import signature_note
+
+        where, segment = self.disk.outside[self.index]
+        layout = layout_of(self)
+        others = [region.extent for region in layout.regions if region.name != segment.name]
+        return signature_note(where, layout.extent(segment.name), others, picture, files)
 
 
 def fill_segment(step: Step, index: int, files: RealFiles) -> Picture:

@@ -41,9 +41,20 @@ def test_it_boots_and_grows(tmp_path, boot, size, drive):
         kernel = says_and_ends(line, origin=KERNEL_ORIGIN, filler=filler)
         project.write("boot.bin", boot_sector(-(-len(kernel) // 512)))
         project.write("kernel.bin", kernel)
-        project.doit()
+        assert "55 aa" not in project.doit().out
         assert not project.doit().ran
         image = project.image_path
         boot("seabios", f"{drive},format=raw,snapshot=on,file={image}", says=line, ends=33)
         project.doit("os.img:verify")
     assert project.sha256() == project.clean_build(tmp_path / "clean")
+
+
+def test_a_boot_sector_without_its_mark_is_noted(tmp_path):
+    project = Project(tmp_path, DODO % "auto")
+    project.write("boot.bin", boot_sector(1)[:510])
+    project.write("kernel.bin", b"k" * 512)
+    assert (
+        "note: segments[0]: bytes 510 and 511 of the disk are 00 00 and not 55 aa, without which "
+        "no BIOS starts it\n"
+    ) in project.doit().out
+    assert not project.doit().ran
