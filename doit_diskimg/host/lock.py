@@ -195,10 +195,40 @@ def release(path: str) -> None:
         os.close(handle)
 
 
+_folder: list[int] = []
+"""The working directory, if `join` was called."""
+
+
+def join(folder: str) -> bool:
+    """Be known, until this process ends, to others that ask the same of a folder.
+
+    Returns whether nobody else is there; False too if that can't be known.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    _folder.append(handle)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except OSError:
+        return False
+
+
+def joined() -> None:
+    """Let others come to the folder too, after `join` and what was to be done alone."""
+    for handle in _folder:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_SH)
+
+
 def _forget_in_child() -> None:
     """A forked worker must not keep the lock alive when its parent was killed."""
     while _held:
         os.close(_held.popitem()[1])
+    while _folder:
+        os.close(_folder.pop())
 
 
 os.register_at_fork(after_in_child=_forget_in_child)

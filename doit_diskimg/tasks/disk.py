@@ -18,12 +18,14 @@ from doit_diskimg.tasks.chain import DiskTasks
 from doit_diskimg.tasks.checked import Checked
 from doit_diskimg.tasks.guests import guests_of
 from doit_diskimg.tasks.step import failure_text
+from doit_diskimg.tasks.turn import arrive
 
 if TYPE_CHECKING:
     from doit_diskimg.ports import Output, Payload
     from doit_diskimg.segment import Segment
 
 checker.register()
+arrive()
 
 _Task = dict[str, Any]
 

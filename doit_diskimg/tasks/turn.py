@@ -44,6 +44,22 @@ def in_turn(task: dict[str, Any], state: "StateFolder", disk: str) -> dict[str, 
     return {**task, "uptodate": [turn, *task["uptodate"], TurnOver(turn)]}
 
 
+def arrive() -> None:
+    """Look at doit's database while doit has not opened it yet: when dodo.py imports us."""
+    if "doit.doit_cmd" not in sys.modules:
+        return
+    from doit_diskimg.host import lock
+
+    alone = lock.join(os.curdir)
+    try:
+        if os.path.exists(".doit.db.dir"):
+            from doit_diskimg.tasks import database
+
+            database.look(alone=alone)
+    finally:
+        lock.joined()
+
+
 class _CleanTargets:
     """What doit does for ``clean: True``, when no other doit has the image."""
 
