@@ -222,7 +222,7 @@ def check_copies(geometry: Geometry, window: Window, found: Findings, budget: Bu
     for copy in range(1, geometry.boot.copies):
         other = first + copy * geometry.table_length
         for at in _differences(window, first, other, length, budget):
-            text = f"copy {copy + 1} has other bytes than the first"
+            text = f"copy {copy + 1} differs from the first"
             found.add("fat-differ", text, at=other + at)
             break
 

@@ -163,37 +163,44 @@ def _check_marks(boot: Boot, found: Findings) -> None:
     if not boot.signed:
         found.add("fat-signature", "55 aa is missing", at=510, length=2)
     if not (boot.jump[0] == 0xE9 or (boot.jump[0] == 0xEB and boot.jump[2] == 0x90)):
-        found.add("fat-jump", f"it begins with {boot.jump.hex(' ')}", at=0, length=3)
+        text = f"it begins with {boot.jump.hex(' ')}, eb xx 90 or e9 xx xx must be"
+        found.add("fat-jump", text, at=0, length=3)
     if boot.media not in MEDIA:
         text = f"the media byte is {boot.media:#04x}, 0xf0 or 0xf8..0xff must be"
         found.add("fat-media", text, at=21)
     if boot.extended and (boot.track == 0 or boot.heads == 0):
-        text = f"{boot.track} sectors per track, {boot.heads} heads"
+        text = f"{boot.track} sectors per track, {boot.heads} heads, neither may be 0"
         found.add("fat-geometry", text, at=24, length=4)
     if boot.extended and boot.sectors_32 not in (0, boot.sectors) and boot.sectors_16:
         text = f"one field has {boot.sectors_16}, the other {boot.sectors_32}"
         found.add("fat-sectors", text, at=32, length=4)
-    if boot.wide and (boot.sectors_16 or boot.root_entries):
-        text = "FAT32 has 0 in the short count of sectors and in the root's entries"
-        found.add("fat-root" if boot.root_entries else "fat-sectors", text, at=17, length=4)
+    if boot.wide and boot.root_entries:
+        text = f"{boot.root_entries} entries of the root directory, FAT32 must have 0 there"
+        found.add("fat-root", text, at=17, length=2)
+    if boot.wide and boot.sectors_16:
+        text = f"{boot.sectors_16} sectors in the field of 16 bits, FAT32 must have 0 there"
+        found.add("fat-sectors", text, at=19, length=2)
     if boot.wide and boot.version:
-        text = f"version {boot.version >> 8}.{boot.version & 255}"
+        text = f"version {boot.version >> 8}.{boot.version & 255}, 0.0 must be"
         found.add("fat-version", text, at=42, length=2)
     if boot.dirty & 3:
-        found.add("fat-dirty", "the boot sector says so", at=65 if boot.wide else 37)
+        found.add("fat-dirty", "a flag in the boot sector is set", at=65 if boot.wide else 37)
 
 
 def _check_units(boot: Boot, found: Findings) -> bool:
     """Report faults that make the volume unreadable; return whether there are none."""
     before = found.errors
     if boot.sector_size not in SECTOR_SIZES:
-        found.add("fat-sector-size", f"{boot.sector_size} bytes", at=11, length=2)
+        text = f"{boot.sector_size} bytes per sector, 512, 1024, 2048 or 4096 must be"
+        found.add("fat-sector-size", text, at=11, length=2)
     if boot.cluster_sectors not in CLUSTER_SECTORS:
-        found.add("fat-cluster-size", f"{boot.cluster_sectors} sectors", at=13)
+        text = f"{boot.cluster_sectors} sectors per cluster, a power of two must be"
+        found.add("fat-cluster-size", text, at=13)
     elif boot.cluster_sectors * boot.sector_size > 32768:
-        found.add("fat-cluster-large", f"{boot.cluster_sectors * boot.sector_size} bytes", at=13)
+        size = boot.cluster_sectors * boot.sector_size
+        found.add("fat-cluster-large", f"{size:,} bytes per cluster, 32,768 are safe", at=13)
     if boot.reserved == 0:
-        found.add("fat-reserved", "0 sectors", at=14, length=2)
+        found.add("fat-reserved", "0 reserved sectors, 1 or more must be", at=14, length=2)
     if not 1 <= boot.copies <= MOST_COPIES:
         text = f"{boot.copies} copies of the FAT, 1 or 2 must be"
         found.add("fat-copies", text, at=16)
@@ -201,15 +208,16 @@ def _check_units(boot: Boot, found: Findings) -> bool:
         found.add("fat-copies", f"{boot.copies} copies of the FAT, 1 or 2 must be", at=16)
         before += 1  # odd, but it can be read
     if not boot.wide and boot.root_entries == 0:
-        found.add("fat-root", "FAT12 and FAT16 have a root directory", at=17, length=2)
+        text = "0 entries of the root directory, FAT12 and FAT16 must have some"
+        found.add("fat-root", text, at=17, length=2)
     elif not boot.wide and found.errors == before and boot.root_entries * 32 % boot.sector_size:
         text = f"{boot.root_entries} entries do not fill whole sectors"
         found.add("fat-root", text, at=17, length=2)
         before += 1
     if boot.sectors == 0:
-        found.add("fat-sectors", "0 sectors", at=19, length=2)
+        found.add("fat-sectors", "0 sectors in both fields", at=19, length=2)
     if boot.wide and not boot.table_32:
-        found.add("fat-table-small", "a FAT of 0 sectors", at=22, length=2)
+        found.add("fat-table-small", "a FAT of 0 sectors, 1 or more must be", at=22, length=2)
     return found.errors == before
 
 

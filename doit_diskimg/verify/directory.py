@@ -108,7 +108,11 @@ class Reader:
         order, checksum = data[0], data[13]
         piece = Piece(order & 0x3F, checksum, data[1:11] + data[14:26] + data[28:32], place)
         if data[12] or data[26] or data[27] or data[11] != _LONG:
-            text = "its type, its cluster and the high bits of its attributes must be 0"
+            cluster = int.from_bytes(data[26:28], "little")
+            text = (
+                f"type {data[12]:#04x}, cluster {cluster}, attributes {data[11]:#04x} in a piece "
+                "of a long name, 0x00, 0 and 0x0f must be"
+            )
             self._found.add("fat-long-fill", text, at=place, length=SIZE, path=self._path)
         if order & 0x40:
             self._orphans()
@@ -129,8 +133,10 @@ class Reader:
          size) = _SHORT.unpack(data)
         long = "" if attributes & _VOLUME else self._long_name(short, place)
         self._orphans()
+        is_label = attributes & _VOLUME
+        shown = names.label_text(short) if is_label else names.short_text(short, case)
         entry = Entry(
-            name=long or names.short_text(short, case), short=short, attributes=attributes,
+            name=long or shown, short=short, attributes=attributes,
             cluster=high << 16 | low if self._wide else low, size=size, place=place,
             long=bool(long),
         )  # fmt: skip
@@ -139,7 +145,7 @@ class Reader:
             for code, text in names.short_faults(short, label=entry.is_label):
                 self._found.add(code, text, at=place, length=11, path=path)
         if attributes & 0xC0 or case & 0xE7:
-            text = f"attributes {attributes:#04x}, case bits {case:#04x}"
+            text = f"attributes {attributes:#04x}, case {case:#04x}, bits that must be 0 are set"
             self._found.add("fat-attributes", text, at=place + 11, length=2, path=path)
         if not self._wide and high:
             text = f"the high half of its cluster is {high:#x} on a volume that has none"
@@ -176,7 +182,7 @@ class Reader:
             if not dated or second > 29 or minute > 59 or hour > 23:
                 text = (
                     f"date {(date >> 9) + 1980}-{month:02}-{day:02}, "
-                    f"time {hour:02}:{minute:02}:{2 * second:02}"
+                    f"time {hour:02}:{minute:02}:{2 * second:02} does not exist"
                 )
                 self._found.add("fat-time", text, at=place + 13, length=13, path=path)
                 return
@@ -193,7 +199,8 @@ def check_names(entries: list[Entry], path: str, found: Findings) -> None:
             continue
         other = shorts.setdefault(entry.short, entry)
         if other is not entry:
-            text = f"{other.name!r} has the short name {entry.short!r} too"
+            short = names.short_text(entry.short)
+            text = f"{other.name!r} and {entry.name!r} have one short name, {short!r}"
             found.add("fat-short-twice", text, at=entry.place, length=11, path=path + entry.name)
     for entry in entries:
         if entry.is_label or entry.is_dot:
@@ -202,6 +209,6 @@ def check_names(entries: list[Entry], path: str, found: Findings) -> None:
         for name in sorted(own):
             other = folded.setdefault(name, entry)
             if other is not entry and other.short != entry.short:
-                text = f"{other.name!r} answers to {name!r} too"
+                text = f"{other.name!r} and {entry.name!r} are both {name!r} to a reader"
                 found.add("fat-name-twice", text, at=entry.place, length=11,
                           path=path + entry.name)

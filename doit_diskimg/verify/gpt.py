@@ -18,6 +18,10 @@ _HEADER = struct.Struct("<8sIIIIQQQQ16sQIII")
 _ENTRY = struct.Struct("<16s16sQQQ72s")
 _LARGEST_ARRAY = 1 << 22
 _ZERO = bytes(16)
+_SHARED = (
+    "first usable sector", "last usable sector", "disk GUID", "number of entries",
+    "bytes of an entry", "CRC of the entries",
+)  # fmt: skip
 _RESERVED_ATTRIBUTES = ((1 << 48) - 1) & ~0b111
 
 
@@ -71,7 +75,8 @@ def check(source: Source, size: int, found: Findings) -> list[Part]:
         if header and (array := _array(source, header, size, name, last, found)) is not None
     ]
     if primary and backup and primary.shared != backup.shared:
-        text = "usable sectors, disk GUID, array's shape or array's CRC are not the same"
+        pairs = zip(_SHARED, primary.shared, backup.shared, strict=True)
+        text = f"they differ in: {', '.join(name for name, one, two in pairs if one != two)}"
         found.add("gpt-differ", text, at=backup.lba * size, length=92)
     if not holding:
         return []
@@ -121,22 +126,24 @@ def _header(source: Source, lba: int, size: int, name: str, found: Findings) -> 
     if not 92 <= length <= size:
         found.add(code, f"it has {length} bytes, 92..{size} are possible", at=place + 12, length=4)
         return None
-    holds = crc32(data[:16] + bytes(4) + data[20:length]) == crc
+    own = crc32(data[:16] + bytes(4) + data[20:length])
+    holds = own == crc
     if not holds:
-        found.add("gpt-header-crc", f"the {name} header's", at=place + 16, length=4)
+        text = f"the {name} header has the CRC {own:#010x}, it says {crc:#010x}"
+        found.add("gpt-header-crc", text, at=place + 16, length=4)
         found.add(code, "its CRC does not hold", at=place, length=92)
     faults = [
         (revision != 0x10000, 8, 4, f"revision {revision:#x}, 0x10000 must be"),
-        (reserved != 0, 20, 4, "a reserved field is not 0"),
+        (reserved != 0, 20, 4, f"a reserved field is {reserved:#x}, 0 must be"),
         (my_lba != lba, 24, 8, f"it says it is in sector {my_lba}, it is in {lba}"),
         (name == "backup" and alternate != 1, 32, 8,
-         f"it has the primary in sector {alternate}, that is in 1"),
+         f"it has the primary in sector {alternate}, 1 must be"),
         (first > last + 1 or last >= source.length // size, 40, 16,
-         f"usable sectors {first} to {last}"),
+         f"usable sectors {first} to {last}, the disk has {source.length // size}"),
         (guid == _ZERO, 56, 16, "the disk GUID is zero"),
         (entry_size % 128 != 0 or not 128 <= entry_size <= 4096, 84, 4,
-         f"entries of {entry_size} bytes"),
-        (count == 0, 80, 4, "no entries at all"),
+         f"entries of {entry_size} bytes, a multiple of 128 up to 4096 must be"),
+        (count == 0, 80, 4, "0 entries, 1 or more must be"),
     ]  # fmt: skip
     for wrong, at, bytes_, text in faults:
         if wrong:
@@ -158,7 +165,8 @@ def _array(
     if not header.fields_hold:
         return None
     if length > _LARGEST_ARRAY:
-        found.add("limit", f"an entry array of {length:,} bytes", at=header.lba * size + 80)
+        text = f"an entry array of {length:,} bytes, {_LARGEST_ARRAY:,} at most are read"
+        found.add("limit", text, at=header.lba * size + 80)
         return None
     sectors = -(-length // size)
     end = header.array_lba + sectors
@@ -174,7 +182,10 @@ def _array(
     if len(data) < length:
         return None
     if crc32(data) != header.array_crc:
-        text = f"the {name} array's is {crc32(data):#010x}, its header has {header.array_crc:#010x}"
+        text = (
+            f"the {name} array has the CRC {crc32(data):#010x}, "
+            f"its header says {header.array_crc:#010x}"
+        )
         found.add("gpt-array-crc", text, at=place, length=length)
     return data
 
@@ -198,8 +209,8 @@ def _partitions(
         _check_entry(part, name, attributes, found)
         _check_guid(part, guid, guids, found)
         if last < first:
-            found.add("gpt-entry", f"it has sectors {first} to {last}", at=place + 32, length=16,
-                      path=part.title)
+            text = f"it begins in sector {first} and ends in {last}"
+            found.add("gpt-entry", text, at=place + 32, length=16, path=part.title)
         elif first not in usable or last not in usable:
             text = f"it has sectors {first} to {last}, usable are {usable.start} to {usable[-1]}" \
                 if usable else "no sector is usable"
@@ -218,7 +229,7 @@ def _check_entry(part: Part, name: bytes, attributes: int, found: Findings) -> N
         text = "half of a character is in its name"
         found.add("gpt-name", text, at=part.entry + 56, length=72, path=part.title)
     if attributes & _RESERVED_ATTRIBUTES:
-        text = f"{attributes:#018x} is there"
+        text = f"{attributes:#018x} is there, bits 3 to 47 must be 0"
         found.add("gpt-attributes", text, at=part.entry + 48, length=8, path=part.title)
 
 

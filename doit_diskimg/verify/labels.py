@@ -3,7 +3,7 @@
 from doit_diskimg.verify.boot_sector import Boot
 from doit_diskimg.verify.directory import SIZE, Entry
 from doit_diskimg.verify.finding import Findings
-from doit_diskimg.verify.names import short_text
+from doit_diskimg.verify.names import label_text
 
 
 class Labels:
@@ -15,14 +15,15 @@ class Labels:
 
     def add(self, entry: Entry, path: str) -> None:
         """Take a label that lies in the directory ``path``; report it unless it is the first."""
-        text = repr(short_text(entry.short))
+        text = repr(label_text(entry.short))
         if path != "/" or entry.attributes & 0x10 or entry.cluster or entry.size:
             where = "is in a subdirectory" if path != "/" else "has contents"
             self._report("fat-label-place", f"the label {text} {where}", entry, path)
             return
-        self._labels.append(entry.short.decode("cp437").rstrip(" "))
+        self._labels.append(label_text(entry.short))
         if len(self._labels) > 1:
-            self._report("fat-label-twice", f"the label {text} is another one", entry, path)
+            words = f"the label {text} follows {self._labels[0]!r}, one at most must be"
+            self._report("fat-label-twice", words, entry, path)
 
     def compare(self, boot: Boot) -> None:
         """Report a label in the boot sector that is not the one in the root directory."""

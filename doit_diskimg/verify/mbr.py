@@ -121,7 +121,8 @@ def check(source: Source, size: int, found: Findings, *, bare: bool = False) -> 
     check_places(primary, source.length, 0 if bare else size, found)
     extended = [entry for entry in four if entry.type in EXTENDED]
     for entry in extended[1:]:
-        found.add("ebr-extended", "another one comes before it", at=entry.place, length=16)
+        text = "it is a second extended partition, one at most must be"
+        found.add("ebr-extended", text, at=entry.place, length=16)
     links = list[int]()
     logical = list(_logical(source, extended[0], size, links, found)) if extended else []
     check_places(logical, source.length, size, found)
@@ -177,17 +178,20 @@ def _logical(
         if here:
             part = _part(4 + len(visited), here, lba, size)
             if here.first == 0 or lba + here.first + here.sectors > end:
-                text = f"sectors {lba + here.first}..{lba + here.first + here.sectors} leave it"
+                text = (
+                    f"it has sectors {lba + here.first}..{lba + here.first + here.sectors}, "
+                    f"the extended partition {first}..{end}"
+                )
                 found.add("ebr-outside", text, at=here.place, length=16, path=part.title)
             yield part
         if not link:
             return
         lba = first + link.first
         if lba in visited:
-            found.add("ebr-loop", f"it comes back to sector {lba}", at=link.place, length=16)
+            found.add("ebr-loop", f"the chain comes back to sector {lba}", at=link.place, length=16)
             return
         if not first <= lba < end:
-            text = f"it goes on in sector {lba}, it has {first}..{end}"
+            text = f"the chain goes on in sector {lba}, the extended partition has {first}..{end}"
             found.add("ebr-outside", text, at=link.place, length=16)
             return
     found.add("limit", f"more than {_LOGICAL} logical partitions", at=first * size)
@@ -236,7 +240,8 @@ def check_protective(
         if entry.type in (0, PROTECTIVE):
             continue
         if (entry.first * size, entry.sectors * size) not in others:
-            text = f"sectors {entry.first}..{entry.first + entry.sectors} are no partition there"
+            end = entry.first + entry.sectors
+            text = f"sectors {entry.first}..{end} are no partition of the GPT"
             found.add("hybrid-differs", text, at=entry.place, length=16, path=f"entry {number}")
     hybrid = any(entry.type not in (0, PROTECTIVE) for entry in four)
     for entry in guards:
@@ -247,10 +252,10 @@ def _check_guard(entry: Entry, sectors: int, hybrid: bool, found: Findings) -> N
     if entry.first != 1:
         found.add(
             "pmbr-wrong" if hybrid else "pmbr-missing",
-            f"the entry begins in sector {entry.first}, it must in 1", at=entry.place, length=16,
+            f"the entry begins in sector {entry.first}, 1 must be", at=entry.place, length=16,
         )
     elif not hybrid and entry.sectors not in (min(sectors - 1, _ALL), _ALL):
-        text = f"the entry has {entry.sectors} sectors, the disk has {sectors - 1} behind the MBR"
+        text = f"the entry has {entry.sectors} sectors, {sectors - 1} must be"
         found.add("pmbr-wrong", text, at=entry.place, length=16)
     if entry.indicator:
         found.add("pmbr-active", f"{entry.indicator:#04x} is there, 0 must be", at=entry.place)

@@ -42,22 +42,30 @@ def short_text(short: bytes, case: int = 0) -> str:
     return f"{base}.{extension}" if extension else base
 
 
+def label_text(short: bytes) -> str:
+    """Return a label as people see it: eleven characters, no dot."""
+    return short.decode("cp437").rstrip(" ")
+
+
 def short_faults(short: bytes, *, label: bool = False) -> Iterator[tuple[str, str]]:
     """Yield (code, text) of what is wrong with a short name or a label.
 
     Nobody looks a label up, so that the characters of its text are a warning.
     """
+    shown = repr(label_text(short) if label else short_text(short))
     first = b"\xe5" if short[0] == _KANJI else short[:1]
     rest = bytes(_judged(first + short[1:8])) + bytes(_judged(short[8:]))
     bad = sorted(byte for byte in set(rest) if byte in _SHORT_BAD)
     if bad:
         text = label and bad[0] >= 0x20
-        yield "fat-label-char" if text else "fat-short-char", f"{short!r} has {bytes(bad)!r}"
+        kind = "label" if label else "short name"
+        words = f"{shown} has {bytes(bad).decode('cp437')!r}, which no {kind} may have"
+        yield "fat-label-char" if text else "fat-short-char", words
     elif short[0] == 0x20:
         code = "fat-label-char" if label else "fat-short-char"
-        yield code, f"{short!r} begins with a space"
+        yield code, f"{shown} begins with a space"
     if not label and any(0x61 <= byte <= 0x7A for byte in rest):
-        yield "fat-short-lower", f"{short!r} has lower-case letters"
+        yield "fat-short-lower", f"{shown} has lower-case letters"
 
 
 def _judged(part: bytes) -> Iterator[int]:
@@ -91,7 +99,7 @@ def long_faults(name: str) -> Iterator[tuple[str, str]]:
     """Yield (code, text) of what is wrong with a long name."""
     bad = sorted(_LONG_BAD.intersection(name))
     if bad:
-        yield "fat-long-char", f"it has {''.join(bad)!r}"
+        yield "fat-long-char", f"it has {''.join(bad)!r}, which no long name may have"
     elif "\ufffd" in name:
         yield "fat-long-char", "it has half of a character, or U+FFFD"
     if name.endswith((".", " ")):

@@ -102,7 +102,7 @@ class Tree:
             parts.append(self._window.read(self._geometry.place(first), length))
             left -= length
         if sum(count for _, count in runs) * size > MOST * SIZE:
-            text = f"more than {MOST:,} entries"
+            text = f"it has more than {MOST:,} entries"
             self._found.add("fat-dir-large", text, at=self._geometry.place(runs[0][0]), path=path)
         self.places += [(place, length) for length, place in places]
         return b"".join(parts), _placer(places)
@@ -150,7 +150,7 @@ class Tree:
             text = f"{entry.size} bytes, 0 must be"
             self._found.add("fat-dir-size", text, at=entry.place + 28, length=4, path=path)
         if not entry.cluster:
-            text = "its first cluster is 0"
+            text = "its first cluster is 0, 2 or more must be"
             self._found.add("fat-dir-start", text, at=entry.place + 26, length=2, path=path)
             return ()
         chain = self._chain(entry.cluster, path, entry.place)

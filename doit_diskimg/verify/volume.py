@@ -76,7 +76,7 @@ def _read(
     tree.read()
     used, lost, first = table.used()
     if lost:
-        text = f"{lost:,} clusters are in use and nobody has them: {', '.join(first)}"
+        text = f"{lost:,} clusters are in use and no file has them: {', '.join(first)}"
         at = table.entry_place(int(first[0].partition("..")[0]))
         found.add("fat-lost", text, at=at, length=4)
     if geometry.fat == 32:
@@ -99,5 +99,5 @@ def _check_reserved(geometry: Geometry, table: Table, found: Findings) -> None:
         text = f"FAT[1] is {second:#x}, {mask:#x} must be"
         found.add("fat-second-entry", text, at=table.entry_place(1), length=geometry.fat // 8)
     if flags & ~second:
-        text = "FAT[1] says so"
+        text = "a flag in FAT[1] is cleared"
         found.add("fat-dirty", text, at=table.entry_place(1), length=geometry.fat // 8)
