@@ -165,6 +165,7 @@ class _Turns:
         self._timers: dict[str, Timer] = {}
         self._mutex = Lock()
         self._foresee()
+        sys.excepthook = partial(self._show, sys.excepthook)
 
     @classmethod
     def of(cls, tasks: _Tasks) -> "_Turns":
@@ -238,6 +239,17 @@ class _Turns:
 
         if cls._current is None or not cls._current._going.get(lock):
             release(lock)
+
+
+    def _show(self, before: Callable[..., Any], kind: type, error: Any, trace: Any) -> None:
+        """Say in one line that Ctrl-C met doit itself, which waits while its workers do our work.
+
+        Who pressed it need not know where doit was; a task of the user's own is shown as ever.
+        """
+        if issubclass(kind, KeyboardInterrupt) and any(self._going.values()):
+            sys.stderr.write("doit: interrupted; the next doit goes on from here\n")
+        else:
+            before(kind, error, trace)
 
 
 leave: Callable[[str], None] = _Turns.leave

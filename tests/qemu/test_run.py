@@ -107,6 +107,19 @@ def test_ctrl_c_in_a_terminal(tmp_path):
     assert project.doit("os.img").ran == set()  # what was built is remembered
 
 
+@pytest.mark.parametrize("mode", [PROCESSES, THREADS], ids=" ".join)
+def test_ctrl_c_in_a_terminal_with_several_workers(tmp_path, mode):
+    project = make(tmp_path, test='expect="never"')
+    project.doit("os.img")
+    doit = Reader(start(project, "-m", "doit", "run", *mode, "boots"))
+    while not machines(tmp_path):
+        doit.more()
+    assert doit.end(signal.SIGINT) == -signal.SIGINT
+    assert "Traceback" not in doit.text
+    assert "doit: interrupted; the next doit goes on from here" in doit.text
+    assert gone(tmp_path)
+
+
 def test_another_doit_builds_while_the_guest_runs(tmp_path):
     project = make(tmp_path)
     project.doit("os.img")
