@@ -227,6 +227,9 @@ class ProgramFailed(Problem):
 class HostFailed(Problem):
     """The operating system refused to read or write: disk full, no permission, read error."""
 
+    no_room = False
+    """Whether the disk, a quota or a limit is what ended."""
+
 
 class ProgramMissing(Problem):
     """An outside program, or a file that it needs, is not installed."""

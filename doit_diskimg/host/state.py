@@ -8,7 +8,7 @@ import json
 import os
 import re
 from contextlib import suppress
-from errno import EDQUOT, ENOSPC
+from errno import EDQUOT, EFBIG, ENOSPC
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
@@ -234,9 +234,11 @@ def host_failed(path: str, error: OSError, action: str) -> WorldError:
     if isinstance(error, WorldError):
         return error
     reason = (error.strerror or str(error)) + _free(path, error)
-    return WorldError(
-        [HostFailed(path, reason, f"the build has to {action}", "mend that and run doit again")]
+    problem = HostFailed(
+        path, reason, f"the build has to {action}", "mend that and run doit again"
     )
+    problem.no_room = error.errno in (ENOSPC, EDQUOT, EFBIG)
+    return WorldError([problem])
 
 
 def _free(path: str, error: OSError) -> str:

@@ -71,6 +71,9 @@ class Step:
         except DiskimgError as error:
             from doit.exceptions import TaskFailed
 
+            from doit_diskimg.host.room import give_back
+
+            give_back(self.state, error)
             return TaskFailed(failure_text(self.disk.name, error))
         except KeyboardInterrupt:
             interrupted(self.disk.name)

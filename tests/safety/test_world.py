@@ -177,6 +177,30 @@ def test_a_disk_that_is_full(project, tmp_path, kib):
         must_recover(project, tmp_path / "clean")
 
 
+@pytest.mark.parametrize("kib", [300, 600, 1000, 1500])
+@pytest.mark.parametrize("backend", ["dbm", "sqlite3", "json"])
+def test_a_disk_that_is_full_of_the_image(project, tmp_path, backend, kib):
+    """Sources, image and doit's own database share it: there is room for the database again."""
+    sources = sum(
+        path.stat().st_size for path in project.folder.rglob("*") if path.is_file()
+    )
+    with small_disk(tmp_path / "small", f"size={sources // 1024 + kib}k"):
+        config = f"DOIT_CONFIG = {{'backend': {backend!r}}}"
+        small = Project(tmp_path / "small/project", DODO + config)
+        for path in ("world.json", "kernel.elf", "etc/motd", "root.bin", "boot.bin"):
+            small.write(path, (project.folder / path).read_bytes())
+        for _ in range(2):
+            (line, *_) = fails(small, "No space left on device (")
+            assert re.match(r"os\.img: build/\S+: No space left on device \(\S+ .?i?B free\), the "
+                            r"build has to .+ \(mend that and run doit again\)$", line)
+            left = [path.name for path in (small.folder / STATE).iterdir()]
+            assert not [name for name in left if name.endswith((".tmp", ".work", ".img"))]
+            assert shutil.disk_usage(small.folder).free > (kib // 2) << 10
+        assert not small.image_path.exists()
+        subprocess.run([tool("mount"), "-o", "remount,size=16m", tmp_path / "small"], check=True)
+        must_recover(small, tmp_path / "clean")
+
+
 @pytest.mark.parametrize("free", [0, 4, 100, 300])
 def test_a_disk_gets_full_during_an_edit(project, tmp_path, free):
     with small_disk(project.folder / "build", "size=16m"):
