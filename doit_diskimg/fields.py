@@ -143,8 +143,37 @@ def is_number(value: object) -> bool:
 
 
 def is_path(value: object) -> bool:
-    """Return whether ``value`` can be a path of the host, as text."""
-    return isinstance(value, (str, PathLike)) and isinstance(fspath(value), str)
+    """Return whether ``value`` can be a path of the host, as text.
+
+    Not without a character, and not with a NUL byte or half of a character: no system has such.
+    """
+    if not isinstance(value, (str, PathLike)):
+        return False
+    text = fspath(value)
+    if not isinstance(text, str) or not text or "\0" in text:
+        return False
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def path_problems(value: object, where: str, must: str, change: str) -> Iterator[Problem]:
+    """Yield what is wrong with a path of the host: ``must`` and ``change`` are of this field.
+
+    A home directory is the shell's to find: a folder that is called ``~`` is never meant.
+    """
+    if not is_path(value):
+        yield BadValue(where, f"{shown(value)} is no path", must, change)
+        return
+    text = fspath(value)  # type: ignore[call-overload]  # it is one
+    first, slash, _ = text.partition("/")
+    if first == "~" or (first.startswith("~") and slash):
+        yield BadValue(
+            where, f"{shown(text)} begins with a home directory", "a path is taken as it is",
+            f"write os.path.expanduser({shown(text)}), or {shown('./' + text)} for such a folder",
+        )
 
 
 def path_text_problems(source: object, where: str) -> Iterator[Problem]:

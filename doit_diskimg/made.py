@@ -6,7 +6,7 @@ from posixpath import normpath
 from typing import Any, Protocol
 
 from doit_diskimg.errors import BadValue, DuplicateName, Problem
-from doit_diskimg.fields import is_path, name_problems, shown
+from doit_diskimg.fields import is_path, name_problems, path_problems, shown
 from doit_diskimg.ports import Output
 
 
@@ -54,11 +54,10 @@ def _no_output(output: object, where: str) -> Problem | None:
             "must be Qcow2(...), Compressed(...) or an object of your own that fits the Output "
             "port", 'write for example Qcow2("build/os.qcow2")',
         )
-    if not is_path(output.path) or not fspath(output.path):
-        return BadValue(
-            f"{where}.path", f"{shown(output.path)} is no path", "must be that of a file",
-            'write for example "build/os.qcow2"',
-        )
+    for problem in path_problems(
+        output.path, f"{where}.path", "must be that of a file", 'write for example "build/os.qcow2"'
+    ):
+        return problem
     if not isinstance(output.name, str):
         return BadValue(
             f"{where}.name", f"{shown(output.name)} is no name", "must be text",

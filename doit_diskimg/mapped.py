@@ -6,7 +6,7 @@ directory.  A list of sources is as if each had a key of its own for that path.
 """
 
 from collections.abc import Iterator
-from os import PathLike, fsdecode
+from os import PathLike, fsdecode, fspath
 from typing import NamedTuple
 
 from doit_diskimg.content import Tree, each
@@ -26,7 +26,9 @@ class Mapped(NamedTuple):
 def mapped(key: object, sources: object, where: str) -> Iterator[Mapped | Problem]:
     """Yield the sources of a key, and what is wrong with it or them."""
     if not isinstance(key, str):
-        yield BadPath(where, f"{key!r} is no path", "a key is text", "write a path")
+        yield BadPath(where, f"{key!r} is no text", "a key is the path in the volume, as text", (
+            f"write {fspath(key)!r}" if isinstance(key, PathLike) else 'write for example "a/b.bin"'
+        ))
         return
     path = key_path(key)
     if isinstance(sources, (list, tuple)) and not sources:

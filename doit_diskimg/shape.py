@@ -5,6 +5,7 @@ rely on, so that none of them has to fear a list where a name should be.
 """
 
 from collections.abc import Iterator
+from os import fspath
 from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import BadValue, Problem
@@ -15,6 +16,7 @@ from doit_diskimg.fields import (
     kind_problems,
     list_problems,
     name_problems,
+    path_problems,
     shown,
 )
 from doit_diskimg.segment import BOOT, Segment
@@ -38,11 +40,7 @@ def shape_problems(disk: "Disk", partition: "type[Partition]") -> Iterator[Probl
     """Yield every field of a wrong kind; ``partition`` is the class of partitions."""
     from doit_diskimg.ports import Bootloader, Table
 
-    if not is_path(disk.image):
-        yield BadValue(
-            "image", f"{shown(disk.image)} is no path", "must be the path of the image's file",
-            'write for example "build/os.img"',
-        )
+    yield from _image_problems(disk.image)
     yield from _name_problems(disk.name, "name")
     if disk.table is not None and not fits(disk.table, Table):
         yield BadValue(
@@ -61,6 +59,15 @@ def shape_problems(disk: "Disk", partition: "type[Partition]") -> Iterator[Probl
         if isinstance(part, partition):
             yield from _name_problems(part.name, f"partitions[{index}].name")
             yield from kind_problems(part, f"partitions[{index}].", _IN_TABLE)
+
+
+def _image_problems(image: object) -> Iterator[Problem]:
+    must, change = "must be the path of the image's file", 'write for example "build/os.img"'
+    yield from path_problems(image, "image", must, change)
+    if is_path(image):
+        text = fspath(image)  # type: ignore[call-overload]  # it is one
+        if text.rpartition("/")[2] in ("", ".", ".."):
+            yield BadValue("image", f"{shown(text)} names a folder", must, change)
 
 
 def disk_kind_problems(disk: "Disk") -> Iterator[Problem]:

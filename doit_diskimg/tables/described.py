@@ -16,6 +16,7 @@ from doit_diskimg.errors import (
     UnknownType,
 )
 from doit_diskimg.fields import is_number
+from doit_diskimg.ondisk.guids import ZERO_GUID
 from doit_diskimg.units import SizeLike, parse_size
 
 if TYPE_CHECKING:
@@ -144,7 +145,8 @@ def active_notes(
 def type_problem(where: str, value: str | int, must: str, change: str) -> Problem:
     """Return the problem of a type that the table does not know."""
     found = f"{value:#04x}" if isinstance(value, int) else repr(value)
-    return UnknownType(where, f"{found} is no such type", must, change)
+    what = "marks an entry that is not used" if str(value) == ZERO_GUID else "is no such type"
+    return UnknownType(where, f"{found} {what}", must, change)
 
 
 def byte_meant(value: str | int) -> int | None:

@@ -28,7 +28,7 @@ def of_guids(disk: DescribedDisk) -> Iterator[Problem]:
         except ValueError as error:
             malformed = True
             yield BadValue(
-                where, str(error), "must be 8-4-4-4-12 hexadecimal digits",
+                where, str(error), "must be 8-4-4-4-12 hexadecimal digits, not all zero",
                 "leave it out to have one derived",
             )
             continue

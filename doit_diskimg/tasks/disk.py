@@ -10,7 +10,7 @@ from weakref import WeakSet
 
 from doit_diskimg import spec
 from doit_diskimg.errors import BadValue, DescriptionError, DiskimgError, Problem
-from doit_diskimg.fields import is_path, shown
+from doit_diskimg.fields import path_problems
 from doit_diskimg.host.machine import epoch
 from doit_diskimg.host.paths import normal, one_place
 from doit_diskimg.tasks import checker
@@ -161,11 +161,11 @@ class Disk(spec.Disk):
 
         with _as_doit_says_it(self.name):
             wrong: list[Problem] = []
-            if path is not None and not is_path(path):
-                wrong.append(BadValue(
-                    "linked", f"{shown(path)} is no path", "must be the path of the descriptor",
-                    'write for example linked("build/os.vmdk"), or linked()',
-                ))  # fmt: skip
+            if path is not None:
+                must = "must be the path of the descriptor"
+                wrong += path_problems(
+                    path, "linked", must, 'write for example linked("build/os.vmdk"), or linked()'
+                )
             seconds = self._checked_epoch([*wrong, *map(unlinked, guests_of(self))])
             where = normal(path or f"{fspath(self.image)}.vmdk")
             if wrong := [*linked_problems(self, where)]:

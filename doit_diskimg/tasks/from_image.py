@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from doit_diskimg.errors import BadImage, BadValue, Problem, SourceMissing, WorldError
 from doit_diskimg.extent import Extent
-from doit_diskimg.fields import as_size, name_problems
+from doit_diskimg.fields import as_size, is_path, name_problems, path_problems
 from doit_diskimg.host.paths import normal
 from doit_diskimg.ondisk.gpt import HEADER_SIZE, SIGNATURE, GptHeader
 from doit_diskimg.ondisk.mbr import START as MBR_START
@@ -92,12 +92,12 @@ def _nothing(base: object, problems: Sequence[Problem]) -> dict[str, Any]:
 
 def _read(base: str | PathLike[str], image: str | PathLike[str]) -> _Found:
     """Return the partitions of the base image.  Raises WorldError."""
-    if not isinstance(base, (str, PathLike)) or not fspath(base):
-        raise WorldError([_bad(base, f"{base!r} is no path")])
+    for problem in path_problems(base, BASE, "must be that of a disk image", "name another one"):
+        raise WorldError([problem])
     if not os.path.exists(base):
         must = "its table is read when dodo.py is, so it must be there before the build"
         raise WorldError([SourceMissing(BASE, f"{fspath(base)!r} does not exist", must, "mend it")])
-    if isinstance(image, (str, PathLike)) and normal(base) == normal(image):
+    if is_path(image) and normal(base) == normal(image):
         raise WorldError([_bad(base, f"{fspath(base)!r} is the image that is built")])
     with Source(base) as source:
         ignored = Findings()

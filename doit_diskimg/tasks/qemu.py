@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY
 from typing import Any, Literal
 
 from doit_diskimg.errors import BadSize, BadValue, Problem
-from doit_diskimg.fields import YES_OR_NO, Kind, is_path, kind_problems, shown
+from doit_diskimg.fields import YES_OR_NO, Kind, is_path, kind_problems, path_problems
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.qemu.command import DEBUG_EXIT_PORT, Flash, Machine
@@ -218,9 +218,11 @@ def _wish_problems(wish: Wish) -> Iterator[Problem]:
 
 
 def _screenshot_problems(screenshot: object) -> Iterator[Problem]:
-    if screenshot is not None and not is_path(screenshot):
-        yield BadValue("test.screenshot", f"{shown(screenshot)} is no path", "must be the path of "
-                       "a PNG file", 'write for example "build/screen.png"')
+    if screenshot is not None:
+        yield from path_problems(
+            screenshot, "test.screenshot", "must be the path of a PNG file",
+            'write for example "build/screen.png"',
+        )
 
 
 def _refuse(qemu: Qemu, problems: Iterable[Problem]) -> None:

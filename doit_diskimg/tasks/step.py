@@ -179,5 +179,6 @@ class Clean:
 
 
 def failure_text(name: str, error: DiskimgError) -> str:
-    """Return all problems, one a line, each beginning with the name of the disk."""
-    return "\n".join(f"{name}: {problem}" for problem in error.problems)
+    """Return all problems, one a line, each beginning with the name of the disk, if it has one."""
+    begin = f"{name}: " if name else ""
+    return "\n".join(f"{begin}{problem}" for problem in error.problems)
