@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from doit_diskimg.errors import DiskimgError
+from doit_diskimg.host.terminal import say
 
 _EPILOG = (
     "Exit code 0: no errors, perhaps warnings; 1: errors; 2: the image can't be read, or nothing "
@@ -22,13 +23,13 @@ def main(arguments: Sequence[str]) -> int:
     try:
         found = verify(chosen.image, offset=chosen.offset, witnesses=not chosen.alone)
     except (DiskimgError, ValueError) as error:
-        print(f"verify: {error}", file=sys.stderr)  # noqa: T201  # the command's answer
+        say(f"verify: {error}", sys.stderr)
         return 2
     for finding in found:
-        print(finding)  # noqa: T201
+        say(str(finding))
     errors = sum(finding.is_error for finding in found)
     summary = f"{chosen.image}: {errors} errors, {len(found) - errors} warnings"
-    print(summary.encode("utf-8", "replace").decode(), file=sys.stderr)  # noqa: T201
+    say(summary, sys.stderr)
     if errors:
         return 1
     return 2 if any(finding.code == "unknown" for finding in found) else 0

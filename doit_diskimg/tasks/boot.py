@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -214,8 +213,8 @@ def _digests(paths: list[str]) -> str:
 
 
 def _say(text: str) -> None:
-    # One write, newline and all: with -n several processes share the terminal.
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    from doit_diskimg.host.terminal import say
+
+    say(text)
 
 

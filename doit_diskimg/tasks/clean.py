@@ -8,6 +8,7 @@ from typing import Any
 from doit_diskimg.errors import KeptBytes, WorldError
 from doit_diskimg.host.lock import hold_alone, release
 from doit_diskimg.host.state import StateFolder
+from doit_diskimg.host.terminal import say
 from doit_diskimg.tasks.guests import places
 from doit_diskimg.tasks.turn import waiting_text
 
@@ -37,7 +38,7 @@ def _alone(state: StateFolder, disk: str, *, dryrun: bool) -> Iterator[None]:
     lock = state.file("lock")
 
     def waiting(pid: str) -> None:
-        print(waiting_text(disk, pid), flush=True)  # noqa: T201  # doit keeps what goes to stderr
+        say(waiting_text(disk, pid))  # doit keeps what goes to stderr
 
     try:
         if not dryrun and os.path.isdir(state.path):
@@ -53,9 +54,9 @@ def _clean(state: StateFolder, disk: str, guests: Sequence[str], *, dryrun: bool
         if found := places(state, guests):
             raise WorldError([_not_removed(state.image, disk, name) for name in found])
         for path in state.remove(dryrun=dryrun):
-            print(f"removing file {path!r}")  # noqa: T201  # as doit's own clean does
+            say(f"removing file {path!r}")  # as doit's own clean does
     except WorldError as error:
-        print(error)  # noqa: T201  # doit would show a traceback
+        say(str(error))  # doit would show a traceback
 
 
 def _not_removed(image: str, disk: str, name: str) -> KeptBytes:

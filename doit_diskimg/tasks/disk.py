@@ -119,6 +119,10 @@ class Disk(spec.Disk):
         They are named ``<name>:<partition>:<step>`` and form the group ``<name>``.  If anything is
         wrong with the description, doit stops with one line per problem before any task runs.
         """
+        if getattr(sys.stdout, "encoding", None) not in ("utf-8", None):
+            from doit_diskimg.host.terminal import accept_everything
+
+            accept_everything()
         with _as_doit_says_it(self.name):
             tasks = [*DiskTasks(self, self._checked_epoch())]
             self._note(tasks)

@@ -155,7 +155,9 @@ class Qemu:
 
 
 _TEXT = Kind(lambda value: isinstance(value, str), "must be text", "leave it out if in doubt")
-_PATH = Kind(is_path, "must be a path", "leave it out if in doubt")
+_PATH = Kind(
+    lambda value: value == "" or is_path(value), "must be a path", "leave it out if in doubt"
+)
 _KINDS = {
     "machine": _TEXT,
     "cpu": _TEXT,

@@ -74,13 +74,15 @@ class Step:
             from doit_diskimg.host.room import give_back
 
             give_back(self.state, error)
-            return TaskFailed(failure_text(self.disk.name, error))
+            from doit_diskimg.host.terminal import fitting
+
+            return TaskFailed(fitting(failure_text(self.disk.name, error)))
         except KeyboardInterrupt:
             interrupted(self.disk.name)
         if text:
-            # One write, newline and all: with -n several processes share the terminal.
-            sys.stdout.write(f"{text}\n")
-            sys.stdout.flush()
+            from doit_diskimg.host.terminal import say
+
+            say(text)
         return None
 
 

@@ -25,6 +25,7 @@ from doit.doit_cmd import DoitMain
 
 from doit_diskimg.host import child
 from doit_diskimg.host.qemu import process
+from doit_diskimg.host.terminal import say
 from doit_diskimg.host.watch import States, states, wait
 
 USAGE = "usage: python -m doit_diskimg watch [-f DODO.PY] [TASK ...]"
@@ -235,4 +236,4 @@ def _warm_up() -> None:
 
 
 def _say(text: str) -> None:
-    print("──", text, flush=True)  # noqa: T201
+    say(f"── {text}")
