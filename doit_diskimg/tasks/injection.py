@@ -21,6 +21,7 @@ from doit_diskimg.host.kept import Places
 from doit_diskimg.host.machine import new_generation
 from doit_diskimg.host.patching import alone, open_for_patching
 from doit_diskimg.host.paths import normal
+from doit_diskimg.host.restless import forget
 from doit_diskimg.host.state import (
     StateFolder,
     broken,
@@ -193,7 +194,9 @@ class Seal(Step):
     def run(self) -> str | None:
         """Write ``seal.json``; the image is at its path afterwards."""
         with alone(self.state):
-            return self._seal()
+            text = self._seal()
+        forget(self.state)
+        return text
 
     def _seal(self) -> str | None:
         state, generation = self.state, self.state.generation()

@@ -71,8 +71,10 @@ class Step:
         except DiskimgError as error:
             from doit.exceptions import TaskFailed
 
+            from doit_diskimg.host.restless import known
             from doit_diskimg.host.room import give_back
 
+            error = known(self.state, error)
             give_back(self.state, error)
             from doit_diskimg.host.terminal import fitting
 

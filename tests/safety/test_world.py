@@ -137,6 +137,20 @@ def test_a_source_during_the_build(project, tmp_path, happens, first):
     must_recover(project, tmp_path / "clean")
 
 
+def test_a_source_that_never_stays(project, tmp_path):
+    """The second time it is said what it is, and the third; not after a build that succeeded."""
+    again = ("root.bin: it changed while the image was built, as in the last build, a file that is "
+             "written all the time can't be a source")
+    for round_ in range(3):
+        world(project, happens="changed")
+        (line,) = [it for it in fails(project, "root.bin: it changed") if "root.bin" in it]
+        assert (again in line) == (round_ > 0), line
+    must_recover(project, tmp_path / "clean")
+    edit(project)
+    world(project, happens="changed")
+    assert not any(again in line for line in fails(project, "root.bin: it changed"))
+
+
 @pytest.mark.parametrize("file", ["kernel.elf", "root.bin", "boot.bin", "motd"])
 def test_a_source_can_not_be_read(project, tmp_path, file):
     project.doit()
