@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from os import fspath
 from typing import TYPE_CHECKING
 
+from doit_diskimg.content import Tree
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.fields import (
     YES_OR_NO,
@@ -68,6 +69,20 @@ def _image_problems(image: object) -> Iterator[Problem]:
         text = fspath(image)  # type: ignore[call-overload]  # it is one
         if text.rpartition("/")[2] in ("", ".", ".."):
             yield BadValue("image", f"{shown(text)} names a folder", must, change)
+
+
+def source_problems(disk: "Disk") -> Iterator[Problem]:
+    """Yield the sources for which no system has a path, of a disk that is right otherwise."""
+    wanted = [want for where, segment in disk.outside for want in segment.sources(where)]
+    for index, part in enumerate(disk.partitions):
+        wanted += part.payload.sources(f"partitions[{index}]")
+    for index, output in enumerate(disk.outputs):
+        wanted += output.sources(f"outputs[{index}]", disk)
+    for where, source, _ in wanted:
+        path = source.dir if isinstance(source, Tree) else source
+        if not isinstance(path, bytes):
+            must = "a path has a character, no NUL byte and no half of a character"
+            yield from path_problems(path, where, must, "correct it")
 
 
 def disk_kind_problems(disk: "Disk") -> Iterator[Problem]:

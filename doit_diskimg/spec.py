@@ -16,7 +16,6 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from doit_diskimg import asked
-from doit_diskimg.content import Tree
 from doit_diskimg.errors import BadSize, BadValue, DuplicateName, Problem, Unaligned
 from doit_diskimg.fields import (
     AUTO,
@@ -24,7 +23,6 @@ from doit_diskimg.fields import (
     as_size,
     is_path,
     name_problems,
-    path_problems,
     persist_problems,
     rest_problems,
     size_problems,
@@ -273,26 +271,13 @@ class Disk:
         Of fields that are of the wrong kind nothing else can be said, and of the symbols of parts
         that are wrong otherwise neither.
         """
-        from doit_diskimg.shape import shape_problems
+        from doit_diskimg.shape import shape_problems, source_problems
 
         return (
             list(shape_problems(self, Partition))
             or list(self._problems())
-            or [*self._source_problems(), *asked.problems(self)]
+            or [*source_problems(self), *asked.problems(self)]
         )
-
-    def _source_problems(self) -> Iterator[Problem]:
-        """Yield the sources that no system has a path for."""
-        wanted = [want for where, segment in self.outside for want in segment.sources(where)]
-        for index, part in enumerate(self.partitions):
-            wanted += part.payload.sources(f"partitions[{index}]")
-        for index, output in enumerate(self.outputs):
-            wanted += output.sources(f"outputs[{index}]", self)
-        for where, source, _ in wanted:
-            path = source.dir if isinstance(source, Tree) else source
-            if not isinstance(path, bytes):
-                must = "a path has a character, no NUL byte and no half of a character"
-                yield from path_problems(path, where, must, "correct it")
 
     def _problems(self) -> Iterator[Problem]:
         from doit_diskimg.made import output_problems
