@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from os import PathLike, fspath
 from types import FrameType
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import WeakSet, WeakValueDictionary
 
 from doit_diskimg import spec
 from doit_diskimg.errors import BadValue, DescriptionError, DiskimgError, Problem
@@ -77,6 +78,32 @@ def _as_doit_says_it(name: str) -> Iterator[None]:
         raise InvalidTask(failure_text(name, error)) from error
 
 
+_asked: "WeakValueDictionary[int, Disk]" = WeakValueDictionary()
+"""The disks that somebody asked for tasks, by id: to compare disks takes longer."""
+
+
+def _look_for_the_forgotten() -> None:
+    """Let doit look, when it has made all tasks of dodo.py, for disks that have none.
+
+    doit has no place for this, so its function gets a successor that calls it first.
+    """
+    loader: Any = sys.modules.get("doit.loader")  # where doit runs
+    load = getattr(loader, "load_tasks", None)
+    if load is None:
+        return
+
+    @wraps(load)
+    def looking(namespace: Mapping[str, Any], *args: Any, **options: Any) -> Any:
+        tasks = load(namespace, *args, **options)
+        if any(isinstance(it, Disk) and id(it) not in _asked for it in namespace.values()):
+            from doit_diskimg.tasks.forgotten import forgotten
+
+            sys.stderr.write("".join(forgotten(namespace, tasks, [*_asked.values()])))
+        return tasks
+
+    loader.load_tasks = looking
+
+
 class Disk(spec.Disk):
     """A whole disk, the file that holds it, and the tasks that build it.
 
@@ -119,6 +146,7 @@ class Disk(spec.Disk):
         They are named ``<name>:<partition>:<step>`` and form the group ``<name>``.  If anything is
         wrong with the description, doit stops with one line per problem before any task runs.
         """
+        _asked[id(self)] = self
         if getattr(sys.stdout, "encoding", None) not in ("utf-8", None):
             from doit_diskimg.host.terminal import accept_everything
 
@@ -163,6 +191,7 @@ class Disk(spec.Disk):
         from doit_diskimg.tasks.outputs import linked_task
         from doit_diskimg.tasks.own_sources import linked_problems
 
+        _asked[id(self)] = self
         with _as_doit_says_it(self.name):
             wrong: list[Problem] = []
             if path is not None:
@@ -203,3 +232,6 @@ class Disk(spec.Disk):
         from doit_diskimg.tasks import own_sources
 
         return self.problems() or [*own_sources.problems(self)]
+
+
+_look_for_the_forgotten()
