@@ -11,7 +11,11 @@ folder, so that a recipe is the same on every machine and no name of the host's 
 option.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from doit_diskimg.errors import Problem
 
 PAYLOAD = "payload"
 """The file that the programs fill, in the folder in which they run."""
@@ -77,6 +81,27 @@ class Must(NamedTuple):
     """What they are, in the words of the standard."""
 
 
+class Stored(NamedTuple):
+    """A file or directory that must be in a volume when it is made."""
+
+    path: str
+    """From the root, with ``/`` between its parts; a directory's ends with one."""
+    size: int
+    attributes: str
+    """Those of ``"rhsa"`` that it has, in this order."""
+    digest: str
+    """Of a file's contents; empty for a directory."""
+
+
+class Contents(NamedTuple):
+    """What must be in a volume when it is made, and nothing else."""
+
+    stored: tuple[Stored, ...]
+    base: str = ""
+    """The image that is staged as the payload, as messages call it: what is in it already stays,
+    but for what ``stored`` replaces.  Empty for a volume that is new."""
+
+
 class Recipe(NamedTuple):
     """How to make a payload of ``length`` bytes."""
 
@@ -88,6 +113,16 @@ class Recipe(NamedTuple):
     seconds: int = 0
     """The time stamp of everything that is staged, since 1970."""
     musts: tuple[Must, ...] = ()
+    contents: Contents | None = None
+    """What a reader must find in the payload, where it is a volume that we can read."""
+
+
+Judge = Callable[[str, Contents, str], Callable[[], Iterable["Problem"]]]
+"""Who reads volumes back, with other code than wrote them (`verify.readback`).
+
+It gets the payload's file before the programs run, what must come out, and where in the description
+that is said; it raises DescriptionError or WorldError if that can't come out.  What it returns is
+called when they have run, and yields what came out otherwise."""
 
 
 class Chunk(NamedTuple):

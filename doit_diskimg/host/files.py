@@ -32,14 +32,15 @@ from doit_diskimg.host.state import host_failed
 
 if TYPE_CHECKING:
     from doit_diskimg.host.written import Written
-    from doit_diskimg.recipe import Made, Recipe
+    from doit_diskimg.recipe import Judge, Made, Recipe
 
 
 class RealFiles:
     """`content.Files` on the real file system.
 
     ``known`` is what an earlier run recorded (`record`); ``payload`` is where a payload goes that
-    programs make; a source that is ``written`` by the build itself is refused.
+    programs make, and ``judge`` reads it back; a source that is ``written`` by the build itself is
+    refused.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class RealFiles:
         known: dict[str, Any] | None = None,
         payload: str = "",
         written: "Written | None" = None,
+        judge: "Judge | None" = None,
     ) -> None:
         self._written = written
         self._known = _signatures(known or {})
@@ -54,6 +56,7 @@ class RealFiles:
         self._parts: dict[str, tuple[Signature, int, list[str]]] = {}
         self._known_made: dict[str, Any] = (known or {}).get("made") or {}
         self._payload = payload
+        self._judge = judge
         self._made: dict[str, Any] = {}
         self._executable: dict[str, bool] = {}
         self._looks: dict[str, tuple[str, os.stat_result]] = {}
@@ -201,7 +204,7 @@ class RealFiles:
         """Return the payload that programs make; see `content.Files`."""
         from doit_diskimg.host.workshop import Workshop
 
-        workshop = Workshop(self._payload, self._known_made)
+        workshop = Workshop(self._payload, self._known_made, self._judge)
         made = workshop.make(recipe, where)
         self._made = workshop.record
         return made

@@ -7,16 +7,17 @@ partition is no reason.
 """
 
 import os
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from doit_diskimg.content import digest_of, hasher
-from doit_diskimg.errors import ProgramFailed, WorldError
+from doit_diskimg.errors import Problem, ProgramFailed, WorldError
 from doit_diskimg.host import program, staging
 from doit_diskimg.host.hashing import Signature, buffer
 from doit_diskimg.host.image import data_of
 from doit_diskimg.host.machine import boot_id
 from doit_diskimg.host.state import WORK, host_failed
-from doit_diskimg.recipe import CHUNK, PAYLOAD, Chunk, Made, Program, Recipe
+from doit_diskimg.recipe import CHUNK, PAYLOAD, Chunk, Judge, Made, Program, Recipe
 
 _Record = dict[str, Any]
 
@@ -33,12 +34,13 @@ class Tool(NamedTuple):
 class Workshop:
     """Makes the payload that lies at ``file``, a path in the state folder.
 
-    ``known`` is what an earlier run recorded.
+    ``known`` is what an earlier run recorded; ``judge`` reads volumes back.
     """
 
-    def __init__(self, file: str, known: _Record) -> None:
+    def __init__(self, file: str, known: _Record, judge: Judge | None = None) -> None:
         self.file = file
         self._known = known
+        self._judge = judge
         self.record: _Record = {}
         """What was made of what, for `still_made`."""
 
@@ -73,15 +75,27 @@ class Workshop:
             payload = os.path.join(folder, PAYLOAD)
             with open(payload, "ab") as file:
                 file.truncate(recipe.length)
+            judged = self._look(payload, recipe, where)
             for command in recipe.commands:
                 path = tools[command.program.name].path
                 program.run(path, command, folder, dict(recipe.environment), where)
             if os.path.getsize(payload) != recipe.length:
                 raise _wrong_length(os.path.getsize(payload), recipe, where)
             _check(payload, recipe, where)
+            if problems := [*judged()]:
+                raise WorldError(problems)
             os.replace(payload, self.file)
         finally:
             staging.remove(folder)
+
+    def _look(
+        self, payload: str, recipe: Recipe, where: str
+    ) -> Callable[[], Iterable[Problem]]:
+        """Return what to ask when the programs have run."""
+        if recipe.contents is None:
+            return tuple
+        assert self._judge is not None, "a volume that nobody reads back is not done"
+        return self._judge(payload, recipe.contents, where)
 
 
 def _check(payload: str, recipe: Recipe, where: str) -> None:

@@ -186,10 +186,12 @@ class BootSector:
         )
 
     @classmethod
-    def unpack(cls, data: bytes) -> "BootSector":
+    def unpack(cls, data: bytes, *, old: bool = False) -> "BootSector":
         """Return what the first 512 of ``data`` say.
 
-        Raises ValueError if they are fewer, or lack one of the two signatures.
+        ``old`` takes a BPB of DOS 2 or 3 too, which ends before the drive number: what lies there
+        is code.  Raises ValueError if there are fewer bytes, or one of the two signatures is
+        missing.
         """
         if len(data) < SIZE or data[SIZE - 2 : SIZE] != SIGNATURE:
             raise ValueError("not a boot sector: 55 AA is missing at byte 510")
@@ -200,7 +202,7 @@ class BootSector:
             fat32 = _FAT32.unpack_from(data, position)
             position += _FAT32.size
         drive_number, mark, volume_id, label, kind = _EXTENDED.unpack_from(data, position)
-        if mark != _EXTENDED_MARK:
+        if mark != _EXTENDED_MARK and not old:
             raise ValueError(f"not a boot sector of FAT: 0x29 is missing, {mark:#04x} is there")
         names = [field for field in cls.__dataclass_fields__ if field != "boot_code"]
         values = (*common, *fat32, drive_number, volume_id, label, kind)

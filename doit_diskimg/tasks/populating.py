@@ -7,7 +7,7 @@ from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.state import StateFolder, broken, need, read_record, write_record
 from doit_diskimg.plan import Plan, decode_plan, encode_plan
 from doit_diskimg.tasks.amending import amend, noted
-from doit_diskimg.tasks.step import Step
+from doit_diskimg.tasks.step import Step, judge
 
 if TYPE_CHECKING:
     from doit_diskimg.host.files import RealFiles
@@ -39,7 +39,7 @@ class Populate(Step):
         if notes is None:
             from doit_diskimg.host.files import RealFiles
 
-            files = RealFiles(read_record(self.record), self.payload, self.written)
+            files = RealFiles(read_record(self.record), self.payload, self.written, judge)
             picture = self._plan(files)
             write_record(self.record, {**files.record(), **noted(self, picture)})
             notes = [*picture.notes]

@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
@@ -14,8 +14,10 @@ from doit_diskimg.host.state import StateFolder, read_record, write_record
 if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
 
+    from doit_diskimg.errors import Problem
     from doit_diskimg.host.files import RealFiles
     from doit_diskimg.host.written import Written
+    from doit_diskimg.recipe import Contents
     from doit_diskimg.spec import Disk
 
 INJECTED_FILES = ".files-injected.json"
@@ -117,7 +119,7 @@ class Asking(Step):
         """Do the work, then write down what was asked."""
         from doit_diskimg.host.files import RealFiles
 
-        files = RealFiles(read_record(self.record), self.payload, self.written)
+        files = RealFiles(read_record(self.record), self.payload, self.written, judge)
         text = self.work(files)
         write_record(self.record, files.record())
         return text
@@ -125,6 +127,13 @@ class Asking(Step):
     def work(self, files: "RealFiles") -> str | None:
         """Do the work and return what to tell the user, if anything."""
         raise NotImplementedError
+
+
+def judge(payload: str, contents: "Contents", where: str) -> "Callable[[], Iterable[Problem]]":
+    """Read a volume back that a program makes; see `recipe.Judge`."""
+    from doit_diskimg.verify.readback import watch
+
+    return watch(payload, contents, where)
 
 
 @contextmanager

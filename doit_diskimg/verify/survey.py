@@ -37,7 +37,7 @@ def survey(path: str | PathLike[str]) -> Survey:
         errors = tuple(str(one) for one in found if one.is_error)
         if checked is None:
             return Survey({}, {}, errors)
-        return Survey(dict(_numbers(checked)), dict(_files(checked)), errors)
+        return Survey(dict(_numbers(checked)), dict(contents_of(checked)), errors)
 
 
 def _numbers(checked: Volume) -> Iterator[tuple[str, str]]:
@@ -56,7 +56,8 @@ def _numbers(checked: Volume) -> Iterator[tuple[str, str]]:
     yield "volume id", f"{boot.volume_id:08X}"
 
 
-def _files(checked: Volume) -> Iterator[tuple[str, tuple[int, str, str]]]:
+def contents_of(checked: Volume) -> Iterator[tuple[str, tuple[int, str, str]]]:
+    """Yield each path with (size, attributes, digest); a directory's path ends with ``/``."""
     for file in checked.files:
         letters = "".join(letter for bit, letter in _ATTRIBUTES if file.attributes & bit)
         digest = hasher()

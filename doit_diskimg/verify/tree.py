@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.verify import directory
+from doit_diskimg.verify import directory, names
 from doit_diskimg.verify.allocation import Chain, Table
 from doit_diskimg.verify.boot_sector import Geometry
 from doit_diskimg.verify.budget import CHARACTERS, DIRECTORIES, ENTRIES, Budget
@@ -37,6 +37,8 @@ class StoredFile:
     runs: list[list[int]]
     """[first cluster, count] of each contiguous stretch."""
     attributes: int = 0
+    short: str = ""
+    """Its short name, by which it is found too."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ class Tree:
             self._found.add("fat-dir-start", text, at=entry.place + 26, length=2, path=path)
             return ()
         chain = self._chain(entry.cluster, path, entry.place)
-        self.files.append(StoredFile(path[1:], 0, chain.runs, entry.attributes))
+        self._found_file(entry, path, 0, chain)
         if not chain.runs:
             return ()
         return (_Waiting(path, entry.cluster, chain.runs, parent),)
@@ -170,7 +172,11 @@ class Tree:
             code = "fat-chain-long" if count > needed else "fat-chain-short"
             text = f"{count} clusters, its {entry.size:,} bytes need {needed}"
             self._found.add(code, text, at=entry.place + 26, length=6, path=path)
-        self.files.append(StoredFile(path[1:], entry.size, chain.runs, entry.attributes))
+        self._found_file(entry, path, entry.size, chain)
+
+    def _found_file(self, entry: Entry, path: str, size: int, chain: Chain) -> None:
+        short = names.short_text(entry.short)
+        self.files.append(StoredFile(path[1:], size, chain.runs, entry.attributes, short))
 
     def _chain(self, first: int, path: str, place: int) -> Chain:
         """Follow a chain that an entry at ``place`` begins; report what ends it."""

@@ -10,13 +10,16 @@ import pytest
 from tools import tool
 
 from doit_diskimg.extent import Extent
+from doit_diskimg.filesystems.fat.image import FatImage
 from doit_diskimg.filesystems.fat.volume import Fat
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.image import ImageFile, create_sparse
 from doit_diskimg.patch import Patch
 from doit_diskimg.ports import Place
+from doit_diskimg.verify.readback import watch
 
 EPOCH = 1700000001
+MIB = 1 << 20
 IDENTITY = uuid.UUID(int=0x0BADCAFE12345678)
 PROGRAMS = {"native": [], "pyfatfs": [], "mtools": ["mkfs.fat", "mcopy"], "guestfish": []}
 
@@ -42,21 +45,37 @@ class Bench:
         """Make a volume and return the file that it fills; skip the test without its programs."""
         for program in PROGRAMS[engine] if programs else []:
             tool(program)
-        work = self.folder / (name or engine)
+        return self._fill(replace(fat, engine=engine), size, start, sector_size, name or engine)
+
+    def put(self, base: Path, files: dict, *, start: int = MIB, **options) -> Path:
+        """Put files into a copy of ``base`` and return the volume that came out."""
+        tool("mcopy")
+        return self._fill(FatImage(base, files, **options), base.stat().st_size, start, 512, "put")
+
+    def record(self, fat: Fat, size: int, files: RealFiles) -> None:
+        """Ask for a volume of ``files`` alone."""
+        fat.fill(_place(size, 0, 512), files, "p")
+
+    def _fill(self, payload, size: int, start: int, sector_size: int, name: str) -> Path:
+        work = self.folder / name
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        place = Place(
-            extent=Extent(start, size), sector_size=sector_size, identity=IDENTITY, epoch=EPOCH,
-            bare=start == 0,
-        )
-        files = RealFiles({}, str(work / "payload"))
-        picture = replace(fat, engine=engine).fill(place, files, "p")
+        place = _place(size, start, sector_size)
+        files = RealFiles({}, str(work / "payload"), judge=watch)
+        picture = payload.fill(place, files, "p")
         path = work / "volume"
         create_sparse(str(path), size)
         pieces = tuple(piece._replace(start=piece.start - start) for piece in picture.pieces)
         with ImageFile(str(path)) as image:
             image.apply(Patch(pieces), picture.blob)
         return path
+
+
+def _place(size: int, start: int, sector_size: int) -> Place:
+    return Place(
+        extent=Extent(start, size), sector_size=sector_size, identity=IDENTITY, epoch=EPOCH,
+        bare=start == 0,
+    )
 
 
 @pytest.fixture

@@ -148,11 +148,18 @@ def test_engines_that_differ(project):
     script = f"#!/bin/sh\n{lost % real}exec {real} \"$@\"\n"
     project.write("bin/mcopy", script).chmod(0o755)
     failed = project.doit("os.img:esp:crosscheck", code=1)
-    assert (
+    message, last = (
         "os.img: partitions[0].engine='mtools': 'kernel.elf' is missing, every engine makes the "
-        "same volume (tell us, with the versions of its programs)"
-    ) in failed.said.splitlines()
-    assert project.doit("os.img:esp:crosscheck", code=1).ran == {"os.img:esp:crosscheck"}
+        "same volume (tell us, with the versions of its programs)", "crosscheck"
+    )  # fmt: skip
+    if "mtools" in (project.folder / "spec.json").read_text():  # it does not come so far
+        message, last = (
+            "os.img: partitions[0].engine: read back, 'kernel.elf' is missing, a volume must hold "
+            "what is described and nothing else (use another version of the program, or tell us)",
+            "populate",
+        )
+    assert message in failed.said.splitlines()
+    assert project.doit("os.img:esp:crosscheck", code=1).ran == {f"os.img:esp:{last}"}
 
 
 def _without_guestfish(project):

@@ -37,6 +37,7 @@ from doit_diskimg.host import program
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.ports import Place
 from doit_diskimg.verify.fat import read_volume
+from doit_diskimg.verify.readback import watch
 from doit_diskimg.verify.survey import differences, survey
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -433,7 +434,7 @@ def test_all_of_an_engine_s_volume_is_needed(bench):
     )
     for engine, alone in (("native", False), ("mtools", True)):
         fat = Fat({"a": b"a" * 5000}, engine=engine)
-        picture = fat.fill(place, RealFiles({}, str(bench.folder / "payload")), "p")
+        picture = fat.fill(place, RealFiles({}, str(bench.folder / "payload"), judge=watch), "p")
         assert (list(fat.needed(extent, picture)) == [extent]) is alone
 
 

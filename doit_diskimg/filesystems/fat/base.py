@@ -1,5 +1,6 @@
 """From an image of somebody else's, a place and files to a recipe: mtools on a copy."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from doit_diskimg.content import Files
@@ -7,7 +8,7 @@ from doit_diskimg.errors import BadImage, DescriptionError, WorldError, refuse
 from doit_diskimg.filesystems.fat import contents, populate
 from doit_diskimg.filesystems.fat.engines import mtools, staged
 from doit_diskimg.filesystems.fat.engines.staged import Load
-from doit_diskimg.ondisk import fat_boot, fat_dirent
+from doit_diskimg.ondisk import fat_boot, fat_dirent, fat_entries
 from doit_diskimg.ondisk.fat_boot import BootSector
 from doit_diskimg.ondisk.fat_dirent import Timestamp
 from doit_diskimg.picture import Canvas, Picture
@@ -21,9 +22,15 @@ if TYPE_CHECKING:
 DD = Program("dd", "coreutils", ("--version",))
 
 _HIDDEN = "hidden-sectors"
+_FORM_NAME = "track-and-heads"
 _HIDDEN_AT = 28  # BPB_HiddSec
 _FAT12_BELOW, _FAT16_BELOW = 4085, 65525
 _DIRTY = "BS_Reserved1"
+_UNMIRRORED, _ACTIVE = 0x80, 0x0F  # BPB_ExtFlags: one FAT alone counts, and which
+_FORM_AT, _FORM_SIZE = 24, 4  # BPB_SecPerTrk, BPB_NumHeads
+_FORM = 63 | 255 << 16
+_FREE_AT = 488  # FSI_Free_Count
+_WINDOW = 1 << 20
 
 
 class Base(NamedTuple):
@@ -32,6 +39,8 @@ class Base(NamedTuple):
     path: str
     sector: bytes
     boot: BootSector
+    copy: int
+    """Where the backup boot sector lies, in bytes of the volume; 0 where there is none."""
 
     @property
     def length(self) -> int:
@@ -64,7 +73,8 @@ def read(image: "FatImage", files: Files, where: str, sector_size: int) -> Base:
     length = files.size(path, where)
     sector = files.read_range(path, 0, min(fat_boot.SIZE, length), where)
     try:
-        base = Base(path, sector, BootSector.unpack(sector))
+        boot = BootSector.unpack(sector, old=True)
+        base = Base(path, sector, boot, copy=0)
         clusters = base.clusters
     except (ValueError, ZeroDivisionError) as error:
         raise _no_volume(where, f"{path!r} is no FAT volume: {error}") from None
@@ -74,9 +84,16 @@ def read(image: "FatImage", files: Files, where: str, sector_size: int) -> Base:
         raise _no_volume(
             where, f"{path!r} has {length:,} bytes, its volume {base.length:,}: it is cut short"
         )
+    if boot.is_fat32 and boot.ext_flags & _UNMIRRORED and boot.ext_flags & _ACTIVE:
+        found = f"{path!r} has BPB_ExtFlags {base.boot.ext_flags:#06x}: another FAT than the first "
+        raise _no_volume(where, f"{found}one counts, and mtools writes broken chains then")
     if base.boot.bytes_per_sector != sector_size:
         found = f"{path!r} has sectors of {base.boot.bytes_per_sector} bytes, the disk's have "
         raise _no_volume(where, f"{found}{sector_size}")
+    if 0 < boot.backup_boot_sector < boot.reserved_sectors:
+        place = boot.backup_boot_sector * boot.bytes_per_sector
+        if _has_copy(sector, files.read_range(path, place, fat_boot.SIZE, where)):
+            return base._replace(copy=place)
     return base
 
 
@@ -106,41 +123,101 @@ def draw(image: "FatImage", place: "Place", files: Files, where: str) -> Picture
     refuse(mtools.faults(load, where))
     hidden = 0 if place.bare else place.extent.start // place.sector_size
     digest = files.digest(base.path, f"{where}.path")
+    free = _wrong_count(base, files, f"{where}.path")
+    recipe = _recipe(base, load, hidden, digest, free)
     canvas = Canvas()
-    canvas.made(place.extent.start, files.make(_recipe(base, load, hidden, digest), where))
+    canvas.made(place.extent.start, files.make(recipe, where))
     return canvas.picture(what.notes(where))
 
 
-def _recipe(base: Base, load: Load, hidden: int, digest: str) -> Recipe:
+def _recipe(base: Base, load: Load, hidden: int, digest: str, free: int | None) -> Recipe:
     nodes = list(staged.paths(load))
     number = hidden.to_bytes(4, "little")
     sector = base.sector[:_HIDDEN_AT] + number + base.sector[_HIDDEN_AT + 4 :]
+    before, after = list(_patches(base, number, free)), list(_restored(base))
+    patched = {patch.name: Staged(patch.name, patch.data, "") for patch in (*before, *after)}
     seconds = load.time.epoch()
     return Recipe(
         length=base.length,
         staged=(
             Staged(PAYLOAD, base.path, digest),
-            Staged(_HIDDEN, number, ""),
+            *patched.values(),
             *mtools.stage(load, nodes),
         ),
-        commands=(*(_hide(place) for place in _copies(base)), *mtools.fill(nodes)),
+        commands=(
+            *(patch.command for patch in before),
+            *mtools.fill(load, nodes),
+            *(patch.command for patch in after),
+        ),
         environment=mtools.environment(seconds),
         seconds=seconds,
         musts=tuple(
             Must(field.start, sector[field.start : field.end], field.name)
             for field in fat_boot.fields(base.fat) if field.name != _DIRTY
         ),
+        contents=staged.contents(load, base.path),
     )
 
 
-def _copies(base: Base) -> list[int]:
-    """Return where the boot sector lies, and its copy, in bytes of the volume."""
-    copy = base.boot.backup_boot_sector * base.boot.bytes_per_sector
-    return [0, copy] if 0 < copy < base.length else [0]
+class _Patch(NamedTuple):
+    """Bytes that are written into the copy of the image."""
+
+    name: str
+    """Of the file in which they are laid out."""
+    data: bytes
+    place: int
+
+    @property
+    def command(self) -> Command:
+        """What writes them."""
+        options = ("bs=1", f"seek={self.place}", "conv=notrunc", "status=none")
+        return Command(DD, (f"if={self.name}", f"of={PAYLOAD}", *options), silent=True)
 
 
-def _hide(place: int) -> Command:
-    """Return the command that writes the sectors before the volume into a boot sector."""
-    seek = f"seek={place + _HIDDEN_AT}"
-    options = ("bs=1", seek, "conv=notrunc", "status=none")
-    return Command(DD, (f"if={_HIDDEN}", f"of={PAYLOAD}", *options), silent=True)
+def _patches(base: Base, hidden: bytes, free: int | None) -> Iterator[_Patch]:
+    """Yield what is written before mtools looks at the copy."""
+    for place in (0, base.copy) if base.copy else (0,):
+        yield _Patch(_HIDDEN, hidden, place + _HIDDEN_AT)
+    if _is_formless(base):  # mtools takes no volume without; nothing that it writes depends on it
+        yield _Patch(_FORM_NAME, _FORM.to_bytes(_FORM_SIZE, "little"), _FORM_AT)
+    if free is not None:
+        sector = base.boot.fs_info_sector * base.boot.bytes_per_sector
+        yield _Patch("free-count", free.to_bytes(4, "little"), sector + _FREE_AT)
+
+
+def _restored(base: Base) -> Iterator[_Patch]:
+    """Yield what is written when mtools is done."""
+    if _is_formless(base):
+        theirs = base.sector[_FORM_AT : _FORM_AT + _FORM_SIZE]
+        yield _Patch(f"their-{_FORM_NAME}", theirs, _FORM_AT)
+
+
+def _is_formless(base: Base) -> bool:
+    return not base.boot.heads or not base.boot.sectors_per_track
+
+
+def _has_copy(sector: bytes, copy: bytes) -> bool:
+    """Whether the backup boot sector is one, of the same volume, whatever its code."""
+    numbers = slice(fat_boot.fields(32)[0].start, _HIDDEN_AT)
+    return copy[-2:] == fat_boot.SIGNATURE and copy[numbers] == sector[numbers]
+
+
+def _wrong_count(base: Base, files: Files, where: str) -> int | None:
+    """Return how many clusters are free, where FSInfo says another number; else None.
+
+    mtools believes FSInfo: with 0 there it has a full disk, and what it counts on from a wrong
+    number is wrong.
+    """
+    boot, size = base.boot, base.boot.bytes_per_sector
+    if not boot.is_fat32 or not 0 < boot.fs_info_sector < boot.reserved_sectors:
+        return None
+    sector = files.read_range(base.path, boot.fs_info_sector * size, fat_boot.SIZE, where)
+    said = int.from_bytes(sector[_FREE_AT : _FREE_AT + 4], "little")
+    if (sector[:4], sector[484:488]) != (b"RRaA", b"rrAa") or said == fat_boot.UNKNOWN:
+        return None
+    start, left, free = boot.reserved_sectors * size, 4 * (base.clusters + 2), 0
+    end = min(start + left, start + boot.sectors_per_fat * size)
+    for place in range(start, end, _WINDOW):
+        data = files.read_range(base.path, place, min(_WINDOW, end - place), where)
+        free += fat_entries.unpack(data, fat=32).count(0)
+    return None if free == said else free

@@ -70,6 +70,7 @@ def recipe(volume: "Volume") -> Recipe:
         ),
         seconds=volume.time.epoch(),
         musts=tuple(mkfs.musts(volume)),
+        contents=staged.contents(volume),
     )
 
 

@@ -9,6 +9,7 @@ been seen to exit with 0 all the same.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import EngineCannot, Problem
@@ -117,10 +118,11 @@ def recipe(volume: "Volume") -> Recipe:
     return Recipe(
         length=volume.geometry.total_sectors * volume.geometry.sector_size,
         staged=tuple(stage(volume, nodes)),
-        commands=(blank, *fill(nodes)),
+        commands=(blank, *fill(volume, nodes)),
         environment=environment(seconds),
         seconds=seconds,
         musts=tuple(mkfs.musts(volume)),
+        contents=staged.contents(volume),
     )
 
 
@@ -142,8 +144,20 @@ def stage(volume: Laden, nodes: Iterable[tuple[str, File | Directory]]) -> Itera
             yield staged.file(volume, node, here)
 
 
-def fill(nodes: list[tuple[str, File | Directory]]) -> Iterator[Command]:
+def fill(volume: Laden, nodes: list[tuple[str, File | Directory]]) -> Iterator[Command]:
     """Yield the commands that put everything into a volume, whatever is in it already."""
+    if staged.early(volume):  # the order matters: directories and files take turns
+        for _, some in groupby(nodes, key=lambda item: isinstance(item[1], Directory)):
+            yield from _put(list(some))
+    else:
+        yield from _put(nodes)
+    for flags, paths in _attributes(nodes):
+        for some_paths in _calls(map(_pattern, paths)):
+            yield Command(MATTRIB, (*flags, "-i", PAYLOAD, *some_paths), silent=True)
+
+
+def _put(nodes: list[tuple[str, File | Directory]]) -> Iterator[Command]:
+    """Yield the commands that make directories, then those that fill them with files."""
     directories = [path for path, node in nodes if isinstance(node, Directory)]
     # It says 1 for a directory that is there, and goes on; mcopy complains of one that is missing.
     for some in _calls(_new(path) for path in directories):
@@ -157,9 +171,6 @@ def fill(nodes: list[tuple[str, File | Directory]]) -> Iterator[Command]:
         for some in _calls(files):
             # -o: overwrite without a question; -m: the files' own times; -Q: stop at an error.
             yield Command(MCOPY, ("-o", "-m", "-Q", "-i", PAYLOAD, *some, target), silent=True)
-    for flags, paths in _attributes(nodes):
-        for some in _calls(map(_pattern, paths)):
-            yield Command(MATTRIB, (*flags, "-i", PAYLOAD, *some), silent=True)
 
 
 def _new(path: str) -> str:

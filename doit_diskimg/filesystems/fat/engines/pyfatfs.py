@@ -98,6 +98,7 @@ def recipe(volume: "Volume") -> Recipe:
         ),
         commands=(Command(PYFATFS, (_DESCRIPTION,)),),
         musts=tuple(mkfs.musts(volume)),
+        contents=staged.contents(volume),
     )
 
 
