@@ -24,6 +24,7 @@ from doit_diskimg.tables.theirs import BASE, UNLISTED, Taken, TheirPart, Theirs
 from doit_diskimg.verify import gpt, mbr
 from doit_diskimg.verify.finding import Findings
 from doit_diskimg.verify.partitions import Part
+from doit_diskimg.verify.sector_zero import sector_zero
 from doit_diskimg.verify.source import Source
 
 _SECTOR = 512
@@ -104,12 +105,13 @@ def _read(base: str | PathLike[str], image: str | PathLike[str]) -> _Found:
         if sector_size := gpt.present(source):
             parts = gpt.check(source, sector_size, ignored)
             table = list(_gpt_regions(source, sector_size, parts))
-        elif mbr.looks_valid(source.read(0, _SECTOR), source.length // _SECTOR, faults=1):
+        elif (zero := sector_zero(source))[1]:
             sector_size = mbr.sector_size(source)
             parts = mbr.check(source, sector_size, ignored)
             table = list(_mbr_regions(source, sector_size, parts))
         else:
-            raise WorldError([_bad(base, f"{fspath(base)!r} has neither a GPT nor an MBR")])
+            found = "is a FAT volume alone" if zero[0] else "has neither a GPT nor an MBR"
+            raise WorldError([_bad(base, f"{fspath(base)!r} {found}")])
         inside = [part for part in parts if part.length > 0 and part.end <= source.length]
         return _Found(source.length, sector_size, inside, table)
 

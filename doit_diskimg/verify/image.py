@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from doit_diskimg.errors import HostFailed, WorldError
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.verify import boot_sector, gpt, mbr, volume
+from doit_diskimg.verify import gpt, mbr, volume
 from doit_diskimg.verify.budget import Budget
 from doit_diskimg.verify.finding import Finding, Findings
 from doit_diskimg.verify.likeness import means_fat
 from doit_diskimg.verify.partitions import Part
+from doit_diskimg.verify.sector_zero import sector_zero
 from doit_diskimg.verify.source import Source, Window
 from doit_diskimg.verify.volume import Volume
 
@@ -141,15 +142,9 @@ def _disk(report: Report, known: Mapping[int, Known]) -> None:
         mbr.check_protective(source, size, parts, report.disk)
         _partitions(report, parts, known)
         return
-    sector = source.read(0, 512)
-    table = mbr.looks_valid(sector, source.length // 512)
-    used = table and any(entry.type and entry.sectors for entry in mbr.entries(sector, 0))
-    bare = means_fat(sector) and (not used or _has_fat(source, sector))
+    bare, table = sector_zero(source)
     if bare:
         _bare(report, 0)
-        table = table and _has_more(source, sector)
-    elif mbr.signed(sector):
-        table = mbr.looks_valid(sector, source.length // 512, faults=1)
     if table:
         report.table = "mbr"
         report.sector_size = mbr.sector_size(source)
@@ -158,30 +153,6 @@ def _disk(report: Report, known: Mapping[int, Known]) -> None:
     elif not bare:
         text = "neither a partition table nor a FAT volume is there: nothing was checked"
         report.disk.add("unknown", text, at=0, length=min(512, source.length))
-
-
-def _has_fat(source: Source, sector: bytes) -> bool:
-    """Return whether a FAT begins where the boot sector says, or whether it is only a form.
-
-    Boot sectors of disks with a table have such a form too, for BIOSes that want to see one.
-    """
-    boot = boot_sector.decode(sector)
-    return source.read(boot.reserved * boot.sector_size, 1) == bytes([boot.media])
-
-
-def _has_more(source: Source, sector: bytes) -> bool:
-    """Return whether a partition begins behind the volume whose boot sector this is.
-
-    Without one there is a form only: mformat writes an entry for the volume itself, as long as
-    its geometry says, and boot code can look like a table by chance.
-    """
-    boot = boot_sector.decode(sector)
-    volume_end = boot.sectors * boot.sector_size
-    return any(
-        entry.type and entry.sectors and volume_end <= entry.first * 512 < source.length
-        for entry in mbr.entries(sector, 0)
-        if entry.first
-    )
 
 
 def _bare(report: Report, start: int) -> None:

@@ -150,6 +150,25 @@ def test_an_image_without_room(tmp_path):
     assert not project.image_path.exists()
 
 
+def test_a_name_to_which_a_file_of_theirs_answers(tmp_path):
+    """The last image stays as it is, and so does the base."""
+    project = Project(tmp_path, FAT_DODO)
+    base = volume(project.folder / "vendor.img", 16)
+    (project.folder / "modules").mkdir()
+    project.write("kernel.elf", b"kernel")
+    project.doit()
+    before, image = base.read_bytes(), project.image_path.read_bytes()
+    project.write("dodo.py", FAT_DODO.replace('"KERNEL.SYS": b"k"', '"docs/ALONGN~1.TXT": b"x"')
+                  .replace('"KERNEL.SYS": "rs"', ""))
+    said = project.doit(code=1).said
+    assert (
+        "os.img: partitions[0]: 'docs/ALONGN~1.TXT' is the short name of 'docs/A long name of "
+        "theirs.txt' in 'vendor.img', a file can't have a name to which another one answers "
+        "(rename it, or write 'docs/A long name of theirs.txt' if you mean that)"
+    ) in said.splitlines()
+    assert (base.read_bytes(), project.image_path.read_bytes()) == (before, image)
+
+
 # Disk.from_image ---------------------------------------------------------------------------------
 
 MBR = "label: dos\nlabel-id: 0x12345678\nstart=2048, size=16384, type=c, bootable\n" + (
@@ -336,6 +355,22 @@ def superfloppy(path):
     run("mkfs.fat", "--mbr=y", path)
 
 
+def fat_alone(*command):
+    """mkfs.fat, or mformat, which writes an entry for the volume into its boot sector."""
+    def make(path):
+        path.write_bytes(bytes(8 * MIB))
+        run(*command, path, *(["::"] if command[0] == "mformat" else []), **QUIET)
+    return make
+
+
+def unused(path):
+    """sfdisk: partition 3; then two entries of type 0 with places before it, as a board has them.
+    """
+    path.write_bytes(bytes(8 * MIB))
+    run("sfdisk", "--quiet", path, stdin="label: dos\nlabel-id: 1\n3: start=4096,size=4096\n")
+    patched(path, 8, "<II", [(446, 64, 512), (462, 1024, 1024)])
+
+
 def isohybrid(path):
     """xorriso -as mkisofs -isohybrid-mbr: partition 1 is the whole ISO, from sector 0 on."""
     (path.parent / "root").mkdir()
@@ -379,8 +414,15 @@ def over(index, name, what, at):
 
 EBR = "the sector that records a logical partition"
 LAST = 4 * MIB - 512
+ALONE = f"base: 'theirs.img' is a FAT volume alone, {MUST}"
 OVER = [
-    (superfloppy, {1: File("x")}, [over(0, "partition1", "the partition table", 440)]),
+    (superfloppy, {1: File("x")}, [ALONE]),
+    (fat_alone("mkfs.fat"), {1: File("x")}, [ALONE]),
+    (fat_alone("mformat", "-T", "16384", "-h", "16", "-s", "32", "-i"), {1: File("x")}, [ALONE]),
+    (unused, {3: File("x")}, []),
+    (unused, {1: File("x")}, [
+        "partitions[1]: 'theirs.img' has no such partition, must be the number of one, or a name "
+        "that one of them has (there are: partition 3)"]),
     (isohybrid, {1: File("x")}, [over(0, "partition1", "the partition table", 440)]),
     (logical(), {1: File("x"), 5: File("x"), 6: File("x")}, []),
     (logical((446, 0, 4096)), {1: File("x")}, [over(0, "partition1", "the partition table", 440)]),
@@ -415,7 +457,7 @@ def test_a_partition_that_covers_their_table_or_another_one(tmp_path, monkeypatc
     assert sorted(map(str, disk.problems())) == sorted(messages)
 
 
-def test_the_table_of_a_volume_that_is_a_disk_stays(tmp_path):
+def test_the_last_image_stays_when_a_partition_covers_the_table(tmp_path):
     """The last image stays, byte by byte, when the base becomes one that can't be built from."""
     project = Project(tmp_path, MBR_DODO)
     mbr_disk(project.folder / "vendor.img")
@@ -423,7 +465,7 @@ def test_the_table_of_a_volume_that_is_a_disk_stays(tmp_path):
     project.write("stage2.bin", b"stage 2")
     project.doit()
     before = project.image_path.read_bytes()
-    superfloppy(project.folder / "vendor.img")
+    isohybrid(project.folder / "vendor.img")
     said = project.doit(code=3).said
     assert "partitions[0] 'partition1': it covers the partition table of 'vendor.img'" in said
     assert project.image_path.read_bytes() == before
