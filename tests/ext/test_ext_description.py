@@ -75,7 +75,8 @@ BAD = [
     ({"files": {"fstab": "/dev/sda1 /\n"}}, "p.files['fstab']: '/dev/sda1 /\\n' has a line break, "
      "text is the path of a file (write b'/dev/sda1 /\\n' for these bytes, or Path(...) for a file "
      "of such a name)"),
-    ({"files": {5: b""}}, "p.files[5]: 5 is no path, a key is text (write a path)"),
+    ({"files": {5: b""}}, "p.files[5]: 5 is no text, a key is the path in the volume, as "
+     'text (write for example "a/b.bin")'),
     ({"files": {"a": Tree("x", exclude="!")}}, "p.files['a'].exclude: '!' names nothing, must be a "
      "pattern of gitignore that matches something (write for example \"*.o\" or \"build/\"; a "
      "backslash takes a special meaning away)"),

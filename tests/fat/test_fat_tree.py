@@ -199,7 +199,8 @@ PROBLEMS = [
     ),
     (
         {7: b""},
-        "BadPath: p.files[7]: 7 is no path, a key is text (write a path)",
+        "BadPath: p.files[7]: 7 is no text, a key is the path in the volume, as text (write for "
+        "example \"a/b.bin\")",
     ),
     (
         {"a": 7},
