@@ -93,7 +93,8 @@ def _nothing(base: object, problems: Sequence[Problem]) -> dict[str, Any]:
 
 def _read(base: str | PathLike[str], image: str | PathLike[str]) -> _Found:
     """Return the partitions of the base image.  Raises WorldError."""
-    for problem in path_problems(base, BASE, "must be that of a disk image", "name another one"):
+    must = "must be a disk image of somebody else's, with a partition table"
+    for problem in path_problems(base, BASE, must, "name another image"):
         raise WorldError([problem])
     if not os.path.exists(base):
         must = "its table is read when dodo.py is, so it must be there before the build"

@@ -85,7 +85,9 @@ MBR_TYPE = "must be a name that an MBR has a type for, or a byte from 0x00 to 0x
 GPT_TYPE = "must be a name that a GPT has a type for, or a type GUID"
 NO_PLACE = "must be left out, since an MBR has no place for it"
 SIGNATURE = "must be a number from 1 to 0xffffffff (leave it out to have one derived)"
-NOT_A_GUID = "must be 8-4-4-4-12 hexadecimal digits (leave it out to have one derived)"
+NOT_A_GUID = (
+    "must be 8-4-4-4-12 hexadecimal digits, not all zero (leave it out to have one derived)"
+)
 TWICE = "must be the only one of its kind (leave it out to have one derived)"
 ATTRIBUTES = (
     "must be a 64-bit number or a list of names (the names are required, no-block-io, "

@@ -40,7 +40,7 @@ FIELDS = {
         lambda path: disk(outputs=[Iso(path)]), "must be that of a file"),
     "linked": (lambda path: disk().linked(path), "must be the path of the descriptor"),
     "base": (lambda path: Disk.from_image(path, "os.img", {1: Zero()}),
-             "must be that of a disk image"),
+             "must be a disk image of somebody else's"),
     "partitions[0].payload": (lambda path: disk(File(path)), ""),
     "partitions[0].files['a']": (lambda path: disk(Fat({"a": path})), ""),
     "partitions[0].files['b']": (lambda path: disk(Ext({"b": path}), part={"size": "2MiB"}), ""),
