@@ -21,6 +21,7 @@ import doit_diskimg
 from doit_diskimg import errors
 from doit_diskimg.errors import DescriptionError, DiskimgError, Problem
 from doit_diskimg.host import program
+from doit_diskimg.host.state import StateFolder
 from doit_diskimg.host.target import check_target
 
 PAGE = Path(__file__).parent / "reference/errors.md"
@@ -96,9 +97,16 @@ def _image_is_a_directory(step: str) -> None:
         os.mkdir("os.img")
 
 
-def _state_is_a_file(step: str) -> None:
+def _folder_is_theirs(step: str) -> None:
     if step == "esp:format":
-        Path(".os.img").write_bytes(b"")
+        os.mkdir(".os.img")
+        Path(".os.img/config").write_bytes(b"precious")
+
+
+def _state_file_is_a_folder(step: str) -> None:
+    if step == "esp:format":
+        StateFolder("os.img").make()
+        os.mkdir(".os.img/esp.geometry.json")
 
 
 def _guest_writes(step: str) -> None:
@@ -236,6 +244,9 @@ EXAMPLES = {
     ),
     "BadImage": Example('Disk.from_image("root.ext2", "os.img", {1: Fat({})})'),
     "ImageKind": Example(_disk(ESP), "os.img is a directory", _image_is_a_directory),
+    "NotOurs": Example(
+        _disk(ESP), "somebody keeps something of his own in .os.img", _folder_is_theirs
+    ),
     "ImageBusy": Example(_disk(ESP, more=', busy="error"'), "QEMU runs the image", _qemu_runs),
     "ImageWritten": Example(
         _disk(ESP, more=', guest_writes="error"'), "a guest wrote to the image", _guest_writes
@@ -251,7 +262,7 @@ EXAMPLES = {
         f'Qemu({_disk()},\n     program="true").test(expect="^login:")',
         "the machine ends without a word, for which the program `true` stands here",
     ),
-    "HostFailed": Example(_disk(ESP), "a file has the state folder's name", _state_is_a_file),
+    "HostFailed": Example(_disk(ESP), "a folder has a state file's name", _state_file_is_a_folder),
 }
 """By the name of the class."""
 

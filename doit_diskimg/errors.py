@@ -196,6 +196,13 @@ class ImageKind(Problem):
     """The image's path is something other than a regular file; nothing else is ever written."""
 
 
+class NotOurs(Problem):
+    """Something that we did not make is where a file or a folder of ours would be.
+
+    It is neither replaced nor patched, followed or removed: it may be all that somebody has.
+    """
+
+
 class ImageBusy(Problem):
     """A running QEMU has the image, and the description says not to build then."""
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 _IN_TABLE = {"in_table": YES_OR_NO}
-_DISK = {"durable": YES_OR_NO, "power_of_two": YES_OR_NO}
+_DISK = {"durable": YES_OR_NO, "replace": YES_OR_NO, "power_of_two": YES_OR_NO}
 _PARTITION = {
     "active": YES_OR_NO,
     "logical": Kind(

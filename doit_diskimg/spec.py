@@ -143,7 +143,8 @@ class Disk:
     ``busy`` says what happens while a QEMU has the image: ``"swap"`` puts a new file in its place
     and leaves the guest the old one, ``"error"`` refuses to build.  ``guest_writes`` says what
     happens when somebody else wrote to the image: ``"restore"`` builds it anew, ``"error"``
-    refuses.  ``durable`` waits until the image has reached the disk.
+    refuses.  ``durable`` waits until the image has reached the disk.  ``replace`` lets a file that
+    was not built here be replaced, where the image or one of the outputs is to be.
     """
 
     image: str | PathLike[str]
@@ -160,6 +161,7 @@ class Disk:
     busy: str = "swap"
     guest_writes: str = "restore"
     durable: bool = False
+    replace: bool = False
     power_of_two: bool = False
     outputs: "Sequence[Output]" = ()
 

@@ -1,6 +1,7 @@
 """A user's project in a temporary folder, built by the real doit."""
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -128,7 +129,11 @@ class Project:
         import shutil
 
         image, state = Path(self.image).name, "." + Path(self.image).name
-        ignore = shutil.ignore_patterns(image, state, ".doit.db*", "__pycache__")
+        made = [
+            Path(json.loads(record.read_bytes())["path"]).name
+            for record in (self.image_path.parent / state).glob("*.output.json")
+        ]
+        ignore = shutil.ignore_patterns(image, state, *made, ".doit.db*", "__pycache__")
         shutil.copytree(self.folder, elsewhere, ignore=ignore, symlinks=True)
         other = Project(elsewhere, self.dodo, self.image, self.env, OTHER, self.fresh)
         other.doit()

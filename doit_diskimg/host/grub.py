@@ -10,11 +10,13 @@ from typing import Any
 
 from doit_diskimg.bootloaders.grub_image import GrubImage, dependencies
 from doit_diskimg.errors import BadValue, DescriptionError, ProgramMissing, WorldError
-from doit_diskimg.host import program, staging
+from doit_diskimg.host import program
 from doit_diskimg.host.files import RealFiles
+from doit_diskimg.host.folder import NEW
 from doit_diskimg.host.hashing import Signature, digest_file, is_sure
 from doit_diskimg.host.paths import normal
-from doit_diskimg.host.state import WORK, host_failed
+from doit_diskimg.host.scratch import Scratch
+from doit_diskimg.host.state import host_failed
 from doit_diskimg.host.target import check_target
 from doit_diskimg.recipe import Command
 
@@ -51,21 +53,16 @@ def make(image: GrubImage) -> _Digests:
 
 
 def _make(image: GrubImage, mkimage: str, target: str, config: bytes | None) -> None:
-    folder = target + WORK
-    staging.remove(folder)  # of a build that was killed
-    os.makedirs(folder)
-    try:
+    name = "image"
+    with Scratch(target) as scratch:
         if config is not None:
-            with open(os.path.join(folder, _CONFIG), "wb") as file:
+            with open(scratch.open(_CONFIG, NEW), "wb") as file:
                 file.write(config)
-        name = "image"
         early = None if config is None else _CONFIG
         arguments = image.arguments(os.path.abspath(image.folder), name, early)
         command = Command(image.mkimage, arguments)
-        program.run(mkimage, command, folder, {}, target, "an image of GRUB's")
-        os.replace(os.path.join(folder, name), target)
-    finally:
-        staging.remove(folder)
+        program.run(mkimage, command, scratch.path, {}, target, "an image of GRUB's")
+        scratch.finish(name)
 
 
 def _ingredients(image: GrubImage) -> list[str]:

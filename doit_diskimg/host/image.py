@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Self
 
 from doit_diskimg.content import digest_of, hasher
 from doit_diskimg.extent import Extent, clipped, subtract
+from doit_diskimg.host import folder, seal
 from doit_diskimg.host.hashing import CHUNK, buffer, changed
 from doit_diskimg.host.lock import hold_writing, is_written
-from doit_diskimg.host.state import host_failed
+from doit_diskimg.host.state import StateFolder, host_failed
 from doit_diskimg.host.target import not_an_image
 from doit_diskimg.picture import BLOB, Piece
 
@@ -42,21 +43,29 @@ _GAP = 1 << 12
 def copy_sparse(source: str, target: str) -> None:
     """Make ``target`` a copy of an image, holes included, unless somebody else was faster.
 
-    The host shares the blocks where its file system can.  Raises WorldError.
+    It lies in a state folder.  The host shares the blocks where its file system can.  Raises
+    WorldError.
     """
-    temporary = f"{target}.{os.getpid()}.tmp"
+    head, name = os.path.split(target)
     try:
-        with open(source, "rb", buffering=0) as old, open(temporary, "wb", buffering=0) as new:
-            os.ftruncate(new.fileno(), os.fstat(old.fileno()).st_size)
-            for start, end in data_of(old.fileno()):
-                _copy_range(old.fileno(), new.fileno(), start, end)
-        with suppress(FileExistsError):
-            os.link(temporary, target)
+        with folder.entered(head) as state:
+            temporary = folder.temporary_name(name)
+            old = os.open(source, folder.READ)
+            try:
+                new = os.open(temporary, folder.NEW, 0o666, dir_fd=state)
+                try:
+                    os.ftruncate(new, os.fstat(old).st_size)
+                    for start, end in data_of(old):
+                        _copy_range(old, new, start, end)
+                    with suppress(FileExistsError):
+                        os.link(temporary, name, src_dir_fd=state, dst_dir_fd=state)
+                finally:
+                    os.close(new)
+                    os.unlink(temporary, dir_fd=state)
+            finally:
+                os.close(old)
     except OSError as error:
         raise host_failed(target, error, "copy the image") from error
-    finally:
-        with suppress(OSError):
-            os.unlink(temporary)
 
 
 def data_of(handle: int) -> Iterator[tuple[int, int]]:
@@ -81,33 +90,40 @@ def _copy_range(source: int, target: int, start: int, end: int) -> None:
 
 
 def create_sparse(path: str, size: int) -> None:
-    """Make a new file of ``size`` zero bytes that takes no room yet.  Raises WorldError."""
+    """Make a new file of ``size`` zero bytes in a state folder; it takes no room yet.
+
+    Raises WorldError.
+    """
+    head, name = os.path.split(path)
     try:
-        if os.path.lexists(path):
-            os.unlink(path)  # never its bytes: a file of zeros is what the plans start from
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        handle = os.open(path, flags, 0o666)
-        try:
-            os.ftruncate(handle, size)
-        except OSError:
-            os.unlink(path)
-            raise
-        finally:
-            os.close(handle)
+        with folder.entered(head, make=True) as state:
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=state)  # never its bytes: the plans start from zeros
+            handle = os.open(name, folder.NEW, 0o666, dir_fd=state)
+            try:
+                os.ftruncate(handle, size)
+            except OSError:
+                os.unlink(name, dir_fd=state)
+                raise
+            finally:
+                os.close(handle)
     except OSError as error:
         raise host_failed(path, error, f"create an image of {size:,} bytes") from error
 
 
 class ImageFile:
-    """An image that is open for patching; ``written`` counts the bytes."""
+    """An image that is open for patching; ``written`` counts the bytes.
 
-    def __init__(self, path: str) -> None:
+    ``inside`` says that it lies in a state folder, which is verified.  Raises WorldError.
+    """
+
+    def __init__(self, path: str, *, inside: bool = False) -> None:
         self.path = path
         self.written = 0
         self._counting = threading.Lock()
         try:
             flags = os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
-            self._handle = os.open(path, flags)
+            self._handle = folder.open_in(path, flags) if inside else os.open(path, flags)
         except OSError as error:
             if error.errno == ELOOP:
                 raise not_an_image(path, stat.S_IFLNK) from None
@@ -135,6 +151,18 @@ class ImageFile:
     def is_written(self) -> bool:
         """Keep every QEMU from opening the image from now on; True if one has it that may write."""
         return is_written(self._handle)
+
+    def has_other_names(self) -> bool:
+        """Return whether the file has another name too: what is written shows there."""
+        return os.fstat(self._handle).st_nlink > 1
+
+    def is_the_one(self, state: StateFolder) -> bool:
+        """Return whether it is the image that was sealed last."""
+        return seal.is_the_one(state, self._handle)
+
+    def note_ours(self, state: StateFolder) -> None:
+        """Record that what it looks like now is our doing; see `seal.note_ours`."""
+        seal.note_ours(state, self._handle)
 
     def close(self) -> None:
         """Close the image, and let others have it."""

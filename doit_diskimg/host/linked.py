@@ -8,9 +8,10 @@ import os
 
 from doit_diskimg.content import FORMAT, digest_of
 from doit_diskimg.errors import SourceChanged, WorldError
+from doit_diskimg.host import folder
 from doit_diskimg.host.machine import boot_id
 from doit_diskimg.host.recorded import still_true
-from doit_diskimg.host.state import StateFolder, read, read_json, write_json
+from doit_diskimg.host.state import StateFolder, host_failed, read_json, write_json
 
 
 def rest_path(state: StateFolder) -> str:
@@ -42,6 +43,29 @@ def write_state(
     })
 
 
+def write_descriptor(state: StateFolder, path: str, text: bytes) -> None:
+    """Put the descriptor there, in one step, and record that it is ours.  Raises WorldError."""
+    from doit_diskimg.host import own
+    from doit_diskimg.host.scratch import Scratch
+
+    try:
+        with Scratch(path) as scratch:
+            with open(scratch.open(os.path.basename(path), folder.NEW), "wb") as file:
+                file.write(text)
+            own.claim(state.file("linked", ".output.json"), scratch.target, path)
+            scratch.finish()
+    except OSError as error:
+        raise host_failed(path, error, "write the descriptor") from error
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(os.open(path, folder.READ), "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
 def drive(image: str) -> str:
     """Return the value of QEMU's ``-drive`` for the linked image of the disk at ``image``.
 
@@ -63,12 +87,12 @@ def ready(image: str) -> str:
     if data.get("format") != FORMAT or not isinstance(path, str) or not isinstance(files, dict):
         raise _stale(image, "it has not been made")
     try:
-        rest = identity(os.stat(rest_path(state)))
+        rest = identity(os.lstat(rest_path(state)))
     except OSError:
         rest = {}
     if rest != data.get("rest") or boot_id() != data.get("boot"):
         raise _stale(image, f"{rest_path(state)!r} is not what its task wrote")
-    if digest_of(read(path) or b"") != data.get("text"):
+    if digest_of(_read(path)) != data.get("text"):
         raise _stale(image, f"{path!r} is not what its task wrote")
     if change := still_true(files, ())[0]:
         raise _stale(image, change)

@@ -12,10 +12,13 @@ its first look at the image to the last thing that it makes of it.
 
 import fcntl
 import os
+import stat
 import struct
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+
+from doit_diskimg.host import folder
 
 _USES, _FORBIDS = 100, 200
 _WRITE = 1
@@ -91,15 +94,17 @@ def is_held(path: str) -> bool:
 def hold_alone(path: str, waiting: Callable[[str], None]) -> None:
     """Wait until no other process holds the lock file at ``path``, and hold it until `release`.
 
+    It lies in a state folder, which is made if there is none.
+
     A process may ask again for what it holds.  ``waiting`` is told, with the other's pid, if there
     is somebody to wait for.  Who holds it may remove the file, and the folder that it is in.
-    Raises OSError.
+    Raises OSError, and WorldError for a folder that is not ours.
     """
     if path in _held:
         return
     while (handle := _locked(path, waiting)) is not None:
         try:
-            if _is_at(path, handle):
+            if _is_at(path, handle) and not _has_other_names(path, handle):
                 os.ftruncate(handle, 0)
                 os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
                 _held[path] = handle
@@ -150,8 +155,7 @@ def hold_all(
 
 def _locked(path: str, waiting: Callable[[str], None]) -> int | None:
     """Return the lock file, open and locked; None if a task of its holder's started us."""
-    os.makedirs(os.path.dirname(path) or os.curdir, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    handle = folder.open_in(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, make=True)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -171,9 +175,22 @@ def _locked(path: str, waiting: Callable[[str], None]) -> int | None:
 def _is_at(path: str, handle: int) -> bool:
     """Return whether an open file is the one of that name."""
     try:
-        return os.path.samestat(os.stat(path), os.fstat(handle))
+        return os.path.samestat(os.lstat(path), os.fstat(handle))
     except FileNotFoundError:
         return False
+
+
+def _has_other_names(path: str, handle: int) -> bool:
+    """Return whether a file is anything but a regular file of one name, and remove it if it is.
+
+    What has another name too, as after ``cp -al``, is somebody else's as well: our pid may not
+    get into it.
+    """
+    status = os.fstat(handle)
+    if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+        return False
+    folder.unlink_in(path)
+    return True
 
 
 def _ancestors() -> set[str]:

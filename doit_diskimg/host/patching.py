@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from doit_diskimg.errors import ImageBusy, WorldError
-from doit_diskimg.host import kept
+from doit_diskimg.host import folder, kept
 from doit_diskimg.host.hashing import changed
 from doit_diskimg.host.image import ImageFile, copy_sparse
 from doit_diskimg.host.lock import holders
@@ -30,7 +30,7 @@ def alone(state: StateFolder) -> Iterator[None]:
     """
     path = state.file("patching")
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        handle = folder.open_in(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, make=True)
     except OSError as error:
         raise host_failed(path, error, "write a state file") from error
     try:
@@ -66,23 +66,29 @@ def _open(
     state: StateFolder, generation: str, busy: str, guests: str
 ) -> tuple[ImageFile, str]:
     path, building = state.current(generation), state.building(generation)
-    image = ImageFile(path)
+    image = ImageFile(path, inside=path != state.image)
     if path != state.image:
         return image, ""
-    if image.is_free():
+    free, linked = image.is_free(), image.has_other_names()
+    if free and not linked:
         try:
             _check(state, guests)
+            if not image.is_the_one(state):
+                raise changed(path)
             # Before the first byte: whatever happens from here on, this image is not finished.
             break_seal(state)
         except WorldError:
             image.close()
             raise
         return image, ""
-    guest_writes = bool(guests) and image.is_written()
+    guest_writes = bool(guests) and not free and image.is_written()
     image.close()
     if guest_writes:
         raise kept.busy(path, guests)
-    return _copy(state, building, busy, guests)
+    news = f"{path} has another name too, which keeps the old file" if free else (
+        _in_use(path, busy)
+    )
+    return _copy(state, building, news, guests)
 
 
 def _check(state: StateFolder, guests: str) -> None:
@@ -94,8 +100,8 @@ def _check(state: StateFolder, guests: str) -> None:
         raise changed(state.image)
 
 
-def _copy(state: StateFolder, building: str, busy: str, guests: str) -> tuple[ImageFile, str]:
-    path = state.image
+def _in_use(path: str, busy: str) -> str:
+    """Return what to say of an image that a QEMU has.  Raises WorldError if that is not wanted."""
     who = _who(holders(path))
     if busy == "error":
         raise WorldError(
@@ -106,15 +112,23 @@ def _copy(state: StateFolder, building: str, busy: str, guests: str) -> tuple[Im
                 )
             ]
         )
+    return f"{path} is open in {who}, which keeps the old file"
+
+
+def _copy(
+    state: StateFolder, building: str, news: str, guests: str
+) -> tuple[ImageFile, str]:
+    """Return a copy of the finished image, which takes its place when it is sealed."""
+    path = state.image
     if not os.path.exists(state.file("seal.json")):
         raise changed(path)  # somebody opened it between two injections, and may write to it
     copy_sparse(path, building)
     try:
         _check(state, guests)
     except WorldError:
-        os.unlink(building)
+        folder.unlink_in(building)
         raise
-    return ImageFile(building), f"{path} is open in {who}, which keeps the old file"
+    return ImageFile(building, inside=True), news
 
 
 def _who(pids: list[int]) -> str:

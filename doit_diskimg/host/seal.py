@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from doit_diskimg.content import FORMAT
+from doit_diskimg.host.folder import READ, entered
 from doit_diskimg.host.machine import boot_id, now_ns
 from doit_diskimg.host.state import StateFolder, host_failed, read_json, write_json
 
@@ -24,12 +25,21 @@ def mark(path: str, digest: str) -> dict[str, object]:
 
     ``digest`` is that of what the image holds.  Raises WorldError.
     """
-    stamp = now_ns() // _GRAIN * _GRAIN - _GRAIN + int(digest[:16], 16) % _SECOND
+    stamp = _stamp_of(int(digest[:16], 16))
     try:
-        os.utime(path, ns=(stamp, stamp))
-        return identity(os.stat(path))
+        handle = os.open(path, READ)
+        try:
+            os.utime(handle, ns=(stamp, stamp))
+            return identity(os.fstat(handle))
+        finally:
+            os.close(handle)
     except OSError as error:
         raise host_failed(path, error, "set the image's time stamp") from error
+
+
+def _stamp_of(number: int) -> int:
+    """Return a time stamp that has already passed, with nanoseconds that come from a number."""
+    return now_ns() // _GRAIN * _GRAIN - _GRAIN + number % _SECOND
 
 
 def sync(path: str) -> None:
@@ -65,24 +75,76 @@ def break_seal(state: StateFolder) -> None:
     """Declare the image unfinished, before it is written to.  Raises WorldError."""
     path = state.file("seal.json")
     try:
-        with suppress(FileNotFoundError):
-            os.unlink(path)
+        with suppress(FileNotFoundError), entered(state.path) as folder:
+            # What it said stays known: by that it is told whether anybody wrote to the image since.
+            os.replace("seal.json", "broken.json", src_dir_fd=folder, dst_dir_fd=folder)
     except OSError as error:
         raise host_failed(path, error, "break the seal of the image") from error
 
 
+def note_ours(state: StateFolder, handle: int) -> None:
+    """Record what the open image, whose seal we broke, looks like after a write of ours.
+
+    A write of somebody else's is told from it, as from a seal.  Raises OSError and WorldError.
+    """
+    stamp = _stamp_of(int.from_bytes(os.urandom(4), "little"))
+    os.utime(handle, ns=(stamp, stamp))
+    image = identity(os.fstat(handle))
+    write_json(state.file("broken.json"), {"format": FORMAT, "boot": boot_id(), "image": image})
+
+
 def written_by_others(state: StateFolder) -> bool:
-    """Return whether somebody else wrote to the finished image since this boot.
+    """Return whether somebody else wrote to the finished image.
 
     Our own injections break the seal first, so a seal that disagrees with its image was left by
     somebody who does not know of it.
     """
+    return doubt(state) == WRITTEN
+
+
+WRITTEN = "somebody else wrote to it since it was built"
+UNKNOWN = "nothing tells whether somebody else wrote to it since it was built"
+
+
+def doubt(state: StateFolder) -> str:
+    """Return why the image may not be as we left it, in words; empty if it is, or if it is gone.
+
+    That is not to say that it is finished.
+    """
+    try:
+        status = os.lstat(state.image)
+    except OSError:
+        return ""
     seal = read_json(state.file("seal.json"))
-    if (seal.get("format"), seal.get("boot")) != (FORMAT, boot_id()):
-        return False
-    if os.path.exists(state.building(str(seal.get("generation", "")))):
-        return False  # the image that it is of has not taken its place: somebody was killed
-    return os.path.exists(state.image) and not _agreed(state)
+    # A seal whose image has not taken its place is of no use: somebody was killed.
+    if seal and not os.path.lexists(state.building(str(seal.get("generation", "")))):
+        agrees = _is_as_left(seal, status)
+        if agrees is not None:
+            return "" if agrees else WRITTEN
+    return "" if _is_as_left(read_json(state.file("broken.json")), status) else UNKNOWN
+
+
+def _is_as_left(record: dict[str, object], status: os.stat_result) -> bool | None:
+    """Return whether an image is as a record says; None if that can't be read.
+
+    After another boot a device may have another number.
+    """
+    image = record.get("image")
+    if not isinstance(image, dict) or not image:
+        return None
+    found = identity(status)
+    names = found.keys() - (set() if record.get("boot") == boot_id() else {"device"})
+    return all(image.get(name) == found[name] for name in names)
+
+
+def is_the_one(state: StateFolder, handle: int) -> bool:
+    """Return whether an open file is the image that was sealed last, whatever it holds by now."""
+    status = os.fstat(handle)
+    for name in ("seal.json", "broken.json"):
+        image = read_json(state.file(name)).get("image")
+        if isinstance(image, dict) and image.get("inode") == status.st_ino:
+            return True
+    return False
 
 
 def sealed_generation(state: StateFolder) -> str:

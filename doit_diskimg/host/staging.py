@@ -6,15 +6,12 @@ recipe says.  Stretches of zeros become holes.
 """
 
 import os
-import shutil
-import stat
 from collections.abc import Sequence
 
 from doit_diskimg.content import hasher
+from doit_diskimg.host.folder import NEW
 from doit_diskimg.host.hashing import buffer, changed
 from doit_diskimg.recipe import Staged
-
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
 
 
 def stage(folder: str, staged: Sequence[Staged], seconds: int) -> None:
@@ -24,7 +21,7 @@ def stage(folder: str, staged: Sequence[Staged], seconds: int) -> None:
         if item.source is None:
             os.mkdir(path, 0o700)
         else:
-            handle = os.open(path, _FLAGS, 0o600)
+            handle = os.open(path, NEW, 0o600)
             try:
                 _fill(handle, item)
             finally:
@@ -65,21 +62,3 @@ def _write(handle: int, data: memoryview, position: int) -> None:
     while data:
         count = os.pwrite(handle, data, position)
         data, position = data[count:], position + count
-
-
-def remove(path: str) -> None:
-    """Delete a file, or a folder with all that is staged in it, whatever its modes.
-
-    Nothing happens if there is none.  Raises OSError.
-    """
-    if not os.path.isdir(path) or os.path.islink(path):
-        if os.path.lexists(path):
-            os.unlink(path)
-        return
-    for above, folders, _ in os.walk(path):
-        os.chmod(above, 0o700)
-        for name in folders:
-            below = os.path.join(above, name)
-            if stat.S_ISDIR(os.lstat(below).st_mode):
-                os.chmod(below, 0o700)  # before os.walk looks into it
-    shutil.rmtree(path)

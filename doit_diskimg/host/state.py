@@ -6,28 +6,23 @@ exists for a finished one: after a kill a half-written file would pass for up to
 
 import json
 import os
-import re
+import stat
+from collections.abc import Sequence
 from contextlib import suppress
-from errno import EDQUOT, EFBIG, ENOSPC
-from typing import TYPE_CHECKING, BinaryIO
+from errno import EDQUOT, EFBIG, ELOOP, ENOSPC
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from doit_diskimg.content import digest_of
 from doit_diskimg.errors import HostFailed, StateBroken, WorldError
+from doit_diskimg.host import folder
 from doit_diskimg.units import format_size
 
 if TYPE_CHECKING:
     from doit_diskimg.plan import Plan
 
 _LONGEST = 200
-"""Characters of a part's name in the name of a file: Linux gives that 255, and our endings 33."""
-
-WORK = ".work"
-"""Ending of a folder in which programs work; what is in it is never used by anybody else."""
-
-
-_BUILDING = r"new-[0-9a-f]{32}\.img(\.[0-9]+\.tmp)?"
-"""Images of new generations, and copies on their way to be one; see `StateFolder.building`."""
+"""Characters of a part's name in the name of a file: Linux gives that 255, and our endings 45."""
 
 
 class StateFolder:
@@ -73,58 +68,98 @@ class StateFolder:
 
     def discard(self) -> None:
         """Remove the images that builds left which were killed.  Raises WorldError."""
+        from doit_diskimg.host.names import is_building
+
         try:
-            for name in os.listdir(self.path):
-                if re.fullmatch(_BUILDING, name):
-                    os.unlink(os.path.join(self.path, name))
+            with folder.entered(self.path) as handle:
+                for name in filter(is_building, os.listdir(handle)):
+                    os.unlink(name, dir_fd=handle)
         except OSError as error:
             raise host_failed(self.path, error, "remove what an earlier build left") from error
 
     def make(self) -> None:
         """Create the folder.  Raises WorldError."""
         try:
-            os.makedirs(self.path, exist_ok=True)
+            with folder.entered(self.path, make=True):
+                pass
         except OSError as error:
             raise host_failed(self.path, error, "create the state folder") from error
 
-    def remove(self, *, dryrun: bool = False) -> list[str]:
-        """Delete the image and the files of its state folder; return their paths.
+    def check(self) -> None:
+        """Raise WorldError unless the folder is ours, or not there."""
+        try:
+            with suppress(FileNotFoundError), folder.entered(self.path) as handle:
+                lock = os.stat("lock", dir_fd=handle, follow_symlinks=False)
+                if stat.S_ISLNK(lock.st_mode):
+                    raise folder.link(self.file("lock"))  # without it two builds would mix
+        except OSError as error:
+            raise host_failed(self.path, error, "look at the state folder") from error
 
-        Raises WorldError, as soon as something can't be deleted.
+    def remove(self, *, dryrun: bool = False) -> tuple[list[str], list[str]]:
+        """Delete the files that we write, and the folder; return their paths, and what is left.
+
+        Nothing else is touched, and no link is followed.  Raises WorldError, as soon as something
+        can't be deleted.
         """
-        from doit_diskimg.host import staging
+        doomed, left = list[str](), list[str]()
+        try:
+            with suppress(FileNotFoundError), folder.entered(self.path) as handle:
+                found = sorted(os.listdir(handle), key=lambda name: (_LAST.get(name, 0), name))
+                kept = [name for name in found if self._vouches(name)]
+                for name in found:
+                    if name in kept or (kept and name == folder.MARKER):
+                        continue  # without it nobody could tell that the output is ours
+                    ours = folder.is_ours(handle, name)
+                    (doomed if ours else left).append(os.path.join(self.path, name))
+                    if ours and not dryrun:
+                        folder.remove(handle, name)
+                if not dryrun and not left and not kept:
+                    os.rmdir(self.path)
+        except OSError as error:
+            raise host_failed(self.path, error, "remove it") from error
+        return doomed, left
 
-        doomed = [self.image] if os.path.lexists(self.image) else []
-        with suppress(FileNotFoundError):
-            found = [
-                entry.path
-                for entry in os.scandir(self.path)
-                if not entry.is_dir() or entry.name.endswith(WORK)
-            ]
-            lock = self.file("lock")  # at the end: until then it keeps other doits out
-            doomed += sorted(found, key=lambda path: (path == lock, path))
-        if dryrun:
-            return doomed
-        for path in doomed:
-            try:
-                # Whatever has the image's name, it is a file, or it is not ours to remove.
-                (os.unlink if path == self.image else staging.remove)(path)
-            except OSError as error:
-                raise host_failed(path, error, "remove it") from error
-        with suppress(OSError):  # it stays if somebody keeps a folder in it
-            os.rmdir(self.path)
-        return doomed
+    def forget(self, paths: Sequence[str]) -> None:
+        """Remove state files, and the folder if it is empty then.  Raises WorldError."""
+        try:
+            with suppress(FileNotFoundError), folder.entered(self.path) as handle:
+                for path in paths:
+                    with suppress(FileNotFoundError):
+                        os.unlink(os.path.basename(path), dir_fd=handle)
+                found = os.listdir(handle)
+                if _LAST.keys() >= set(found):
+                    for name in found:
+                        os.unlink(name, dir_fd=handle)
+                    os.rmdir(self.path)
+        except OSError as error:
+            raise host_failed(self.path, error, "remove it") from error
+
+    def _vouches(self, name: str) -> bool:
+        """Return whether a state file says which file outside is ours, and that is there."""
+        if not name.endswith(".output.json"):
+            return False
+        return os.path.lexists(str(read_json(os.path.join(self.path, name)).get("path", "")))
+
+
+_LAST = {"lock": 1, folder.MARKER: 2}
+"""What is removed at the end: until then it keeps other doits out, and says whose the rest is."""
 
 
 def read(path: str) -> bytes | None:
     """Return a state file's bytes, None if there is none.  Raises WorldError."""
+    head, name = os.path.split(path)
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        with folder.entered(head) as handle:
+            return _read(handle, name)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise host_failed(path, error, "read a state file") from error
+        raise _failed(path, error, "read a state file") from error
+
+
+def _read(handle: int, name: str) -> bytes:
+    with open(os.open(name, folder.READ, dir_fd=handle), "rb") as file:
+        return file.read()
 
 
 def need(path: str) -> bytes:
@@ -176,29 +211,20 @@ def write(path: str, data: bytes) -> bool:
     Returns whether it was written.  A file that stays keeps its time stamp, so that what depends
     on it stays up to date.  Raises WorldError.
     """
-    temporary = None
+    head, name = os.path.split(path)
     try:
-        if read(path) == data:
-            return False
-        temporary = f"{path}.{os.getpid()}.tmp"  # no two tasks write one file
-        with _open_new(temporary) as file:
-            file.write(data)
-        os.replace(temporary, path)
+        with folder.entered(head, make=True) as handle:
+            with suppress(FileNotFoundError):
+                if _read(handle, name) == data:
+                    return False
+            folder.replace(handle, name, lambda file: folder.write_all(file, data))
         return True
     except OSError as error:
-        if temporary is not None:
-            with suppress(OSError):
-                os.unlink(temporary)
-        raise host_failed(path, error, "write a state file") from error
+        raise _failed(path, error, "write a state file") from error
 
 
-def _open_new(path: str) -> BinaryIO:
-    """Open a file for writing, in a folder that is there already but for the first time."""
-    try:
-        return open(path, "wb")
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        return open(path, "wb")
+def _failed(path: str, error: OSError, action: str) -> WorldError:
+    return folder.link(path) if error.errno == ELOOP else host_failed(path, error, action)
 
 
 def write_json(path: str, data: dict[str, object]) -> bool:

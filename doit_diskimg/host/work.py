@@ -1,13 +1,12 @@
 """`ports.Work` on the real machine: reads a finished image and makes one file of it.
 
-The file is made in a folder of its own beside its final path, under its final name, since some
-formats store their own file name; then it is moved into place.  What a kill leaves in that folder
-is removed by the next run.  So a target is whole or it is the old one.
+The file is made in a folder of its own beside its final path; then it is moved into place.  So a
+target is whole or it is the old one.
 """
 
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
@@ -15,10 +14,12 @@ from doit_diskimg.content import Entry, Tree
 from doit_diskimg.errors import WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.host import folder
 from doit_diskimg.host import program as programs
 from doit_diskimg.host.filter import through
 from doit_diskimg.host.hashing import CHUNK, buffer, changed
 from doit_diskimg.host.paths import normal
+from doit_diskimg.host.scratch import Scratch
 from doit_diskimg.host.state import host_failed
 from doit_diskimg.host.target import check_target
 from doit_diskimg.host.walk import walk
@@ -41,20 +42,18 @@ class RealWork:
     @property
     def target(self) -> str:
         """The file to make; see `ports.Work`."""
-        return os.path.join(self._folder, os.path.basename(self.final))
+        return self._scratch.target
 
-    @property
-    def _folder(self) -> str:
-        head, tail = os.path.split(self.final)
-        return os.path.join(head, f".{tail}.new")
+    @cached_property
+    def _scratch(self) -> Scratch:
+        return Scratch(self.final)
 
     def __enter__(self) -> Self:
         check_target(self.final)
         try:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            os.makedirs(self._folder)
+            self._scratch.__enter__()
         except OSError as error:
-            raise host_failed(self._folder, error, "create a folder") from error
+            raise host_failed(self._scratch.path, error, "create a folder") from error
         return self
 
     def __exit__(
@@ -63,12 +62,12 @@ class RealWork:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._scratch.__exit__(kind, error, trace)
 
     def finish(self) -> None:
         """Put the target where it belongs."""
         try:
-            os.replace(self.target, self.final)
+            self._scratch.finish()
         except OSError as error:
             raise host_failed(self.final, error, "put the new file there") from error
 
@@ -95,7 +94,7 @@ class RealWork:
     def create(self, length: int = 0) -> None:
         """Make the target, all zero."""
         try:
-            with open(self.target, "wb") as file:
+            with open(self._open(os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
                 file.truncate(length)
         except OSError as error:
             raise host_failed(self.final, error, f"create a file of {length:,} bytes") from error
@@ -103,7 +102,7 @@ class RealWork:
     def write(self, offset: int, data: bytes | memoryview) -> None:
         """Write into the target."""
         try:
-            with open(self.target, "r+b", buffering=0) as file:
+            with open(self._open(os.O_RDWR), "r+b", buffering=0) as file:
                 view = memoryview(data)
                 while view:
                     count = os.pwrite(file.fileno(), view, offset)
@@ -115,7 +114,7 @@ class RealWork:
     def written(self, offset: int, length: int) -> bytes:
         """Return bytes of the target."""
         try:
-            with open(self.target, "rb") as file:
+            with open(self._open(os.O_RDONLY), "rb") as file:
                 file.seek(offset)
                 return file.read(length)
         except OSError as error:
@@ -123,9 +122,9 @@ class RealWork:
 
     def beside(self, name: str, data: Iterable[bytes | memoryview]) -> str:
         """Write another file beside the target; see `ports.Work`."""
-        path = os.path.join(self._folder, name)
+        path = os.path.join(self._scratch.path, name)
         try:
-            with open(path, "wb") as file:
+            with open(self._scratch.open(name, folder.NEW), "wb") as file:
                 file.writelines(data)
         except OSError as error:
             raise host_failed(path, error, "write a file") from error
@@ -144,6 +143,9 @@ class RealWork:
         command = Command(program, tuple(arguments))
         path, what = self._find(program), os.path.basename(self.final)
         return through(path, command, data, self._environment, self.final, what)
+
+    def _open(self, flags: int) -> int:
+        return self._scratch.open(os.path.basename(self.final), flags)
 
     def _find(self, program: Program) -> str:
         path = programs.find(program)

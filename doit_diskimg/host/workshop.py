@@ -8,15 +8,17 @@ partition is no reason.
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from doit_diskimg.content import digest_of, hasher
 from doit_diskimg.errors import Problem, ProgramFailed, WorldError
-from doit_diskimg.host import program, staging
+from doit_diskimg.host import folder, program, staging
 from doit_diskimg.host.hashing import Signature, buffer
 from doit_diskimg.host.image import data_of
 from doit_diskimg.host.machine import boot_id
-from doit_diskimg.host.state import WORK, host_failed
+from doit_diskimg.host.names import WORK
+from doit_diskimg.host.state import host_failed
 from doit_diskimg.recipe import CHUNK, PAYLOAD, Chunk, Judge, Made, Program, Recipe
 
 _Record = dict[str, Any]
@@ -67,26 +69,37 @@ class Workshop:
         return made
 
     def _produce(self, recipe: Recipe, tools: dict[str, Tool], where: str) -> None:
-        folder = self.file + WORK
-        staging.remove(folder)  # of a build that was killed
-        os.makedirs(folder)
-        try:
-            staging.stage(folder, recipe.staged, recipe.seconds)
-            payload = os.path.join(folder, PAYLOAD)
-            with open(payload, "ab") as file:
-                file.truncate(recipe.length)
-            judged = self._look(payload, recipe, where)
-            for command in recipe.commands:
-                path = tools[command.program.name].path
-                program.run(path, command, folder, dict(recipe.environment), where)
-            if os.path.getsize(payload) != recipe.length:
-                raise _wrong_length(os.path.getsize(payload), recipe, where)
-            _check(payload, recipe, where)
-            if problems := [*judged()]:
-                raise WorldError(problems)
-            os.replace(payload, self.file)
-        finally:
-            staging.remove(folder)
+        path = self.file + WORK
+        head, name = os.path.split(path)
+        with folder.entered(head, make=True) as state:
+            with suppress(FileNotFoundError):
+                folder.remove(state, name)  # of a build that was killed
+            os.mkdir(name, 0o700, dir_fd=state)
+            try:
+                staging.stage(path, recipe.staged, recipe.seconds)
+                self._run(recipe, tools, path, where)
+                payload = os.path.join(name, PAYLOAD)
+                final = os.path.basename(self.file)
+                os.replace(payload, final, src_dir_fd=state, dst_dir_fd=state)
+            finally:
+                folder.remove(state, name)
+
+    def _run(
+        self, recipe: Recipe, tools: dict[str, Tool], path: str, where: str
+    ) -> None:
+        """Let the programs make the payload in the folder at ``path``, and look at it."""
+        payload = os.path.join(path, PAYLOAD)
+        with open(payload, "ab") as file:
+            file.truncate(recipe.length)
+        judged = self._look(payload, recipe, where)
+        for command in recipe.commands:
+            tool = tools[command.program.name].path
+            program.run(tool, command, path, dict(recipe.environment), where)
+        if os.path.getsize(payload) != recipe.length:
+            raise _wrong_length(os.path.getsize(payload), recipe, where)
+        _check(payload, recipe, where)
+        if problems := [*judged()]:
+            raise WorldError(problems)
 
     def _look(
         self, payload: str, recipe: Recipe, where: str

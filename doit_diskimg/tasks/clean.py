@@ -1,14 +1,19 @@
-"""`doit clean`: removes the image and its state, and nothing else."""
+"""`doit clean`: removes the image and its state, and nothing else.
+
+What is not provably ours is left, and told.
+"""
 
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from doit_diskimg.errors import KeptBytes, WorldError
+from doit_diskimg.host import own
 from doit_diskimg.host.lock import hold_alone, release
-from doit_diskimg.host.state import StateFolder
+from doit_diskimg.host.state import StateFolder, host_failed
+from doit_diskimg.host.target import check_target
 from doit_diskimg.host.terminal import say
+from doit_diskimg.tasks import proof
 from doit_diskimg.tasks.guests import places
 from doit_diskimg.tasks.turn import waiting_text
 
@@ -20,16 +25,15 @@ def clean(image: str, disk: str, guests: Sequence[str], *, dryrun: bool) -> None
     one of them is there, nothing is removed.  A doit that builds the image is waited for.
     """
     state = StateFolder(image)
-    with _alone(state, disk, dryrun=dryrun):
-        _clean(state, disk, guests, dryrun=dryrun)
-
-
-def clean_targets(task: Any, image: str, disk: str, *, dryrun: bool) -> None:
-    """Remove what a task made of an image, or say so; a doit that is at it is waited for."""
-    from doit.task import clean_targets
-
-    with _alone(StateFolder(image), disk, dryrun=dryrun):
-        clean_targets(task, dryrun)
+    with _told(), _alone(state, disk, dryrun=dryrun):
+        if found := places(state, guests):
+            raise WorldError([_not_removed(image, disk, name) for name in found])
+        _clean_image(state, disk, dryrun=dryrun)
+        removed, left = state.remove(dryrun=dryrun)
+        for path in removed:
+            say(f"removing file {path!r}")
+        if left:
+            say(f"{disk}: left what is not ours: {', '.join(map(repr, left))}")
 
 
 @contextmanager
@@ -38,9 +42,10 @@ def _alone(state: StateFolder, disk: str, *, dryrun: bool) -> Iterator[None]:
     lock = state.file("lock")
 
     def waiting(pid: str) -> None:
-        say(waiting_text(disk, pid))  # doit keeps what goes to stderr
+        say(waiting_text(disk, pid))
 
     try:
+        state.check()
         if not dryrun and os.path.isdir(state.path):
             with suppress(OSError):  # of a folder in which nothing can be removed either
                 hold_alone(lock, waiting)
@@ -49,14 +54,59 @@ def _alone(state: StateFolder, disk: str, *, dryrun: bool) -> Iterator[None]:
         release(lock)
 
 
-def _clean(state: StateFolder, disk: str, guests: Sequence[str], *, dryrun: bool) -> None:
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say what goes wrong, of which doit would show a traceback."""
     try:
-        if found := places(state, guests):
-            raise WorldError([_not_removed(state.image, disk, name) for name in found])
-        for path in state.remove(dryrun=dryrun):
-            say(f"removing file {path!r}")  # as doit's own clean does
+        yield
     except WorldError as error:
-        say(str(error))  # doit would show a traceback
+        say(str(error))
+
+
+def _clean_image(state: StateFolder, disk: str, *, dryrun: bool) -> None:
+    """Remove the image, if there is one and it is ours."""
+    if os.path.lexists(state.image):
+        _remove(state.image, disk, ours=_is_file(state.image) and proof.is_ours(state),
+                dryrun=dryrun)
+
+
+def clean_file(
+    image: str, disk: str, record: str, path: str, more: Sequence[str], *, dryrun: bool
+) -> None:
+    """Remove a file that was made of an image, if it is the one that ``record`` is of.
+
+    ``more`` are state files that go with it.
+    """
+    state = StateFolder(image)
+    with _told(), _alone(state, disk, dryrun=dryrun):
+        if os.path.lexists(path):
+            ours = _is_file(path) and own.is_claimed(record, path, seconds=True)
+            _remove(path, disk, ours=ours, dryrun=dryrun)
+        for file in more:
+            if os.path.lexists(file):
+                say(f"removing file {file!r}")
+        if not dryrun and not os.path.lexists(path):
+            state.forget([record, *more])
+
+
+def _is_file(path: str) -> bool:
+    try:
+        check_target(path)
+    except WorldError:
+        return False
+    return True
+
+
+def _remove(path: str, disk: str, *, ours: bool, dryrun: bool) -> None:
+    if not ours:
+        say(f"{disk}: left {path!r}: nothing proves that it was built here")
+        return
+    try:
+        if not dryrun:
+            os.unlink(path)
+    except OSError as error:
+        raise host_failed(path, error, "remove it") from error
+    say(f"removing file {path!r}")
 
 
 def _not_removed(image: str, disk: str, name: str) -> KeptBytes:

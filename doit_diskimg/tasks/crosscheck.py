@@ -4,9 +4,7 @@ Each engine makes the volume in a file of its own in the state folder, which is 
 image is neither needed nor touched.  The reader is `verify`'s, which is none of the engines.
 """
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -61,6 +59,7 @@ class CrossCheck(Step):
     def _survey(self, name: str) -> "Survey":
         """Make the volume with one engine, read it, and remove it again."""
         from doit_diskimg.host.files import RealFiles
+        from doit_diskimg.host.folder import unlink_in
         from doit_diskimg.host.state import read_record
         from doit_diskimg.tasks.populating import place_of
         from doit_diskimg.verify.survey import survey
@@ -68,8 +67,8 @@ class CrossCheck(Step):
         part, where = self.disk.partitions[self.index], f"partitions[{self.index}]"
         assert isinstance(part.payload, Fat)
         payload = replace(part.payload, engine=name)
-        made = self.state.file(part.name, f".{name}.payload")
-        path = self.state.file(part.name, f".{name}.volume")
+        made = self.state.file(f"{part.name}.{name}", ".payload")
+        path = self.state.file(f"{part.name}.{name}", ".volume")
         known = read_record(self.state.file(part.name, ".files.json"))
         files = RealFiles(known, made, judge=_judged_here)
         place = place_of(self, self.index, files)
@@ -78,8 +77,7 @@ class CrossCheck(Step):
             return survey(path)
         finally:
             for file in (made, path):
-                with suppress(FileNotFoundError):
-                    os.unlink(file)
+                unlink_in(file)
 
     @staticmethod
     def _write(picture: "Picture", place: "Place", path: str) -> None:
@@ -90,7 +88,7 @@ class CrossCheck(Step):
         start = place.extent.start
         pieces = (piece._replace(start=piece.start - start) for piece in picture.pieces)
         create_sparse(path, place.extent.length)
-        with ImageFile(path) as image:
+        with ImageFile(path, inside=True) as image:
             image.apply(Patch(tuple(pieces)), picture.blob)
 
     def _errors(self, name: str, found: "Survey") -> Iterator[Problem]:

@@ -124,6 +124,7 @@ class Disk(spec.Disk):
         busy: str = "swap",
         guest_writes: str = "restore",
         durable: bool = False,
+        replace: bool = False,
     ) -> "Disk":
         """Return a disk that is ``base``, a disk of somebody else's, but for what is ours.
 
@@ -137,7 +138,7 @@ class Disk(spec.Disk):
 
         return cls(
             image, name=name, outputs=outputs, busy=busy, guest_writes=guest_writes,
-            durable=durable, **fields(base, image, partitions, own),
+            durable=durable, replace=replace, **fields(base, image, partitions, own),
         )
 
     def tasks(self) -> Iterator[_Task]:

@@ -13,7 +13,7 @@ from doit_diskimg.content import digest_of
 from doit_diskimg.errors import WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.host import kept, seal
+from doit_diskimg.host import kept, own, seal
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.hashing import changed
 from doit_diskimg.host.image import ImageFile
@@ -82,7 +82,7 @@ class Inject(Step):
             image, news = open_for_patching(
                 state, generation, self.disk.busy, receipt, listed(guests_of(self.disk))
             )
-            with image:
+            with image, self._noted(image):
                 # Only of a file that nobody has finished yet is it sure what it holds otherwise.
                 fresh = held == _NOTHING and image.path != state.image
                 image.apply(patch, plan.blob, fresh=fresh)
@@ -90,6 +90,16 @@ class Inject(Step):
         write(receipt, encode_receipt(plan, generation))
         extents = "1 extent" if patch.extents == 1 else f"{patch.extents} extents"
         return "\n".join(filter(None, (news, f"{extents}, {format_size(written)} written")))
+
+    @contextmanager
+    def _noted(self, image: ImageFile) -> Iterator[None]:
+        """Note what a finished image looks like after our write, also if that failed."""
+        try:
+            yield
+        finally:
+            if self.disk.guest_writes == "error" and image.path == self.state.image:
+                with suppress(OSError), alone(self.state):
+                    image.note_ours(self.state)
 
     def _patch(self, held: Plan, plan: Plan) -> Patch:
         try:
@@ -219,10 +229,13 @@ class Seal(Step):
             if after and current != state.image:
                 kept.store(state, found, kept.coming(state, generation, after))
             receipts = [state.file(part, ".injected") for part in parts]
+            if current != state.image:
+                seal.break_seal(state)  # until the new image is there, the old seal is of use
             seal.write_seal(state, identity, generation, digest, receipts)
             if current == state.image:
                 found = {}
             else:
+                own.claim(own.images(state), current, state.image)
                 self._replace(current)
         if after:
             kept.store(state, after)
@@ -238,7 +251,7 @@ class Seal(Step):
         if current == image or not found:
             yield
             return
-        with kept.held_still(image, listed(found)) as old, ImageFile(current) as new:
+        with kept.held_still(image, listed(found)) as old, ImageFile(current, inside=True) as new:
             for name, place in found.items():
                 target = after[name]
                 if place is None or target is None:

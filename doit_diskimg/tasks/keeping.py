@@ -12,6 +12,7 @@ from doit_diskimg.errors import KeptBytes, Problem, WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import kept
+from doit_diskimg.host.folder import unlink_in
 from doit_diskimg.host.kept import Places
 from doit_diskimg.host.state import StateFolder, host_failed, need, read_json
 from doit_diskimg.tasks.guests import guests_of, places
@@ -176,8 +177,7 @@ class GiveUp(Step):
 
 def _remove(path: str) -> None:
     try:
-        if os.path.lexists(path):
-            os.unlink(path)
+        unlink_in(path)
     except OSError as error:
         raise host_failed(path, error, "remove it") from error
 

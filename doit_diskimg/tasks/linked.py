@@ -3,15 +3,15 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 from doit_diskimg.content import digest_of, parts
 from doit_diskimg.errors import BadPath, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import linked as files_of_ours
-from doit_diskimg.host import seal
+from doit_diskimg.host import own, seal
 from doit_diskimg.host.files import RealFiles
+from doit_diskimg.host.folder import unlink_in
 from doit_diskimg.host.hashing import changed
 from doit_diskimg.host.image import ImageFile, create_sparse
 from doit_diskimg.host.machine import boot_id
@@ -28,7 +28,7 @@ from doit_diskimg.spec import TABLE
 from doit_diskimg.tasks.injection import fill_segment
 from doit_diskimg.tasks.own_sources import linked_image, written
 from doit_diskimg.tasks.populating import fill, layout_of, planned
-from doit_diskimg.tasks.step import Asking
+from doit_diskimg.tasks.step import CLAIMS, Asking
 from doit_diskimg.units import format_size
 
 
@@ -56,6 +56,8 @@ class WriteLinked(Asking):
     def work(self, files: RealFiles) -> str:
         """Write the descriptor; until all is whole, there is none that anybody takes for good."""
         state, size = self.state, layout_of(self).size
+        check_target(self.path)
+        own.check_file(state.file("linked", CLAIMS), self.path, replace=self.disk.replace)
         pictures = [_checked(picture, files) for picture in self._pictures(files)]
         result = link(pictures, _tail)
         rest = os.path.abspath(files_of_ours.rest_path(state))
@@ -68,8 +70,7 @@ class WriteLinked(Asking):
         text = descriptor(result.links, rest, size, self.disk.identity.int).encode(
             "utf-8", "surrogateescape"
         )
-        check_target(self.path)
-        write(self.path, text)
+        files_of_ours.write_descriptor(state, self.path, text)
         known = files.record()
         if change := still_true(known, ())[0]:
             raise changed(f"linked image: {change}")
@@ -93,19 +94,18 @@ class WriteLinked(Asking):
         """Make the file with the rest hold ``rest``; return how many bytes were written."""
         path, receipt = files_of_ours.rest_path(self.state), files_of_ours.receipt_path(self.state)
         old = self._held(path, receipt, size)
-        with suppress(FileNotFoundError):  # whatever happens next, it is no longer what was noted
-            os.unlink(files_of_ours.state_path(self.state))
+        # Whatever happens next, it is no longer what was noted.
+        unlink_in(files_of_ours.state_path(self.state))
         if old is not None and not diff(old, rest).extents:
             return 0
-        with suppress(FileNotFoundError):
-            os.unlink(receipt)
-        image = None if old is None else ImageFile(path)
-        if image is None or not image.is_free():  # a guest keeps the file that it has
+        unlink_in(receipt)
+        image = None if old is None else ImageFile(path, inside=True)
+        # A guest keeps the file that it has, and so does another name.
+        if image is None or not image.is_free() or image.has_other_names():
             if image is not None:
                 image.close()
-            self.state.make()
             create_sparse(path, size)
-            old, image = None, ImageFile(path)
+            old, image = None, ImageFile(path, inside=True)
         with image:
             image.apply(diff(old or Picture(), rest), rest.blob)
         identity = seal.mark(path, _name(rest))

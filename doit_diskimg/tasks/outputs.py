@@ -12,7 +12,7 @@ from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal, one_place
 from doit_diskimg.recipe import Program
 from doit_diskimg.spec import TABLE
-from doit_diskimg.tasks.step import Step
+from doit_diskimg.tasks.step import CLAIMS, CleanFile, Step
 from doit_diskimg.tasks.turn import in_turn
 from doit_diskimg.tasks.uptodate import AsSeen
 
@@ -38,21 +38,27 @@ class MakeOutput(Step):
 
     def run(self) -> str | None:
         """Write the file; it takes its name when it is whole and the image has not changed."""
+        from doit_diskimg.host import own
         from doit_diskimg.host.recorded import still_true
         from doit_diskimg.host.seal import sealed_digest
         from doit_diskimg.host.state import read_record, write_record
+        from doit_diskimg.host.target import check_target
 
         output, where = self.disk.outputs[self.index], f"outputs[{self.index}]"
         digest = sealed_digest(self.state.image)
         sources = list(output.sources(where, self.disk))
         record_file = self.state.file(output.name, ".made.json")
         record = _record(sources, read_record(record_file), self.written) if sources else {}
-        with self._work(normal(output.path)) as work:
+        final, claims = normal(output.path), self.state.file(output.name, CLAIMS)
+        check_target(final)
+        own.check_file(claims, final, replace=self.disk.replace)
+        with self._work(final) as work:
             text = output.make(self.disk, work, where)
             if not digest or sealed_digest(self.state.image) != digest:
-                raise _changed(f"{self.state.image!r} changed", normal(output.path))
+                raise _changed(f"{self.state.image!r} changed", final)
             if sources and (change := still_true(record, _trees(sources))[0]):
-                raise _changed(change, normal(output.path))
+                raise _changed(change, final)
+            own.claim(claims, work.target, final)
             work.finish()
         if sources:
             write_record(record_file, record)
@@ -157,8 +163,11 @@ def output_task(tasks: "DiskTasks", index: int) -> _Values:
         record=tasks.state.file(output.name, ".made.json") if sources else None,
     )
     task["task_dep"] = [*task["task_dep"], f"{disk.name}:seal"]
-    task["uptodate"] += [ContentsAsMade(normal(disk.image)), ProgramsAsMade(output.programs)]
-    return {**task, "clean": True}
+    path, record = normal(output.path), tasks.state.file(output.name, CLAIMS)
+    task["uptodate"] += [
+        ContentsAsMade(normal(disk.image)), ProgramsAsMade(output.programs), Claimed(record, path),
+    ]
+    return {**task, "clean": [CleanFile(normal(disk.image), disk.name, record, path)]}
 
 
 def linked_task(tasks: "DiskTasks", path: str) -> _Values:
@@ -192,7 +201,36 @@ def linked_task(tasks: "DiskTasks", path: str) -> _Values:
         record=state.file("linked.sources.json"),
     )
     task["basename"] = f"{task.pop('basename')}:{task.pop('name')}"
-    return in_turn({**task, "clean": True}, state, disk.name)
+    record = state.file("linked", CLAIMS)
+    task["uptodate"].append(Claimed(record, path))
+    clean = CleanFile(normal(disk.image), disk.name, record, path, task["targets"][1:])
+    return in_turn({**task, "clean": [clean]}, state, disk.name)
+
+
+class Claimed:
+    """Records which file is ours where an earlier version of the package has made it.
+
+    It says nothing about the task; doit's own record of the task has what the file was.
+    """
+
+    def __init__(self, record: str, path: str) -> None:
+        self._record = record
+        self._path = path
+
+    def __call__(self, task: Any, values: _Values) -> None:
+        """Called by doit; None says nothing about the task."""
+        import os
+
+        if os.path.lexists(self._record) or not os.path.lexists(self._path):
+            return
+        from contextlib import suppress
+
+        from doit_diskimg.host import own
+        from doit_diskimg.tasks.uptodate import as_written
+
+        with suppress(KeyError, TypeError, ValueError, OSError):
+            if as_written(values, task.targets, self._path):
+                own.claim(self._record, self._path, self._path)
 
 
 class ContentsAsMade(AsSeen):

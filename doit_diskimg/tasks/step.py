@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 INJECTED_FILES = ".files-injected.json"
 """Ending of the state file with what the injection of a part without a plan asked."""
 
+CLAIMS = ".output.json"
+"""Ending of the state file that says which file outside the state folder is ours."""
+
 PLACES = ".places.json"
 """Ending of the state file with what others ask of a volume."""
 
@@ -64,10 +67,13 @@ class Step:
         """Called by doit.  The one place where our exceptions become a failed task."""
         from doit_diskimg.host.child import follow_doit
         from doit_diskimg.host.target import check_target
+        from doit_diskimg.tasks import proof
 
         follow_doit()
         try:
             check_target(self.state.image)
+            self.state.check()
+            proof.check(self.state, replace=self.disk.replace)
             with _no_collector():
                 text = self.run()
         except DiskimgError as error:
@@ -171,6 +177,27 @@ class Late:
     def __call__(self) -> "TaskFailed | None":
         """Called by doit."""
         return self.step()
+
+
+class CleanFile:
+    """A clean action for a file outside the state folder; ``record`` says which file is ours.
+
+    ``more`` are state files that are of no use without it.
+    """
+
+    def __init__(
+        self, image: str, name: str, record: str, path: str, more: Sequence[str] = ()
+    ) -> None:
+        self._arguments = image, name, record, path, more
+
+    def __repr__(self) -> str:
+        return f"<removal of {self._arguments[3]}"  # doit drops the first character
+
+    def __call__(self, dryrun: bool) -> None:
+        """Called by doit, which looks for that name among the parameters."""
+        from doit_diskimg.tasks.clean import clean_file
+
+        clean_file(*self._arguments, dryrun=dryrun)
 
 
 class Clean:

@@ -23,6 +23,7 @@ from doit_diskimg.placed import Layout
 from doit_diskimg.plan import encode_plan
 from doit_diskimg.ports import Room
 from doit_diskimg.spec import TABLE, Disk, Partition
+from doit_diskimg.tasks import proof
 from doit_diskimg.tasks.guests import guests_of, places
 from doit_diskimg.tasks.keeping import check, listed, only_guests_wrote, settled
 from doit_diskimg.tasks.populating import layout_of, planned
@@ -181,20 +182,21 @@ class Create(Step):
 
     def _judge_writes(self, found: Places) -> str:
         """Return what to say of an image that somebody else wrote to.  Raises WorldError."""
-        path = self.state.image
-        if not seal.written_by_others(self.state):
+        path, doubt = self.state.image, seal.doubt(self.state)
+        if not doubt or not proof.is_ours(self.state):  # somebody else's file, which may go
             return ""
         if self.disk.guest_writes == "error":
             raise WorldError(
                 [
                     ImageWritten(
-                        path, "somebody else wrote to it since it was built",
-                        "guest_writes='error' refuses to build it anew",
+                        path, doubt, "guest_writes='error' refuses to build it anew",
                         "save what you need, delete it, and run doit again",
                     )
                 ]
             )
         but = f", but for {listed(found)}" if found else ""
+        if doubt == seal.UNKNOWN:
+            return f"{path}: {doubt}: it is built anew{but}"
         return f"{path} was written to since it was built: it is built anew{but}"
 
 

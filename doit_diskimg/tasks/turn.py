@@ -39,8 +39,6 @@ waits finds what was done.  One that goes on does not keep others waiting.
 def in_turn(task: dict[str, Any], state: "StateFolder", disk: str) -> dict[str, Any]:
     """Return a task that runs while this process has the image of the disk of that name."""
     turn = Turn(state, disk)
-    if task.get("clean") is True:
-        task = {**task, "clean": [_CleanTargets(state.image, disk)]}
     return {**task, "uptodate": [turn, *task["uptodate"], TurnOver(turn)]}
 
 
@@ -60,23 +58,6 @@ def arrive() -> None:
         lock.joined()
 
 
-class _CleanTargets:
-    """What doit does for ``clean: True``, when no other doit has the image."""
-
-    def __init__(self, image: str, disk: str) -> None:
-        self._image = image
-        self._disk = disk
-
-    def __repr__(self) -> str:
-        return "<removal of its targets"  # doit drops the first character
-
-    def __call__(self, task: Any, dryrun: bool) -> None:
-        """Called by doit, which looks for those names among the parameters."""
-        from doit_diskimg.tasks.clean import clean_targets
-
-        clean_targets(task, self._image, self._disk, dryrun=dryrun)
-
-
 class Turn(UptodateCalculator):  # type: ignore[misc]  # doit has no types
     """Takes the image for this process before anything is decided about the task.
 
@@ -88,7 +69,7 @@ class Turn(UptodateCalculator):  # type: ignore[misc]  # doit has no types
         super().__init__()
         self.lock = state.file("lock")
         self.disk = disk
-        self._image = state.image
+        self._state = state
         self._task = ""
         self._tasks: _Tasks = {}
 
@@ -121,8 +102,11 @@ class Turn(UptodateCalculator):  # type: ignore[misc]  # doit has no types
         from doit_diskimg.host.target import check_target
 
         with suppress(OSError):
-            check_target(self._image)
-            return True
+            check_target(self._state.image)
+            self._state.check()
+            # What lies beside no state of ours is refused before anything is written.
+            there = os.path.lexists(self._state.image)
+            return not there or os.path.lexists(self._state.path)
         return False
 
     @property

@@ -82,6 +82,13 @@ class Recorded(Reason):
         return ""
 
 
+def as_written(values: _Values, outputs: Sequence[str], path: str) -> bool:
+    """Return whether a file is the one that its task wrote; KeyError if nothing is stored."""
+    _, signatures = values[Recorded.KEY]
+    written = dict(zip(outputs, signatures, strict=False))
+    return bool(written[path]) and written[path] == _signature(path)
+
+
 def _signature(path: str) -> list[int]:
     """Return what tells a file that was written anew from the one before; renames make new ones."""
     try:

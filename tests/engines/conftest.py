@@ -14,6 +14,7 @@ from doit_diskimg.filesystems.fat.image import FatImage
 from doit_diskimg.filesystems.fat.volume import Fat
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.image import ImageFile, create_sparse
+from doit_diskimg.host.state import StateFolder
 from doit_diskimg.patch import Patch
 from doit_diskimg.ports import Place
 from doit_diskimg.verify.readback import watch
@@ -57,9 +58,10 @@ class Bench:
         fat.fill(_place(size, 0, 512), files, "p")
 
     def _fill(self, payload, size: int, start: int, sector_size: int, name: str) -> Path:
-        work = self.folder / name
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
+        state = StateFolder(str(self.folder / name))
+        shutil.rmtree(state.path, ignore_errors=True)
+        state.make()
+        work = Path(state.path)
         place = _place(size, start, sector_size)
         files = RealFiles({}, str(work / "payload"), judge=watch)
         picture = payload.fill(place, files, "p")

@@ -434,7 +434,8 @@ def test_all_of_an_engine_s_volume_is_needed(bench):
     )
     for engine, alone in (("native", False), ("mtools", True)):
         fat = Fat({"a": b"a" * 5000}, engine=engine)
-        picture = fat.fill(place, RealFiles({}, str(bench.folder / "payload"), judge=watch), "p")
+        files = RealFiles({}, str(bench.folder / ".bench/esp.payload"), judge=watch)
+        picture = fat.fill(place, files, "p")
         assert (list(fat.needed(extent, picture)) == [extent]) is alone
 
 

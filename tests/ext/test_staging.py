@@ -7,6 +7,7 @@ import pytest
 
 from doit_diskimg import WorldError
 from doit_diskimg.content import digest_of
+from doit_diskimg.host import folder as reached
 from doit_diskimg.host import staging
 from doit_diskimg.recipe import Staged
 
@@ -18,6 +19,14 @@ def folder(tmp_path):
     (tmp_path / "source").write_bytes(DATA)
     (tmp_path / "work").mkdir()
     return tmp_path / "work"
+
+
+def remove(path):
+    above = os.open(path.parent, os.O_RDONLY)
+    try:
+        reached.remove(above, path.name)
+    finally:
+        os.close(above)
 
 
 def stage(folder, *staged):
@@ -48,7 +57,7 @@ def test_modes_times_and_contents(folder, umask):
     assert (before.st_mode, before.st_mtime_ns, before.st_nlink, before.st_ctime_ns) == (
         after.st_mode, after.st_mtime_ns, after.st_nlink, after.st_ctime_ns,
     )
-    staging.remove(str(folder))
+    remove(folder)
     assert not folder.exists()
 
 
@@ -75,5 +84,5 @@ def test_removal_does_not_follow_links(folder):
     outside = folder.parent / "outside"
     outside.mkdir(0o500)
     (folder / "link").symlink_to(outside)
-    staging.remove(str(folder))
+    remove(folder)
     assert stat.S_IMODE(outside.stat().st_mode) == 0o500

@@ -14,6 +14,7 @@ from doit_diskimg.extent import Extent
 from doit_diskimg.host import image as image_module
 from doit_diskimg.host.hashing import CHUNK
 from doit_diskimg.host.image import ImageFile, copy_sparse, create_sparse
+from doit_diskimg.host.state import StateFolder
 from doit_diskimg.host.target import check_target
 from doit_diskimg.patch import Patch, diff
 from doit_diskimg.picture import Canvas, Picture, Piece
@@ -35,6 +36,11 @@ def threads(monkeypatch, request):
         monkeypatch.setattr(image_module, "_LARGE", 0)
         monkeypatch.setattr(image_module, "_MUCH", 0)
         monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+
+
+def blank(path, size):
+    with open(path, "wb") as file:
+        file.truncate(size)
 
 
 def lines(caught):
@@ -121,48 +127,57 @@ def test_a_target_that_can_not_be_looked_at_is_refused(here):
 
 # A new image -------------------------------------------------------------------------------------
 
+NEW, COPY = ".os.img/new.img", ".os.img/copy.img"
+
+
+@pytest.fixture
+def inside(here):
+    """The state folder, in which new images and copies grow."""
+    StateFolder("os.img").make()
+    return here / ".os.img"
+
 
 def test_a_new_image_is_all_zero_and_takes_no_room(here):
-    create_sparse("image", 1 << 32)
-    status = os.stat("image")
+    create_sparse(NEW, 1 << 32)
+    status = os.stat(NEW)
     assert (status.st_size, status.st_blocks) == (1 << 32, 0)
 
 
-def test_a_new_image_takes_nothing_over_from_what_was_there(here):
-    (here / "image").write_bytes(b"x" * 100)
-    os.link("image", "somebody else's")
-    create_sparse("image", 100)
-    assert (here / "image").read_bytes() == bytes(100)
+def test_a_new_image_takes_nothing_over_from_what_was_there(here, inside):
+    (here / NEW).write_bytes(b"x" * 100)
+    os.link(NEW, "somebody else's")
+    create_sparse(NEW, 100)
+    assert (here / NEW).read_bytes() == bytes(100)
     assert (here / "somebody else's").read_bytes() == b"x" * 100
 
 
-def test_a_link_is_replaced_and_not_followed(here):
+def test_a_link_is_replaced_and_not_followed(here, inside):
     (here / "precious").write_bytes(b"x" * 100)
-    (here / "image").symlink_to("precious")
-    create_sparse("image", 10)
-    assert not (here / "image").is_symlink()
+    (here / NEW).symlink_to("../precious")
+    create_sparse(NEW, 10)
+    assert not (here / NEW).is_symlink()
     assert (here / "precious").read_bytes() == b"x" * 100
 
 
 @pytest.mark.parametrize(
     ("path", "size", "reason"),
     [
-        ("image", 65_537, "File too large"),
-        ("folder", 512, "Is a directory"),
-        ("missing/image", 512, "No such file or directory"),
+        (NEW, 65_537, "File too large"),
+        (".os.img/folder", 512, "Is a directory"),
     ],
 )
 def test_an_image_that_can_not_be_made_is_an_error_of_the_world(
-    here, no_file_over, path, size, reason
+    inside, no_file_over, path, size, reason
 ):
-    (here / "folder").mkdir()
+    (inside / "folder").mkdir()
     with no_file_over(65_536), pytest.raises(WorldError) as caught:
         create_sparse(path, size)
     assert lines(caught) == [
         f"{path}: {reason}, the build has to create an image of {size:,} bytes "
         "(mend that and run doit again)"
     ]
-    assert sorted(os.listdir()) == ["folder"], "what could not be finished is not left behind"
+    left = sorted(os.listdir(inside))
+    assert left == ["folder", "owner.json"], "what could not be finished is not left behind"
 
 
 # A copy of an image ------------------------------------------------------------------------------
@@ -178,32 +193,32 @@ def test_an_image_that_can_not_be_made_is_an_error_of_the_world(
         ({3 << 20: b"x" * (2 << 20)}, 5 << 20),
     ],
 )
-def test_a_copy_has_the_same_bytes_and_the_same_holes(here, data, end):
-    create_sparse("image", end)
+def test_a_copy_has_the_same_bytes_and_the_same_holes(here, inside, data, end):
+    blank("image", end)
     with open("image", "r+b") as file:
         for start, piece in data.items():
             file.seek(start)
             file.write(piece)
-    copy_sparse("image", "copy")
-    assert (here / "copy").read_bytes() == (here / "image").read_bytes()
-    assert os.stat("copy").st_blocks <= os.stat("image").st_blocks
-    assert sorted(os.listdir()) == ["copy", "image"]
+    copy_sparse("image", COPY)
+    assert (here / COPY).read_bytes() == (here / "image").read_bytes()
+    assert os.stat(COPY).st_blocks <= os.stat("image").st_blocks
+    assert sorted(os.listdir(inside)) == ["copy.img", "owner.json"]
 
 
-def test_a_copy_that_is_there_already_stays(here):
+def test_a_copy_that_is_there_already_stays(here, inside):
     """Another task was faster, and may have patched it since."""
     (here / "image").write_bytes(b"old")
-    (here / "copy").write_bytes(b"patched")
-    copy_sparse("image", "copy")
-    assert (here / "copy").read_bytes() == b"patched"
-    assert sorted(os.listdir()) == ["copy", "image"]
+    (here / COPY).write_bytes(b"patched")
+    copy_sparse("image", COPY)
+    assert (here / COPY).read_bytes() == b"patched"
+    assert sorted(os.listdir(inside)) == ["copy.img", "owner.json"]
 
 
-def test_a_copy_that_can_not_be_made_leaves_nothing(here, no_file_over):
+def test_a_copy_that_can_not_be_made_leaves_nothing(here, inside, no_file_over):
     (here / "image").write_bytes(b"x" * 100_000)
     with no_file_over(65_536), pytest.raises(WorldError, match="the build has to copy the image"):
-        copy_sparse("image", "copy")
-    assert os.listdir() == ["image"]
+        copy_sparse("image", COPY)
+    assert os.listdir(inside) == ["owner.json"]
 
 
 # Patches -----------------------------------------------------------------------------------------
@@ -228,7 +243,7 @@ def test_a_patch_is_carried_out_and_its_bytes_are_counted(here):
 def test_what_is_longer_than_one_buffer_is_whole(here, length):
     data = os.urandom(length)
     (here / "source").write_bytes(b"skipped" + data + b"not copied")
-    create_sparse("image", 2 * length)
+    blank("image", 2 * length)
     assert apply(Patch((Piece(9, length, "source", 7, digest_of(data)),))) == length
     assert (here / "image").read_bytes() == bytes(9) + data + bytes(length - 9)
     assert apply(Patch(zeros=(Extent(0, 2 * length),))) == 2 * length
@@ -255,7 +270,7 @@ def test_the_file_is_what_the_model_says(here, contents, swap):
             canvas.file(index * 1024, len(files[name]), name, digest_of(files[name]))
             canvas.data(index * 1024 + 700, files[name][:100])
         pictures.append(canvas.picture())
-    create_sparse("image", 4096)
+    blank("image", 4096)
     for old, new in pairwise(pictures):
         apply(diff(old, new), new.blob)
         assert (here / "image").read_bytes() == render(new, 4096, files)
@@ -284,7 +299,7 @@ def test_a_source_that_is_not_what_was_planned_is_told(here, change):
     source.write_bytes(b"0123456789")
     piece = Piece(0, 10, "source", 0, digest_of(b"0123456789"))
     change(source)
-    create_sparse("image", 512)
+    blank("image", 512)
     with pytest.raises(WorldError) as caught:
         apply(Patch((piece,)))
     assert caught.value.problems == (CHANGED,)
@@ -295,7 +310,7 @@ def test_of_several_sources_that_changed_the_first_is_told(here):
     for number in range(20):
         (here / f"source{number}").write_bytes(b"planned" if number < 7 else b"changed")
         pieces.append(Piece(number * 512, 7, f"source{number}", 0, digest_of(b"planned")))
-    create_sparse("image", 20 * 512)
+    blank("image", 20 * 512)
     with pytest.raises(WorldError) as caught:
         apply(Patch(tuple(pieces)))
     assert [problem.where for problem in caught.value.problems] == ["source7"]
@@ -305,13 +320,13 @@ def test_of_several_sources_that_changed_the_first_is_told(here):
 
 def test_a_source_that_grew_still_has_the_bytes_that_were_planned(here):
     (here / "source").write_bytes(b"0123456789 and more")
-    create_sparse("image", 512)
+    blank("image", 512)
     assert apply(Patch((Piece(0, 10, "source", 0, digest_of(b"0123456789")),))) == 10
 
 
 def test_a_source_that_became_a_folder_can_not_be_read(here):
     (here / "source").mkdir()
-    create_sparse("image", 512)
+    blank("image", 512)
     with pytest.raises(WorldError, match=r"^source: Is a directory, the build has to read it \("):
         apply(Patch((Piece(0, 10, "source", 0, "digest"),)))
 

@@ -4,10 +4,12 @@ import fcntl
 import os
 import shutil
 import threading
+from pathlib import Path
 
 import pytest
 
 from doit_diskimg.host import lock
+from doit_diskimg.host.state import StateFolder
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +32,9 @@ def nobody(pid):
     raise AssertionError(f"there is nobody to wait for, and it waits for {pid}")
 
 
-@pytest.mark.parametrize("path", ["lock", "folder/lock", "folder/in/folder/lock"])
-def test_what_is_held_is_not_free(here, path):
+@pytest.mark.parametrize("folder", ["", "folder/", "folder/in/folder/"])
+def test_what_is_held_is_not_free(here, folder):
+    path = f"{folder}.os.img/lock"
     lock.hold_alone(path, nobody)
     lock.hold_alone(path, nobody)
     assert lock.is_held(path)
@@ -46,13 +49,13 @@ def test_what_is_held_is_not_free(here, path):
     "meanwhile",
     {
         "nothing": lambda: None,
-        "the file is removed": lambda: os.unlink("state/lock"),
-        "the folder is removed": lambda: shutil.rmtree("state"),
-        "another file is there": lambda: os.replace("other", "state/lock"),
+        "the file is removed": lambda: os.unlink(".os.img/lock"),
+        "the folder is removed": lambda: shutil.rmtree(".os.img"),
+        "another file is there": lambda: os.replace("other", ".os.img/lock"),
     }.values(),
 )
 def test_who_waited_holds_the_file_that_is_there_then(here, meanwhile):
-    (here / "state").mkdir()
+    StateFolder("os.img").make()
     (here / "other").write_text("")
     told, waits = [], threading.Event()
 
@@ -60,27 +63,28 @@ def test_who_waited_holds_the_file_that_is_there_then(here, meanwhile):
         told.append(pid)
         waits.set()
 
-    with open("state/lock", "w") as first:
+    with open(".os.img/lock", "w") as first:
         first.write("1234567\n")
         first.flush()
         fcntl.flock(first, fcntl.LOCK_EX)
-        waiter = threading.Thread(target=lock.hold_alone, args=("state/lock", waiting))
+        waiter = threading.Thread(target=lock.hold_alone, args=(".os.img/lock", waiting))
         waiter.start()
         assert waits.wait(10)
         meanwhile()
     waiter.join(10)
     assert told == ["1234567"]
-    assert os.path.samestat(os.stat("state/lock"), os.fstat(lock._held["state/lock"]))
-    assert not is_free("state/lock")
+    assert os.path.samestat(os.stat(".os.img/lock"), os.fstat(lock._held[".os.img/lock"]))
+    assert not is_free(".os.img/lock")
 
 
 def test_a_task_of_the_one_that_holds_it_does_not_wait(here):
-    with open("lock", "w") as held:
+    StateFolder("os.img").make()
+    with open(".os.img/lock", "w") as held:
         held.write(f"{os.getppid()}\n")
         held.flush()
         fcntl.flock(held, fcntl.LOCK_EX)
-        lock.hold_alone("lock", nobody)
-    assert not lock.is_held("lock")
+        lock.hold_alone(".os.img/lock", nobody)
+    assert not lock.is_held(".os.img/lock")
 
 
 @pytest.mark.parametrize("call", ["ftruncate", "pwrite", "fstat"])
@@ -89,14 +93,16 @@ def test_what_can_not_be_written_is_not_held(here, monkeypatch, call):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
+    StateFolder("os.img").make()
+    Path(".os.img/lock").touch()
     with monkeypatch.context() as patch:
         patch.setattr(os, call, fail)
         with pytest.raises(OSError, match="No space left"):
-            lock.hold_alone("lock", nobody)
-    assert not lock.is_held("lock")
-    assert is_free("lock")
-    lock.hold_alone("lock", nobody)
-    assert lock.is_held("lock")
+            lock.hold_alone(".os.img/lock", nobody)
+    assert not lock.is_held(".os.img/lock")
+    assert is_free(".os.img/lock")
+    lock.hold_alone(".os.img/lock", nobody)
+    assert lock.is_held(".os.img/lock")
 
 
 def test_who_waits_for_one_holds_none_of_the_others(here):
@@ -107,18 +113,19 @@ def test_who_waits_for_one_holds_none_of_the_others(here):
         told.append((path, pid))
         waits.set()
 
-    lock.hold_alone("spare", nobody)
+    lock.hold_alone(".spare/lock", nobody)
     (here / "no-folder").write_text("a lock can't be made in it")
-    with open("b", "w") as other:
+    StateFolder("b").make()
+    with open(".b/lock", "w") as other:
         other.write("1234567\n")
         other.flush()
         fcntl.flock(other, fcntl.LOCK_EX)
-        paths = ["a", "no-folder/lock", "b", "c"]
-        waiter = threading.Thread(target=lock.hold_all, args=(paths, waiting, ["spare"]))
+        paths = [".a/lock", "no-folder/.x/lock", ".b/lock", ".c/lock"]
+        waiter = threading.Thread(target=lock.hold_all, args=(paths, waiting, [".spare/lock"]))
         waiter.start()
         assert waits.wait(10)
-        assert is_free("a")
-        assert is_free("spare")
+        assert is_free(".a/lock")
+        assert is_free(".spare/lock")
     waiter.join(10)
-    assert told == [("b", "1234567")]
-    assert {*lock._held} == {"a", "b", "c", "spare"}
+    assert told == [(".b/lock", "1234567")]
+    assert {*lock._held} == {".a/lock", ".b/lock", ".c/lock", ".spare/lock"}

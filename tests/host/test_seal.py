@@ -12,8 +12,12 @@ import pytest
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host.machine import boot_id
 from doit_diskimg.host.seal import (
+    UNKNOWN,
+    WRITTEN,
     break_seal,
+    doubt,
     mark,
+    note_ours,
     sealed_digest,
     sealed_generation,
     sync,
@@ -234,10 +238,36 @@ def test_nobody_wrote_to_an_image_that_is_gone(sealed):
     assert not written_by_others(sealed)
 
 
-def test_nobody_can_be_blamed_after_another_boot(sealed):
-    edit(sealed, boot="12345678-1234-1234-1234-123456789abc")
+def test_a_write_is_noticed_after_another_boot(sealed):
+    """What can be compared is; the device's number may be another."""
+    image = {**json.loads(Path(sealed.file("seal.json")).read_bytes())["image"], "device": -1}
+    edit(sealed, boot="12345678-1234-1234-1234-123456789abc", image=image)
+    assert doubt(sealed) == ""
     overwrite("os.img")
-    assert not written_by_others(sealed)
+    assert doubt(sealed) == WRITTEN
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_without_a_seal_nobody_knows(sealed, broken):
+    if broken:
+        break_seal(sealed)
+        assert doubt(sealed) == "", "what it was is known"
+        overwrite("os.img")
+    else:
+        os.unlink(sealed.file("seal.json"))
+    assert doubt(sealed) == UNKNOWN
+    os.unlink("os.img")
+    assert doubt(sealed) == ""
+
+
+def test_a_write_of_ours_is_known(sealed):
+    break_seal(sealed)
+    overwrite("os.img")
+    with open("os.img", "r+b") as image:
+        note_ours(sealed, image.fileno())
+    assert doubt(sealed) == ""
+    overwrite("os.img")
+    assert doubt(sealed) == UNKNOWN
 
 
 def test_waiting_for_the_disk_leaves_the_seal(sealed):

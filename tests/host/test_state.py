@@ -69,9 +69,9 @@ def test_an_image_is_written_beside_the_old_one_until_it_is_finished(state, here
 
 def test_what_killed_builds_left_is_discarded(state, here):
     """A partition may have a name that begins like theirs."""
-    ours = ["esp.plan", "new-a.img.plan", "new-g1.img.blob"]
+    ours = ["esp.plan", "new-a.img.plan", "new-g1.img.blob", "owner.json"]
     left = [f"new-{'0123456789abcdef' * 2}.img", f"new-{'f' * 32}.img.7.tmp"]
-    for name in [*ours, *left]:
+    for name in [*ours[:3], *left]:
         (here / ".os.img" / name).write_bytes(b"")
     state.discard()
     assert sorted(path.name for path in (here / ".os.img").iterdir()) == ours
@@ -80,7 +80,7 @@ def test_what_killed_builds_left_is_discarded(state, here):
 def test_making_the_folder_twice_is_fine_and_in_the_way_is_not(state, here):
     state.make()
     (here / ".other.img").write_bytes(b"")
-    with pytest.raises(WorldError, match=r"^\.other\.img: File exists, the build has to create"):
+    with pytest.raises(WorldError, match=r"^\.other\.img: it is a file, the state of the image 'o"):
         StateFolder("other.img").make()
 
 
@@ -91,7 +91,7 @@ def test_making_the_folder_twice_is_fine_and_in_the_way_is_not(state, here):
 def test_what_was_written_is_read(state, data):
     assert write(PATH, data) is True
     assert read(PATH) == need(PATH) == data
-    assert os.listdir(".os.img") == ["esp.plan"]
+    assert sorted(os.listdir(".os.img")) == ["esp.plan", "owner.json"]
 
 
 def test_an_equal_file_is_left_alone(state):
@@ -136,26 +136,27 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(state, no_file_over
         HostFailed(PATH, "File too large", "the build has to write a state file",
                    "mend that and run doit again"),
     )  # fmt: skip
-    assert os.listdir(".os.img") == ["esp.plan"]
+    assert sorted(os.listdir(".os.img")) == ["esp.plan", "owner.json"]
     assert read(PATH) == b"old"
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(fs):
     fs.create_dir("/disk")
-    write("/disk/esp.plan", b"old")
+    write("/disk/.os.img/esp.plan", b"old")
     fs.set_disk_usage(1000, "/disk")
-    line = r"^/disk/esp\.plan: No space left on device \(997 B free\), the build has to write "
+    line = r"^/disk/\.os\.img/esp\.plan: No space left on device \(964 B free\), the build has to "
     with pytest.raises(WorldError, match=line):
-        write("/disk/esp.plan", b"x" * 5000)
-    assert os.listdir("/disk") == ["esp.plan"]
-    assert read("/disk/esp.plan") == b"old"
+        write("/disk/.os.img/esp.plan", b"x" * 5000)
+    assert sorted(os.listdir("/disk/.os.img")) == ["esp.plan", "owner.json"]
+    assert read("/disk/.os.img/esp.plan") == b"old"
 
 
 @pytest.fixture
 def nobody(fs):
     """A folder of somebody else's that holds one file."""
-    fs.create_file("/theirs/esp.plan", contents="old")
-    fs.create_file("/theirs/secret", st_mode=0o100600)
+    write("/theirs/.os.img/esp.plan", b"old")
+    fs.create_file("/theirs/.os.img/secret", st_mode=0o100600)
+    fs.chmod("/theirs/.os.img", 0o555)
     fs.chmod("/theirs", 0o555)
     set_uid(12345)
     set_gid(12345)
@@ -167,23 +168,24 @@ def nobody(fs):
 @pytest.mark.parametrize(
     ("act", "message"),
     [
-        (lambda: write("/theirs/esp.plan", b"new"),
-         r"^/theirs/esp\.plan: Permission denied.* the build has to write a state file \("),
-        (lambda: write("/theirs/deep/esp.plan", b"new"),
-         r"^/theirs/deep/esp\.plan: Permission denied.* the build has to write a state file \("),
-        (lambda: read("/theirs/secret"),
-         r"^/theirs/secret: Permission denied.* the build has to read a state file \("),
-        (lambda: read_json("/theirs/secret"),
-         r"^/theirs/secret: Permission denied.* the build has to read a state file \("),
-        (lambda: StateFolder("/theirs/os.img").make(),
-         r"^/theirs/\.os\.img: Permission denied.* the build has to create the state folder \("),
+        (lambda: write("/theirs/.os.img/esp.plan", b"new"),
+         r"^/theirs/\.os\.img/esp\.plan: Permission denied.* the build has to write a state f"),
+        (lambda: write("/theirs/.other.img/esp.plan", b"new"),
+         r"^/theirs/\.other\.img/esp\.plan: Permission denied.* the build has to write a state"),
+        (lambda: read("/theirs/.os.img/secret"),
+         r"^/theirs/\.os\.img/secret: Permission denied.* the build has to read a state file \("),
+        (lambda: read_json("/theirs/.os.img/secret"),
+         r"^/theirs/\.os\.img/secret: Permission denied.* the build has to read a state file \("),
+        (lambda: StateFolder("/theirs/other.img").make(),
+         r"^/theirs/\.other\.img: Permission denied.* the build has to create the state folder \("),
     ],
 )  # fmt: skip
 def test_a_folder_of_somebody_elses_is_told(nobody, act, message):
     with pytest.raises(WorldError, match=message):
         act()
-    assert sorted(os.listdir("/theirs")) == ["esp.plan", "secret"]
-    assert write("/theirs/esp.plan", b"old") is False, "nothing to write is nothing to refuse"
+    assert sorted(os.listdir("/theirs/.os.img")) == ["esp.plan", "owner.json", "secret"]
+    same = write("/theirs/.os.img/esp.plan", b"old")
+    assert same is False, "nothing to write is nothing to refuse"
 
 
 def test_a_directory_in_the_way_is_told(state):
@@ -191,7 +193,7 @@ def test_a_directory_in_the_way_is_told(state):
     for act in (lambda: write(PATH, b"new"), lambda: read(PATH), lambda: read_json(PATH)):
         with pytest.raises(WorldError, match=r"^\.os\.img/esp\.plan: Is a directory, "):
             act()
-    assert os.listdir(".os.img") == ["esp.plan"]
+    assert sorted(os.listdir(".os.img")) == ["esp.plan", "owner.json"]
 
 
 # Reading -----------------------------------------------------------------------------------------
@@ -235,12 +237,14 @@ def test_an_error_of_the_system_is_told_in_its_words(error, line):
 
 # Removing ----------------------------------------------------------------------------------------
 
-LEFT = {"os.img", ".os.img/esp.plan", ".os.img/new-g1.img", ".os.img/seal.json"}
+BUILDING = f".os.img/new-{'1' * 32}.img"
+STATE = [".os.img/esp.plan", BUILDING, ".os.img/seal.json", ".os.img/lock", ".os.img/owner.json"]
+"""In the order in which they are removed."""
 
 
 @pytest.fixture
 def built(state, here):
-    for path in LEFT:
+    for path in ["os.img", *STATE[:-1]]:
         (here / path).write_bytes(b"x")
     return state
 
@@ -249,49 +253,53 @@ def names(here):
     return {str(path.relative_to(here)) for path in here.rglob("*")}
 
 
-def test_clean_removes_the_image_and_its_state(built, here):
-    (here / "other.img").write_bytes(b"")
-    assert built.remove() == [
-        "os.img", ".os.img/esp.plan", ".os.img/new-g1.img", ".os.img/seal.json",
-    ]  # fmt: skip
-    assert names(here) == {"other.img"}
-    assert built.remove() == []
+def test_clean_removes_the_state_and_nothing_else(built, here):
+    assert built.remove() == (STATE, [])
+    assert names(here) == {"os.img"}
+    assert built.remove() == ([], [])
 
 
 def test_a_dry_run_says_the_same_and_removes_nothing(built, here):
-    assert set(built.remove(dryrun=True)) == LEFT
-    assert names(here) == {*LEFT, ".os.img"}
+    assert built.remove(dryrun=True) == (STATE, [])
+    assert names(here) == {"os.img", *STATE, ".os.img"}
 
 
-def test_what_is_not_ours_stays(built, here):
-    (here / ".os.img" / "notes").mkdir()
-    assert set(built.remove()) == LEFT
-    assert names(here) == {".os.img", ".os.img/notes"}
+NOT_OURS = {
+    "a folder": lambda path: path.mkdir(),
+    "a file": lambda path: path.write_bytes(b"x"),
+    "a link": lambda path: path.symlink_to("nowhere"),
+}
 
 
-def test_a_link_is_removed_and_not_what_it_leads_to(built, here):
-    (here / "os.img").rename(here / "precious")
-    (here / "os.img").symlink_to("precious")
-    assert set(built.remove()) == LEFT
-    assert names(here) == {"precious"}
+@pytest.mark.parametrize("what", NOT_OURS)
+@pytest.mark.parametrize("name", ["notes", "esp.plan.bak", "new-1.img"])
+def test_what_is_not_ours_stays(built, here, what, name):
+    NOT_OURS[what](here / ".os.img" / name)
+    assert built.remove() == (STATE, [f".os.img/{name}"])
+    assert names(here) == {"os.img", ".os.img", f".os.img/{name}"}
 
 
-def test_an_image_without_state_is_removed_too(here):
-    (here / "os.img").write_bytes(b"x")
-    assert StateFolder("os.img").remove() == ["os.img"]
-    assert names(here) == set()
+@pytest.mark.parametrize("what", ["a folder", "a link"])
+def test_a_name_of_ours_is_not_enough(built, here, what):
+    (here / STATE[0]).unlink()
+    NOT_OURS[what](here / STATE[0])
+    assert built.remove() == (STATE[1:], [STATE[0]])
+    assert names(here) == {"os.img", ".os.img", STATE[0]}
 
 
-def test_a_directory_in_the_images_place_is_told_and_stays(built, here):
-    (here / "os.img").unlink()
-    (here / "os.img").mkdir()
-    with pytest.raises(WorldError):
-        built.remove()
-    assert (here / "os.img").is_dir()
+def test_a_folder_of_a_program_is_removed_and_links_in_it_are_not_followed(built, here):
+    (here / "precious").mkdir()
+    (here / "precious/file").write_bytes(b"x")
+    work = here / ".os.img/esp.payload.work"
+    (work / "deep").mkdir(parents=True)
+    (work / "deep/link").symlink_to(here / "precious")
+    (work / "deep").chmod(0o500)
+    built.remove()
+    assert names(here) == {"os.img", "precious", "precious/file"}
 
 
 def test_what_can_not_be_removed_is_told(fs):
-    fs.create_file("/disk/os.img")
+    StateFolder("/disk/os.img").make()
     fs.create_file("/disk/.os.img/seal.json")
     fs.chmod("/disk", 0o777)
     fs.chmod("/disk/.os.img", 0o555)

@@ -9,7 +9,7 @@ import errno
 import os
 import signal
 
-CHANGES = ("pwrite", "replace", "unlink", "link", "utime", "ftruncate", "makedirs")
+CHANGES = ("pwrite", "replace", "unlink", "link", "utime", "ftruncate", "makedirs", "mkdir")
 
 kind, _, number = os.environ.get("FAULT", "none:0").partition(":")
 left = int(number)

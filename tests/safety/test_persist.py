@@ -39,7 +39,7 @@ parts = {{
 }}
 disk = Disk("build/os.img", size=spec["size"], table=Gpt(),
             partitions=[parts[name] for name in spec["parts"]],
-            guest_writes=spec["guest_writes"])
+            guest_writes=spec["guest_writes"], replace=spec["replace"])
 def task_image():
     return disk.tasks()
 DOIT_CONFIG = {{"backend": "sqlite3"}}
@@ -48,6 +48,7 @@ DOIT_CONFIG = {{"backend": "sqlite3"}}
 SPEC = {
     "size": "16MiB", "esp": "3MiB", "data": "2MiB", "persist": True, "name": "data", "format": 1,
     "parts": ["esp", "data", "log"], "guest_writes": "restore",
+    "replace": False,
 }
 GUEST = {"data": (1 << 20, b"the guest's own data" * 5000), "log": (700_000, b"a line\n" * 9)}
 """What the guest writes: where in the partition, and what."""
@@ -192,7 +193,7 @@ TABLE = {
         both(remove(STATE + "kept.json"), remove(STATE + "seal.json")), NEW, NEW,
     ),
     "the state folder lost": (
-        lose_state, *[f"esp:format data:format table {ESP} {NEW}"] * 2,
+        both(lose_state, spec(replace=True)), *[f"esp:format data:format table {ESP} {NEW}"] * 2,
     ),
 }
 
@@ -267,7 +268,8 @@ REFUSED = {
         f"be lost (describe it as it was, or {GIVE_UP}",
     ),
     "the state lost, and another layout": (
-        both(lose_state, spec(esp="4MiB")), "build/os.img: nothing says where in it 'data' lies, "
+        both(lose_state, spec(esp="4MiB", replace=True)),
+        "build/os.img: nothing says where in it 'data' lies, "
         "what a guest wrote may not be lost (copy it out of the image, and run doit "
         "os.img:data:reset)",
     ),
@@ -530,7 +532,8 @@ def test_a_whole_disk_may_be_the_guests(tmp_path):
 from doit_diskimg import Disk, Fat, Partition
 def task_image():
     return Disk("build/os.img", size="1.44M floppy", table=None,
-                partitions=[Partition("floppy", Fat({"a": "a"}), persist=True)]).tasks()
+                partitions=[Partition("floppy", Fat({"a": "a"}), persist=True)],
+                replace=True).tasks()
 """)
     project.write("a", b"a")
     project.doit()

@@ -163,22 +163,29 @@ def test_no_disk_of_a_machine_is_patched(machine, path):
 
 
 def test_a_new_image_replaces_a_link_and_no_disk(machine):
-    image.create_sparse("/home/me/os.img", 4096)
-    assert stat.S_ISREG(os.lstat("/home/me/os.img").st_mode)
+    state = StateFolder("/home/me/os.img")
+    state.make()
+    machine.create_symlink(state.building("1" * 32), "/dev/sda")
+    image.create_sparse(state.building("1" * 32), 4096)
+    assert stat.S_ISREG(os.lstat(state.building("1" * 32)).st_mode)
     assert all(machine.get_object(disk).contents == "precious" for disk in DISKS)
 
 
-def test_clean_removes_a_link_and_no_disk(machine):
-    StateFolder("/home/me/os.img").remove()
-    assert not os.path.lexists("/home/me/os.img")
+def test_clean_leaves_a_link_and_a_disk(machine):
+    state = StateFolder("/home/me/os.img")
+    state.make()
+    machine.create_symlink("/home/me/.os.img/seal.json", "/dev/sda")
+    assert state.remove() == ([f"{state.path}/owner.json"], [f"{state.path}/seal.json"])
+    assert os.path.islink("/home/me/os.img")
     assert all(machine.get_object(disk).contents == "precious" for disk in DISKS)
 
 
 def test_a_full_disk_gets_no_image_of_half_the_length(fs):
     """Sparse or not: what can't be made is told with the room there is, and leaves nothing."""
     fs.create_dir("/small")
+    StateFolder("/small/os.img").make()
     fs.set_disk_usage(1000, "/small")
-    with pytest.raises(WorldError, match=r"No space left on device \(1000 B free\), the build has "
+    with pytest.raises(WorldError, match=r"No space left on device \(967 B free\), the build has "
                                          r"to create an image of 4,096 bytes"):
-        image.create_sparse("/small/os.img", 4096)
-    assert os.listdir("/small") == []
+        image.create_sparse("/small/.os.img/new.img", 4096)
+    assert os.listdir("/small/.os.img") == ["owner.json"]

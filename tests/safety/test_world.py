@@ -397,5 +397,9 @@ def test_two_projects_share_nothing(project, tmp_path):
     other.doit()
     shutil.rmtree(project.folder / STATE)
     shutil.copytree(other.folder / STATE, project.folder / STATE, copy_function=shutil.copy2)
+    before = project.sha256()
+    assert "nothing in the state folder proves to be built here" in project.doit(code=1).said
+    assert project.sha256() == before
+    project.image_path.unlink()
     project.doit()
     must_recover(project, tmp_path / "clean")

@@ -128,7 +128,7 @@ def test_a_number_that_changes_while_it_is_written(make, tmp_path):
     project = make(spec.format(100))
     project.write("spec.py", spec.format(101))
     grow = "lambda: Path('b').write_bytes(b'C' * 1100)"
-    project.write("hook.py", rf"at('replace', r'/a\.injected$', {grow})")
+    project.write("hook.py", rf"at('replace', r'^a\.injected$', {grow})")
     project.doit(code=None)
     assert (project.folder / "b").stat().st_size == 1100
     settled(project, tmp_path)

@@ -170,7 +170,9 @@ TABLE = {
     "the seal deleted": (remove("build/.os.img/seal.json"), REBUILD),
     "a plan deleted": (remove("build/.os.img/esp.plan"), "esp:populate"),
     "a plan damaged": (write("build/.os.img/esp.plan", b"{}"), "esp:populate"),
-    "state folder deleted": (rmtree("build/.os.img"), ALL),
+    "state folder and image deleted": (
+        both(rmtree("build/.os.img"), remove("build/os.img")), ALL,
+    ),
     "doit's database deleted": (forget, ALL),
     "our format": (both(later_version, spec(format=2)), ALL),
 }

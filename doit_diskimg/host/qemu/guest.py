@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO
 
+from doit_diskimg.host import folder
 from doit_diskimg.host.child import start
 from doit_diskimg.host.qemu import command
 from doit_diskimg.host.qemu.monitor import Monitor
@@ -32,7 +33,9 @@ def boot(argv: Sequence[str], log: str, wish: Wish, screenshot: str | None = Non
     screen when it has passed.  Returns what went wrong, in words, empty if nothing did.  Raises
     OSError; whatever happens, QEMU is gone afterwards.
     """
-    with open(log, "wb") as file, tempfile.TemporaryFile() as complaints:
+    folder.unlink_in(log)  # it may have another name too, and that is not ours to empty
+    handle = folder.open_in(log, folder.NEW, make=True)
+    with open(handle, "wb") as file, tempfile.TemporaryFile() as complaints:
         guest = _Guest([*argv, *command.watched(stay=screenshot is not None)], complaints)
         try:
             return guest.run(Judge(wish), wish, file, screenshot)

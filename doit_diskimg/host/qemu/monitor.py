@@ -10,6 +10,8 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from doit_diskimg.host.scratch import Scratch
+
 _SECONDS = 20.0
 """How long an answer may take."""
 
@@ -64,19 +66,15 @@ class Monitor:
 
     def screendump(self, path: str) -> str:
         """Save the guest's screen as PNG; return what went wrong, empty if nothing did."""
-        temporary = f"{path}.{os.getpid()}.tmp"
-        if not is_utf8(os.path.abspath(temporary)):
-            return f"QEMU's monitor takes no path that is not UTF-8, such as {path!r}"
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        self._answers.clear()
-        self._ask("screendump", filename=os.path.abspath(temporary), format="png")
-        error = self._answer()
-        if error:
-            with suppress(OSError):
-                os.unlink(temporary)
-            return error
-        os.replace(temporary, path)
-        return ""
+        with Scratch(path) as scratch:
+            if not is_utf8(os.path.abspath(scratch.target)):
+                return f"QEMU's monitor takes no path that is not UTF-8, such as {path!r}"
+            self._answers.clear()
+            self._ask("screendump", filename=os.path.abspath(scratch.target), format="png")
+            error = self._answer()
+            if not error:
+                scratch.finish()
+        return error
 
     def _take(self, message: dict[str, Any]) -> None:
         if message.get("event") == "SHUTDOWN":

@@ -1,0 +1,91 @@
+"""Whether the file in the image's place is ours; asked before a step writes anything."""
+
+import json
+import os
+from contextlib import suppress
+
+from doit_diskimg.content import digest_of
+from doit_diskimg.errors import WorldError
+from doit_diskimg.host.state import StateFolder, read, read_json
+
+_sure: dict[str, tuple[int, int]] = {}
+"""The image of each path that this process has found to be ours: a build breaks the seal."""
+
+
+def check(state: StateFolder, *, replace: bool) -> None:
+    """Raise WorldError unless the image is ours, or not there, or may be replaced whatever it is.
+    """
+    if not replace and not is_ours(state):
+        from doit_diskimg.host.own import foreign
+
+        raise foreign(state.image)
+
+
+def is_ours(state: StateFolder) -> bool:
+    """Return whether the file in the image's place is ours to replace, or there is none."""
+    try:
+        status = os.lstat(state.image)
+    except FileNotFoundError:
+        return True
+    key = status.st_dev, status.st_ino
+    if _sure.get(state.image) != key:
+        if not _is_as_sealed(state, status) and not _is_recorded(state) and not _holds(state):
+            return False
+        _sure[state.image] = key
+    return True
+
+
+def _is_as_sealed(state: StateFolder, status: os.stat_result) -> bool:
+    """Return whether the image is as it was sealed, or, in a state folder from before there were
+    records, the file that was sealed.
+    """
+    from doit_diskimg.host import own
+
+    recorded = own.is_recorded(own.images(state))
+    for name in ("seal.json", "broken.json"):
+        found = read_json(state.file(name)).get("image")
+        if not isinstance(found, dict) or found.get("size") != status.st_size:
+            continue
+        if found.get("mtime_ns") == status.st_mtime_ns:
+            if not recorded:  # it was lost, or never there
+                own.claim(own.images(state), state.image, state.image)
+            return True
+        if not recorded and found.get("inode") == status.st_ino:
+            return True
+    return False
+
+
+def _is_recorded(state: StateFolder) -> bool:
+    from doit_diskimg.host import own
+
+    return own.is_claimed(own.images(state), state.image)
+
+
+def _holds(state: StateFolder) -> bool:
+    """Return whether the image's bytes are what the sealed receipts say; it is read to find out.
+
+    That is the last proof: of a project that was restored without its nanoseconds.
+    """
+    from doit_diskimg.layout_file import decode_places
+    from doit_diskimg.plan import decode_head, decode_plan, decode_receipt
+    from doit_diskimg.verify.against_plan import compare_bytes
+    from doit_diskimg.verify.finding import Findings
+    from doit_diskimg.verify.source import Source
+
+    seal = read_json(state.file("seal.json"))
+    names, image = seal.get("receipts"), seal.get("image")
+    if not isinstance(names, dict) or not isinstance(image, dict):
+        return False
+    receipts = [read(os.path.join(state.path, os.path.basename(name))) or b"" for name in names]
+    differences = Findings()
+    with suppress(ValueError, KeyError, TypeError, WorldError):
+        size = decode_places(read(state.file("layout.json")) or b"")[2]
+        heads = [decode_head(receipt) for receipt in receipts]
+        digest = digest_of(json.dumps([size, [head[1] for head in heads]]).encode("ascii"))
+        if digest != seal.get("digest") or size != os.lstat(state.image).st_size:
+            return False
+        pictures = [decode_plan(decode_receipt(receipt)[1]) for receipt in receipts]
+        with Source(state.image) as source:
+            compare_bytes(source, size, pictures, differences, [])
+        return not list(differences)
+    return False
