@@ -11,8 +11,8 @@ WORK = ".work"
 """Ending of a folder in which programs work; what is in it is never used by anybody else."""
 
 NAMES = frozenset({
-    MARKER, "broken.json", "checked", "generation", "images.json", "kept.json", "layout.json",
-    "linked-needs-snapshot-on.img", "linked.json", "linked.receipt", "linked.sources.json", "lock",
+    MARKER, "broken.json", "changed.json", "checked", "generation", "images.json", "kept.json",
+    "layout.json", "linked-needs-snapshot-on.img", "linked.json", "linked.receipt", "linked.sources.json", "lock",
     "patching", "seal.json",
 })  # fmt: skip
 """The files of the image as a whole."""

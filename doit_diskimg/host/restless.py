@@ -8,6 +8,7 @@ import os
 from contextlib import suppress
 
 from doit_diskimg.errors import DiskimgError, Problem, SourceChanged, WorldError
+from doit_diskimg.host.folder import unlink_in
 from doit_diskimg.host.state import StateFolder, read_json, write_json
 
 
@@ -38,7 +39,7 @@ def _again(problem: Problem) -> Problem:
 def forget(state: StateFolder) -> None:
     """Forget what changed: a build came to its end."""
     with suppress(OSError):
-        os.unlink(_path(state))
+        unlink_in(_path(state))
 
 
 def _path(state: StateFolder) -> str:
