@@ -12,8 +12,8 @@ WORK = ".work"
 
 NAMES = frozenset({
     MARKER, "broken.json", "changed.json", "checked", "generation", "images.json", "kept.json",
-    "layout.json", "linked-needs-snapshot-on.img", "linked.json", "linked.receipt", "linked.sources.json", "lock",
-    "patching", "seal.json",
+    "layout.json", "linked-needs-snapshot-on.img", "linked.json", "linked.receipt",
+    "linked.sources.json", "lock", "patching", "seal.json",
 })  # fmt: skip
 """The files of the image as a whole."""
 
