@@ -148,6 +148,7 @@ class _Turns:
         self._turns: dict[str, Turn] = {}
         self._timers: dict[str, Timer] = {}
         self._mutex = Lock()
+        self._has_waited = False
         self._foresee()
         sys.excepthook = partial(self._show, sys.excepthook)
 
@@ -191,8 +192,14 @@ class _Turns:
             spare = [lock for lock in wanted if is_held(lock) and not going.get(lock)]
         can = [lock for lock in wanted if self._turns[lock].can_be_taken()]
         hold_all(can, self._waiting, spare)
+        if self._has_waited:
+            from doit_diskimg.tasks.anew import start_anew
+
+            self._has_waited = False
+            start_anew(self.tasks)
 
     def _waiting(self, lock: str, pid: str) -> None:
+        self._has_waited = True
         text = waiting_text(self._turns[lock].disk, pid)
         print(text, file=sys.stderr, flush=True)  # noqa: T201
 

@@ -170,17 +170,21 @@ def at_once(project, *commands):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("run",), ("run", "-n", "2"), ("run", "-n", "2", "-P", "thread")], ids=" ".join
-)
+    "arguments",
+    [
+        ("run",), ("run", "-n", "2"), ("run", "-n", "2", "-P", "thread"),
+        ("run", "--backend", "dbm", "--db-file", "default"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
 def test_two_builds_at_once(slow, tmp_path, arguments):
     project = slow()
     said = at_once(project, arguments, arguments)
     assert sum("os.img: waiting for another doit that builds it (pid " in err
                for _, err in said) == 1
     second = next(out for out, err in said if "waiting" in err)
-    # doit has read its record of the very first task before that can wait.
     ran = [line for line in second.splitlines() if not line.startswith("--")]
-    assert ran == [".  os.img:table"], "it found no work done"
+    assert ran == [], "it found no work done"
     assert project.sha256() == project.clean_build(tmp_path / "clean")
     for name in ("os.sha256", "os.img.gz"):
         made, clean = project.folder / name, tmp_path / "clean" / name
