@@ -320,7 +320,7 @@ def _build(described: Any, before: Callable[[str], object]) -> None:
     disk: doit_diskimg.Disk = described
     problems = disk.problems()
     if problems:
-        raise DescriptionError(problems)
+        raise DescriptionError(*problems)
     for task in disk.tasks():
         if task["name"] is not None and not task["name"].endswith(":crosscheck"):
             is_done = before(task["name"])

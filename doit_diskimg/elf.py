@@ -65,15 +65,13 @@ class Elf:
         # A local one of another file may have the same name.
         symbols = [one for one in named if one["st_info"]["bind"] != "STB_LOCAL"] or named
         if not symbols:
-            raise DescriptionError([self._unknown(name, where)])
+            raise DescriptionError(self._unknown(name, where))
         if len({symbol["st_value"] for symbol in symbols}) > 1:
             raise DescriptionError(
-                [
-                    UnknownSymbol(
-                        where, f"{self._path!r} has {name!r} {len(symbols)} times",
-                        "must be one place", "rename one, or make one of them global",
-                    )
-                ]
+                UnknownSymbol(
+                    where, f"{self._path!r} has {name!r} {len(symbols)} times",
+                    "must be one place", "rename one, or make one of them global",
+                )
             )
         return self._found(symbols[0], where)
 
@@ -84,13 +82,11 @@ class Elf:
             what = "is a number and no place" if index == "SHN_ABS" else what
             section = "" if isinstance(index, str) else f", it lies in {self._names[index]}"
             raise DescriptionError(
-                [
-                    PatchMisplaced(
-                        where, f"{symbol.name!r} {what}{section}",
-                        "a patched field has bytes in the binary",
-                        "put it into .text or .data, with a value: .long 0",
-                    )
-                ]
+                PatchMisplaced(
+                    where, f"{symbol.name!r} {what}{section}",
+                    "a patched field has bytes in the binary",
+                    "put it into .text or .data, with a value: .long 0",
+                )
             )
         within = symbol["st_value"] - self._elf.get_section(index)["sh_addr"]
         return Found(
@@ -138,22 +134,18 @@ def _elffile(where: str) -> Any:
         from elftools.elf import elffile
     except ImportError:
         raise WorldError(
-            [
-                ProgramMissing(
-                    where, "the package pyelftools is not installed",
-                    "must be there to read ELF files", "pip install 'doit_diskimg[elf]'",
-                )
-            ]
+            ProgramMissing(
+                where, "the package pyelftools is not installed",
+                "must be there to read ELF files", "pip install 'doit_diskimg[elf]'",
+            )
         ) from None
     return elffile
 
 
 def _wrong_kind(path: str, what: str, where: str) -> WorldError:
     return WorldError(
-        [
-            SourceKind(
-                where, f"{path!r} {what}", "must be the program that the flat binary was made of",
-                "name the file that objcopy read, or leave elf out and give offsets",
-            )
-        ]
+        SourceKind(
+            where, f"{path!r} {what}", "must be the program that the flat binary was made of",
+            "name the file that objcopy read, or leave elf out and give offsets",
+        )
     )

@@ -252,12 +252,12 @@ class BootFailed(Problem):
 class DiskimgError(Exception):
     """Base of what this package raises on purpose; `problems` holds at least one."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
-    def __reduce__(self) -> tuple[type["DiskimgError"], tuple[tuple[Problem, ...]]]:
-        return type(self), (self.problems,)
+    def __reduce__(self) -> tuple[type["DiskimgError"], tuple[Problem, ...]]:
+        return type(self), self.problems
 
 
 class DescriptionError(DiskimgError, ValueError):
@@ -275,6 +275,6 @@ def refuse(problems: Iterable[Problem], failed: Iterable[Problem] = ()) -> None:
     """
     found, others = tuple(problems), tuple(failed)
     if found:
-        raise DescriptionError(found + others)
+        raise DescriptionError(*found, *others)
     if others:
-        raise WorldError(others)
+        raise WorldError(*others)

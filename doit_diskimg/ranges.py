@@ -39,10 +39,10 @@ def range_of(
     end = max(start, size) if length is None else start + parse_size(length)
     if end > size:
         asked = f"all from {start} on" if length is None else f"{start} to {end}"
-        raise WorldError([SourceShort(
+        raise WorldError(SourceShort(
             where, f"{path!r} has {exact_size(size)}", f"bytes {asked} are asked for",
             f"make the file {counted(end - size, 'byte')} longer, or the range shorter",
-        )])
+        ))
     return Extent(start, end - start)
 
 

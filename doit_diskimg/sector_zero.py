@@ -57,15 +57,13 @@ class SectorZero(BootCode):
         length = super().size(files, where)
         if length > SECTOR:
             raise DescriptionError(
-                [
-                    ContentTooLarge(
-                        where, f"the boot code has {length:,} bytes",
-                        f"sector 0 has {self.room} for it, before the partition table",
-                        'load the rest from elsewhere: Segment("stage2", "build/stage2.bin", 512); '
-                        "what spans the table by itself is a segment with "
-                        f"keep=[({self.room}, {SECTOR})]",
-                    )
-                ]
+                ContentTooLarge(
+                    where, f"the boot code has {length:,} bytes",
+                    f"sector 0 has {self.room} for it, before the partition table",
+                    'load the rest from elsewhere: Segment("stage2", "build/stage2.bin", 512); '
+                    "what spans the table by itself is a segment with "
+                    f"keep=[({self.room}, {SECTOR})]",
+                )
             )
         return length
 
@@ -82,7 +80,7 @@ class SectorZero(BootCode):
             tail = self.read(Extent(self.room, place.length - self.room), files, where)
             table, end = tail[: _TABLE_END - self.room], tail[_TABLE_END - self.room :]
             if any(table) or (any(end) and end != _SIGNATURE[: len(end)]):
-                raise DescriptionError([self._over_table(tail, place.length, where)])
+                raise DescriptionError(self._over_table(tail, place.length, where))
         return super().stretches(place, own, files, numbers, where)
 
     def _over_table(self, tail: bytes, length: int, where: str) -> Problem:

@@ -142,13 +142,11 @@ def _lba(symbol: Symbol, numbers: Numbers, where: str) -> int:
     start, size = _place(symbol, numbers, where).start, numbers.sector_size
     if start % size:
         raise DescriptionError(
-            [
-                Unaligned(
-                    f"{where}: {symbol}", f"{symbol.about} begins at byte {start:,}",
-                    f"what has an LBA begins at a multiple of {size}",
-                    f"move it, or write start({symbol.name!r})",
-                )
-            ]
+            Unaligned(
+                f"{where}: {symbol}", f"{symbol.about} begins at byte {start:,}",
+                f"what has an LBA begins at a multiple of {size}",
+                f"move it, or write start({symbol.name!r})",
+            )
         )
     return start // size
 

@@ -69,7 +69,7 @@ class FakeFiles:
     def _answer(self, question: str, path: str, where: str) -> bytes:
         self.asked.append((question, path, where))
         if path not in self.contents:
-            raise WorldError([SourceMissing(where, f"no {path!r}", "must be there", "make it")])
+            raise WorldError(SourceMissing(where, f"no {path!r}", "must be there", "make it"))
         return self.contents[path]
 
 

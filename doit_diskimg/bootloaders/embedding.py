@@ -157,9 +157,9 @@ def _fit(place: Place, length: int, where: str, what: str) -> Extent:
     Raises DescriptionError if they are more than it has, by a change since it was placed.
     """
     if length > place.extent.length:
-        raise DescriptionError([ContentTooLarge(
+        raise DescriptionError(ContentTooLarge(
             where, f"{what} has {exact_size(length)}",
             f"its partition has {exact_size(place.extent.length)}",
             "run doit again if it has just grown, else raise the partition's size",
-        )])
+        ))
     return Extent(place.extent.start, length)

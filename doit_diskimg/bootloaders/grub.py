@@ -189,10 +189,10 @@ class BootImage(BootCode):
         except WorldError as error:
             if not any(isinstance(problem, SourceMissing) for problem in error.problems):
                 raise
-            raise WorldError([ProgramMissing(
+            raise WorldError(ProgramMissing(
                 where, f"there is no {self.source!r}", f"GRUB's files for {_FORMAT} must be there",
                 f"install them (Debian package {FORMATS[_FORMAT]}), or write directory=...",
-            )]) from None
+            )) from None
 
 
 @dataclass(frozen=True)
@@ -214,10 +214,10 @@ class CoreImage(BootCode):
         first = files.read_range(path, 0, length, where)
         count = ceil_div(place.length, SECTOR) - 1
         if first[0x1FC:] != count.to_bytes(2, "little") + _SEGMENT.to_bytes(2, "little"):
-            raise DescriptionError([BadValue(
+            raise DescriptionError(BadValue(
                 where, f"{self.source!r} is no core.img of {count + 1} sectors",
                 "must be what grub-mkimage -O i386-pc makes", "name another file",
-            )])
+            ))
         return super().stretches(place, own, files, numbers, where)
 
 

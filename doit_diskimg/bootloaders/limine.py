@@ -158,11 +158,11 @@ class Stage1(BootCode):
         hdd = read(str(self.source), files, where)
         generation = self.generation or generation_of(hdd.stage1)
         if generation is None:
-            raise DescriptionError([BadValue(
+            raise DescriptionError(BadValue(
                 where, f"{self.source!r} does not show where its boot sector finds stage 2",
                 "must be the file of a release of Limine's", "write generation=8 for Limine 8.x "
                 "and before, 9 for a later one",
-            )])
+            ))
         self._refuse(hdd, generation, numbers, where)
         code = bytearray(hdd.stage1)
         code[TIME] = bytes(6)

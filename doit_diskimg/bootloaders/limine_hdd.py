@@ -53,17 +53,17 @@ def read(path: str, files: Files, where: str) -> Hdd:
     except WorldError as error:
         if not any(isinstance(problem, SourceMissing) for problem in error.problems):
             raise
-        raise WorldError([SourceMissing(
+        raise WorldError(SourceMissing(
             where, f"{path!r} does not exist", "must be in the folder of a release of Limine's",
             "mend the folder, or write hdd=... for the name of the file",
-        )]) from None
+        )) from None
     if path.endswith(".h"):
         data = _from_header(data)
     if len(data) <= SECTOR or data[510:SECTOR] != b"\x55\xaa":
-        raise DescriptionError([BadValue(
+        raise DescriptionError(BadValue(
             where, f"{path!r} is no boot sector with a stage 2", "must be Limine's "
             "limine-bios-hdd.bin, or the C header of it", "write hdd=... for the name of that file",
-        )])
+        ))
     return Hdd(data[:SECTOR], data[SECTOR:])
 
 

@@ -95,13 +95,11 @@ class File:
         length = part.length
         if length > place.extent.length:
             raise DescriptionError(
-                [
-                    ContentTooLarge(
-                        where, f"{self._name!r} has {exact_size(length)}",
-                        f"its partition has {exact_size(place.extent.length)}",
-                        "run doit again if it has just grown, else raise the partition's size",
-                    )
-                ]
+                ContentTooLarge(
+                    where, f"{self._name!r} has {exact_size(length)}",
+                    f"its partition has {exact_size(place.extent.length)}",
+                    "run doit again if it has just grown, else raise the partition's size",
+                )
             )
         canvas, start = Canvas(), place.extent.start
         if isinstance(self.path, (str, PathLike)):

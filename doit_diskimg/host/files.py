@@ -267,19 +267,17 @@ def _status(path: str, where: str) -> os.stat_result:
         status = os.stat(path)
     except FileNotFoundError:
         raise WorldError(
-            [
-                SourceMissing(
-                    where, f"{path!r} does not exist",
-                    "must be a file, or the target of another task", "build it or mend the path",
-                )
-            ]
+            SourceMissing(
+                where, f"{path!r} does not exist",
+                "must be a file, or the target of another task", "build it or mend the path",
+            )
         ) from None
     except ValueError:
-        raise WorldError([no_path(path, where)]) from None
+        raise WorldError(no_path(path, where)) from None
     except OSError as error:
         raise host_failed(f"{where}: {path}", error, "read it") from error
     if not stat.S_ISREG(status.st_mode):
-        raise WorldError([_wrong_kind(path, where, status.st_mode)])
+        raise WorldError(_wrong_kind(path, where, status.st_mode))
     return status
 
 

@@ -289,4 +289,4 @@ def _foreign(path: str) -> WorldError:
 
 
 def _refused(path: str, found: str, must: str, change: str) -> WorldError:
-    return WorldError([NotOurs(path, found, must, change)])
+    return WorldError(NotOurs(path, found, must, change))

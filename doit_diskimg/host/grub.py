@@ -35,7 +35,7 @@ def make(image: GrubImage) -> _Digests:
     check_target(target)
     mkimage = program.find(image.mkimage)
     if mkimage is None:
-        raise WorldError([program.missing(image.mkimage, target, "an image of GRUB's")])
+        raise WorldError(program.missing(image.mkimage, target, "an image of GRUB's"))
     files = RealFiles()
     for name in _ingredients(image):
         files.digest(os.path.join(image.folder, name), target)
@@ -76,7 +76,7 @@ def _ingredients(image: GrubImage) -> list[str]:
     names = image.ingredients(dependencies(text))
     unknown = [name for name in image.chosen if f"{name}.mod" not in there]
     if unknown:
-        raise DescriptionError([_unknown(image, name, there) for name in unknown])
+        raise DescriptionError(*[_unknown(image, name, there) for name in unknown])
     for name in names:
         if name not in there:
             raise _missing(image, os.path.join(image.folder, name))
@@ -84,10 +84,10 @@ def _ingredients(image: GrubImage) -> list[str]:
 
 
 def _missing(image: GrubImage, path: str) -> WorldError:
-    return WorldError([ProgramMissing(
+    return WorldError(ProgramMissing(
         normal(image.path), f"there is no {path!r}", f"GRUB's files for {image.format} must be "
         "there", f"install them (Debian package {image.package}), or write directory=...",
-    )])
+    ))
 
 
 def _unknown(image: GrubImage, name: str, there: set[str]) -> BadValue:

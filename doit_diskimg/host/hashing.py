@@ -120,13 +120,11 @@ def check_read(path: str, count: int, signature: Signature, after: os.stat_resul
     if count != signature.size:
         found = f"gives {count} bytes" if count < signature.size else "gives more bytes than that"
         raise WorldError(
-            [
-                SourceLength(
-                    path, f"its size is {signature.size}, and it {found}",
-                    "a source must have the bytes that the system says it has, and such a file is "
-                    "made while it is read", "copy it, and name the copy",
-                )
-            ]
+            SourceLength(
+                path, f"its size is {signature.size}, and it {found}",
+                "a source must have the bytes that the system says it has, and such a file is "
+                "made while it is read", "copy it, and name the copy",
+            )
         )
 
 
@@ -205,10 +203,8 @@ def stretch(path: str, offset: int, length: int, signature: Signature) -> Iterat
 def changed(path: str) -> WorldError:
     """Return the error for a source that changed under our hands."""
     return WorldError(
-        [
-            SourceChanged(
-                path, "it changed while the image was built",
-                "must stay as it is until the build is done", "run doit again",
-            )
-        ]
+        SourceChanged(
+            path, "it changed while the image was built",
+            "must stay as it is until the build is done", "run doit again",
+        )
     )

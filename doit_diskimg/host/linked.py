@@ -100,7 +100,7 @@ def ready(image: str) -> str:
 
 
 def _stale(image: str, found: str) -> WorldError:
-    return WorldError([SourceChanged(
+    return WorldError(SourceChanged(
         f"linked image of {image}", found,
         "it is of use only while everything is as when it was made", "run its task again",
-    )])
+    ))

@@ -71,11 +71,11 @@ def check_file(record: str, place: str, *, replace: bool) -> None:
 
 def foreign(path: str) -> WorldError:
     """Return the error for somebody else's file in the place of one of ours."""
-    return WorldError([NotOurs(
+    return WorldError(NotOurs(
         path, "it is a file that nothing in the state folder proves to be built here",
         "what is not ours is never replaced",
         "move it away, delete it, or write Disk(..., replace=True)",
-    )])
+    ))
 
 
 def _entries(record: str) -> list[_Entry]:

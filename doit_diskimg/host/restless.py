@@ -23,7 +23,7 @@ def known(state: StateFolder, error: DiskimgError) -> DiskimgError:
         write_json(_path(state), {"paths": paths})
     if not isinstance(before, list) or not {*before} & {*paths}:
         return error
-    return WorldError([_again(it) if it.where in before else it for it in error.problems])
+    return WorldError(*[_again(it) if it.where in before else it for it in error.problems])
 
 
 def _again(problem: Problem) -> Problem:

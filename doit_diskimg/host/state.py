@@ -246,12 +246,10 @@ def _lines(data: dict[str, object]) -> bytes:
 def broken(path: str, found: str) -> WorldError:
     """Return the error for a state file that is not what its task wrote."""
     return WorldError(
-        [
-            StateBroken(
-                path, found, "an earlier task of this image wrote it",
-                "run doit for the whole image, or `doit clean` first",
-            )
-        ]
+        StateBroken(
+            path, found, "an earlier task of this image wrote it",
+            "run doit for the whole image, or `doit clean` first",
+        )
     )
 
 
@@ -264,7 +262,7 @@ def host_failed(path: str, error: OSError, action: str) -> WorldError:
         path, reason, f"the build has to {action}", "mend that and run doit again"
     )
     problem.no_room = error.errno in (ENOSPC, EDQUOT, EFBIG)
-    return WorldError([problem])
+    return WorldError(problem)
 
 
 def _free(path: str, error: OSError) -> str:

@@ -33,13 +33,11 @@ def _check_folder(path: str) -> None:
     folder = os.path.realpath(os.path.dirname(path) or os.curdir)
     if (folder + "/").startswith("/dev/") and not (folder + "/").startswith("/dev/shm/"):
         raise WorldError(
-            [
-                ImageKind(
-                    path, "it would lie among the host's devices",
-                    "an image is a regular file and nothing else",
-                    "name a file elsewhere; nothing was written",
-                )
-            ]
+            ImageKind(
+                path, "it would lie among the host's devices",
+                "an image is a regular file and nothing else",
+                "name a file elsewhere; nothing was written",
+            )
         )
 
 
@@ -48,10 +46,8 @@ def not_an_image(path: str, mode: int) -> WorldError:
     from doit_diskimg.host.files import kind_of
 
     return WorldError(
-        [
-            ImageKind(
-                path, f"it is a {kind_of(mode)}", "an image is a regular file and nothing else",
-                "name another file; nothing was written",
-            )
-        ]
+        ImageKind(
+            path, f"it is a {kind_of(mode)}", "an image is a regular file and nothing else",
+            "name another file; nothing was written",
+        )
     )

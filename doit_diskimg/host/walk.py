@@ -90,14 +90,14 @@ def _walk(tree: Tree, where: str) -> "_Walker":
     except OSError as error:
         raise host_failed(f"{where}: {top}", error, "read the tree") from error
     if problems:
-        raise WorldError(problems)
+        raise WorldError(*problems)
     try:
         walker = _Walker(top, where, tree)
         walker.look_below(top, "", is_taken=not tree.include)
     except OSError as error:
         raise host_failed(f"{where}: {error.filename or top}", error, "read the tree") from error
     if walker.problems:
-        raise WorldError(sorted(walker.problems, key=lambda problem: problem.found))
+        raise WorldError(*sorted(walker.problems, key=lambda problem: problem.found))
     return walker
 
 

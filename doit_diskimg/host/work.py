@@ -151,7 +151,7 @@ class RealWork:
         path = programs.find(program)
         if path is None:
             raise WorldError(
-                [programs.missing(program, self.final, os.path.basename(self.final))]
+                programs.missing(program, self.final, os.path.basename(self.final))
             )
         return path
 

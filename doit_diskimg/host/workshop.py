@@ -99,7 +99,7 @@ class Workshop:
             raise _wrong_length(os.path.getsize(payload), recipe, where)
         _check(payload, recipe, where)
         if problems := [*judged()]:
-            raise WorldError(problems)
+            raise WorldError(*problems)
 
     def _look(
         self, payload: str, recipe: Recipe, where: str
@@ -128,18 +128,16 @@ def _check(payload: str, recipe: Recipe, where: str) -> None:
                     )
                 )
     if problems:
-        raise WorldError(problems)
+        raise WorldError(*problems)
 
 
 def _wrong_length(length: int, recipe: Recipe, where: str) -> WorldError:
     name = recipe.commands[-1].program.name
     return WorldError(
-        [
-            ProgramFailed(
-                where, f"{name} made {length:,} bytes", f"there is room for {recipe.length:,}",
-                "use another version of it, or tell us",
-            )
-        ]
+        ProgramFailed(
+            where, f"{name} made {length:,} bytes", f"there is room for {recipe.length:,}",
+            "use another version of it, or tell us",
+        )
     )
 
 
@@ -149,7 +147,7 @@ def _find(recipe: Recipe, known: _Record, where: str) -> dict[str, Tool]:
     paths = {name: program.find(wanted) for name, wanted in programs.items()}
     problems = [program.missing(programs[name], where) for name, path in paths.items() if not path]
     if problems:
-        raise WorldError(problems)
+        raise WorldError(*problems)
     return {
         name: _tool(programs[name], path, known, where)
         for name, path in paths.items()

@@ -34,7 +34,7 @@ class Written:
         """Raise WorldError if the file of that status, which is a source, is one that we write."""
         what = self._files.get((status.st_dev, status.st_ino))
         if what is not None:
-            raise WorldError([is_source(where, path, what)])
+            raise WorldError(is_source(where, path, what))
 
     @cached_property
     def _files(self) -> dict[tuple[int, int], str]:

@@ -43,10 +43,10 @@ class Vhdx(VirtualDisk):
         try:
             _rename(disk, work)
         except ValueError as error:
-            raise WorldError([ProgramFailed(
+            raise WorldError(ProgramFailed(
                 QEMU_IMG.name, f"its VHDX file is not as usual: {error}",
                 "must be one that we can give other GUIDs", "use another version of it, or Qcow2",
-            )]) from error
+            )) from error
         return None
 
 

@@ -54,9 +54,9 @@ class Vmdk(VirtualDisk):
         # 0xfffffffe and 0xffffffff mean that there is none.
         named = _CID.sub(b"CID=%08x" % (disk.identity.int % 0xFFFFFFFE), text, count=1)
         if named == text or len(named) > length:
-            raise WorldError([ProgramFailed(
+            raise WorldError(ProgramFailed(
                 QEMU_IMG.name, "its VMDK file has no content id at the usual place",
                 "must have one for us to replace", "use another version of it, or Qcow2",
-            )])
+            ))
         work.write(start, named.ljust(length, b"\0"))
         return None

@@ -127,7 +127,7 @@ def master_boot_record(
     chosen = [by_name[name] for name in table.hybrid_order]
     beyond = [part for part in chosen if part.extent.end > (_REACH + 1) * sector_size]
     if beyond:
-        raise DescriptionError(_unreachable(part, sector_size) for part in beyond)
+        raise DescriptionError(*(_unreachable(part, sector_size) for part in beyond))
     first = min((part.extent.start // sector_size for part in chosen), default=last_lba + 1)
     entries = [_mirror(part, table.hybrid, sector_size) for part in chosen]
     entries += [mbr.UNUSED] * (MOST - len(entries))

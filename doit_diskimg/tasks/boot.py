@@ -37,12 +37,10 @@ class _Boot:
         for path in flash or ():
             if not os.path.isfile(path):
                 raise WorldError(
-                    [
-                        ProgramMissing(
-                            "firmware", f"there is no file {path!r}", "must be UEFI's code and "
-                            "its variables", "mend the path, or write firmware='uefi'",
-                        )
-                    ]
+                    ProgramMissing(
+                        "firmware", f"there is no file {path!r}", "must be UEFI's code and "
+                        "its variables", "mend the path, or write firmware='uefi'",
+                    )
                 )
         accel = find.accel() if self.qemu.accel == "auto" else self.qemu.accel
         return Host(find.program(self.qemu.program), flash, accel)
@@ -97,7 +95,7 @@ class Run(_Boot):
             found, must = f"it ended with status {status}", "0 is the one without trouble"
         else:
             found, must = f"the guest wrote {status >> 1:#x} to port 0xf4", f"must be {good:#x}"
-        return self.failed(WorldError([BootFailed("qemu", found, must, "see above")]))
+        return self.failed(WorldError(BootFailed("qemu", found, must, "see above")))
 
 
 class Boot(OnRequest):
@@ -144,7 +142,7 @@ class Test(_Boot):
         if trouble:
             must = "the guest must do what the test says"
             change = f"the serial port's log is {log!r}"
-            raise WorldError([BootFailed(name, trouble, must, change)])
+            raise WorldError(BootFailed(name, trouble, must, change))
 
     def _log(self, name: str) -> str:
         return StateFolder(normal(self.machine.image)).file(name, ".serial.log")

@@ -35,10 +35,10 @@ def refuse_circles(makers: Sequence[Maker], others: Iterable[Maker]) -> None:
     circle = _circle(makers, [*makers, *others])
     if circle is not None:
         words = ", which is made of ".join(repr(maker.makes[0]) for maker in circle[1:])
-        raise DescriptionError([OwnFile(
+        raise DescriptionError(OwnFile(
             "image", f"{circle[0].makes[0]!r} is made of {words}", "nothing can be a part of "
             "itself", "leave one of these sources out",
-        )])
+        ))
 
 
 def refuse_namesake(maker: Maker, others: Iterable[Maker]) -> None:
@@ -50,10 +50,10 @@ def refuse_namesake(maker: Maker, others: Iterable[Maker]) -> None:
         if (other.disk, other.reading) != (maker.disk, maker.reading) or maker.reading is None:
             continue
         if frozenset(other.makes).isdisjoint(maker.makes):
-            raise DescriptionError([DuplicateName(
+            raise DescriptionError(DuplicateName(
                 "name", f"{maker.disk!r} is the name of the disk {other.makes[0]!r} too",
                 f"the tasks of {maker.makes[0]!r} need another", 'give one of the two name="..."',
-            )])
+            ))
 
 
 def _circle(makers: Sequence[Maker], everybody: Sequence[Maker]) -> list[Maker] | None:

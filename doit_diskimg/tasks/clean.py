@@ -27,7 +27,7 @@ def clean(image: str, disk: str, guests: Sequence[str], *, dryrun: bool) -> None
     state = StateFolder(image)
     with _told(), _alone(state, disk, dryrun=dryrun):
         if found := places(state, guests):
-            raise WorldError([_not_removed(image, disk, name) for name in found])
+            raise WorldError(*[_not_removed(image, disk, name) for name in found])
         _clean_image(state, disk, dryrun=dryrun)
         removed, left = state.remove(dryrun=dryrun)
         for path in removed:

@@ -53,7 +53,7 @@ class CrossCheck(Step):
             problems += wrong
             lines += [] if wrong else [f"{name}: the same"]
         if problems:
-            raise WorldError(problems)
+            raise WorldError(*problems)
         return "\n".join(lines)
 
     def _survey(self, name: str) -> "Survey":

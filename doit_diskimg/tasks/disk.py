@@ -203,7 +203,7 @@ class Disk(spec.Disk):
             seconds = self._checked_epoch([*wrong, *map(unlinked, guests_of(self))])
             where = normal(path or f"{fspath(self.image)}.vmdk")
             if wrong := [*linked_problems(self, where)]:
-                raise DescriptionError(wrong)
+                raise DescriptionError(*wrong)
             return linked_task(DiskTasks(self, seconds), where)
 
     def _checked_epoch(self, more: Sequence[Problem] = ()) -> int:
@@ -225,7 +225,7 @@ class Disk(spec.Disk):
                          "number", "unset it, or set it to a number")
             )
         if problems:
-            raise DescriptionError(problems)
+            raise DescriptionError(*problems)
         return seconds
 
     def _all_problems(self) -> list[Problem]:

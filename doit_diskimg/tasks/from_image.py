@@ -95,12 +95,12 @@ def _read(base: str | PathLike[str], image: str | PathLike[str]) -> _Found:
     """Return the partitions of the base image.  Raises WorldError."""
     must = "must be a disk image of somebody else's, with a partition table"
     for problem in path_problems(base, BASE, must, "name another image"):
-        raise WorldError([problem])
+        raise WorldError(problem)
     if not os.path.exists(base):
         must = "its table is read when dodo.py is, so it must be there before the build"
-        raise WorldError([SourceMissing(BASE, f"{fspath(base)!r} does not exist", must, "mend it")])
+        raise WorldError(SourceMissing(BASE, f"{fspath(base)!r} does not exist", must, "mend it"))
     if is_path(image) and normal(base) == normal(image):
-        raise WorldError([_bad(base, f"{fspath(base)!r} is the image that is built")])
+        raise WorldError(_bad(base, f"{fspath(base)!r} is the image that is built"))
     with Source(base) as source:
         ignored = Findings()
         if sector_size := gpt.present(source):
@@ -112,7 +112,7 @@ def _read(base: str | PathLike[str], image: str | PathLike[str]) -> _Found:
             table = list(_mbr_regions(source, sector_size, parts))
         else:
             found = "is a FAT volume alone" if zero[0] else "has neither a GPT nor an MBR"
-            raise WorldError([_bad(base, f"{fspath(base)!r} {found}")])
+            raise WorldError(_bad(base, f"{fspath(base)!r} {found}"))
         inside = [part for part in parts if part.length > 0 and part.end <= source.length]
         return _Found(source.length, sector_size, inside, table)
 

@@ -39,7 +39,7 @@ def check(disk: "Disk", layout: "Layout", found: Places) -> None:
     """Raise WorldError if an image of that layout had no room for what is the guest's."""
     problems = list(_misfits(disk, layout, found))
     if problems:
-        raise WorldError(problems)
+        raise WorldError(*problems)
 
 
 def _misfits(disk: "Disk", layout: "Layout", found: Places) -> Iterator[Problem]:
@@ -70,7 +70,7 @@ def settled(step: Step, layout: "Layout", table: "Picture") -> Places:
     check(disk, layout, found)
     if any(place is None for place in found.values()):
         if not _has_table(state.image, layout, table):
-            raise WorldError([
+            raise WorldError(*[
                 KeptBytes(
                     state.image, f"nothing says where in it {name!r} lies",
                     "what a guest wrote may not be lost",
@@ -114,7 +114,7 @@ def _check_image(disk: "Disk", image: str, found: Places) -> None:
         for name, place in found.items() if place is not None and place.end > length
     ]
     if problems:
-        raise WorldError(problems)
+        raise WorldError(*problems)
 
 
 def only_guests_wrote(step: Step, layout: "Layout", found: Places) -> bool:

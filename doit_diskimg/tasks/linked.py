@@ -62,10 +62,10 @@ class WriteLinked(Asking):
         result = link(pictures, _tail)
         rest = os.path.abspath(files_of_ours.rest_path(state))
         if not can_name(rest):
-            raise WorldError([BadPath(
+            raise WorldError(BadPath(
                 rest, "a VMDK descriptor can't name it",
                 "must have up to 511 bytes and no quotation mark", "build in another folder",
-            )])
+            ))
         written = self._patch(result.rest, size)
         text = descriptor(result.links, rest, size, self.disk.identity.int).encode(
             "utf-8", "surrogateescape"

@@ -92,7 +92,7 @@ class DiskNumbers:
     def _located(self, partition: str, path: str, where: str) -> list[Any]:
         found = self._places(partition)["files"].get(path)
         if isinstance(found, str):
-            raise DescriptionError([no_file(where, found)])
+            raise DescriptionError(no_file(where, found))
         return list(found)
 
     def _places(self, partition: str) -> _Values:

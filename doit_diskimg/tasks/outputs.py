@@ -139,10 +139,10 @@ def _trees(sources: Sequence[Wanted]) -> list[Tree]:
 def _changed(what: str, path: str) -> "WorldError":
     from doit_diskimg.errors import SourceChanged, WorldError
 
-    return WorldError([SourceChanged(
+    return WorldError(SourceChanged(
         path, f"{what} while this was made of it", "must stay as it is until the build is done",
         "run doit again",
-    )])
+    ))
 
 
 def output_task(tasks: "DiskTasks", index: int) -> _Values:

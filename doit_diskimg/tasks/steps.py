@@ -123,7 +123,7 @@ class MakeTable(Asking):
             except (DescriptionError, WorldError) as error:
                 problems += error.problems
         if problems:
-            raise WorldError(problems)
+            raise WorldError(*problems)
         return rooms
 
     def _geometry(self, part: Partition) -> Room:
@@ -187,12 +187,10 @@ class Create(Step):
             return ""
         if self.disk.guest_writes == "error":
             raise WorldError(
-                [
-                    ImageWritten(
-                        path, doubt, "guest_writes='error' refuses to build it anew",
-                        "save what you need, delete it, and run doit again",
-                    )
-                ]
+                ImageWritten(
+                    path, doubt, "guest_writes='error' refuses to build it anew",
+                    "save what you need, delete it, and run doit again",
+                )
             )
         but = f", but for {listed(found)}" if found else ""
         if doubt == seal.UNKNOWN:

@@ -58,7 +58,7 @@ class Verify(Step):
                if checked.start in {extent.start for extent in guests}]
         errors = [one for one in found if one.is_error and one not in own]
         if errors:
-            raise WorldError([_problem(one) for one in errors])
+            raise WorldError(*[_problem(one) for one in errors])
         return "\n".join([*map(str, found), "no errors"])
 
     def _picture(self, part: str) -> Picture:

@@ -107,7 +107,7 @@ def inspect(
         must = "verify needs some 300 MiB at most"
         change = "run it with more memory, or with --alone"
         raise WorldError(
-            [HostFailed(source.path, "not enough memory to read it", must, change)]
+            HostFailed(source.path, "not enough memory to read it", must, change)
         ) from error
 
 

@@ -54,7 +54,7 @@ def watch(payload: str, contents: Contents, where: str) -> Callable[[], Iterable
         before = _read(payload)
         wrong = [one for one in before.errors if one.code not in _KEPT]
         if wrong:
-            raise WorldError([_unusable(contents.base, one, where) for one in wrong])
+            raise WorldError(*[_unusable(contents.base, one, where) for one in wrong])
         refuse(_clashes(contents, before, where))
     return lambda: _told([*_differences(contents, before, _read(payload))], contents, where)
 

@@ -37,7 +37,7 @@ class Source:
                 self.path, "it is no regular file", "an image is a regular file",
                 "name the image's file",
             )
-            raise WorldError([problem])
+            raise WorldError(problem)
         self.length = status.st_size
         if not self.length and self._has_more():
             os.close(self.handle)
@@ -129,10 +129,10 @@ class Window:
 def _failed(path: str, error: OSError) -> WorldError:
     reason = error.strerror or str(error)
     problem = HostFailed(path, reason, "verify has to read it", "mend that and try again")
-    return WorldError([problem])
+    return WorldError(problem)
 
 
 def _not_as_long(path: str, found: str) -> WorldError:
-    return WorldError([SourceLength(
+    return WorldError(SourceLength(
         path, found, "an image must have the bytes that the system says it has", "verify a copy",
-    )])
+    ))

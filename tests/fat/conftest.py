@@ -79,7 +79,7 @@ class FakeFiles:
         below = {path[len(above) :]: path for path in self.contents if path.startswith(above)}
         empty = [path[len(above) :] for path in self.empty if path.startswith(above)]
         if not below and not empty:
-            raise WorldError([_missing(str(tree.dir), where)])
+            raise WorldError(_missing(str(tree.dir), where))
         folders = set(empty)
         for path in (*below, *empty):
             parts = path.split("/")[:-1]
@@ -88,7 +88,7 @@ class FakeFiles:
 
     def _get(self, path: str, where: str) -> bytes | int:
         if path not in self.contents:
-            raise WorldError([_missing(path, where)])
+            raise WorldError(_missing(path, where))
         return self.contents[path]
 
 

@@ -39,7 +39,7 @@ class Files:
 
     def _read(self, path: str, where: str) -> bytes:
         if path not in self.contents:
-            raise WorldError([SourceMissing(where, f"no {path!r}", "must be there", "make it")])
+            raise WorldError(SourceMissing(where, f"no {path!r}", "must be there", "make it"))
         return self.contents[path]
 
 

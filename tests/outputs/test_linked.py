@@ -55,7 +55,7 @@ def drive(project):
     done = subprocess.run([os.sys.executable, "-c", code], cwd=project.folder, capture_output=True,
                           text=True, env={**os.environ, "PYTHONPATH": os.getcwd()}, check=False)
     if done.returncode:
-        raise WorldError([done.stderr.strip()])
+        raise WorldError(done.stderr.strip())
     return done.stdout.strip()
 
 

@@ -72,7 +72,7 @@ def test_problems_are_equal_if_rule_and_line_are():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_an_exception_lists_all_its_problems(family):
-    error = family(iter([SIZE, MISSING]))
+    error = family(SIZE, MISSING)
     assert error.problems == (SIZE, MISSING)
     assert str(error) == f"{SIZE}\n{MISSING}"
     assert traceback.format_exception_only(error)[0].startswith(
@@ -91,7 +91,7 @@ def test_the_families_are_caught_as_what_they_are():
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_an_exception_survives_pickling(family, protocol):
-    error = family([SIZE, MISSING])
+    error = family(SIZE, MISSING)
     again = pickle.loads(pickle.dumps(error, protocol))
     assert type(again) is family
     assert (again.problems, str(again)) == (error.problems, str(error))
@@ -99,7 +99,7 @@ def test_an_exception_survives_pickling(family, protocol):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_an_exception_survives_copying(family):
-    again = copy.deepcopy(family([SIZE]))
+    again = copy.deepcopy(family(SIZE))
     assert (type(again), again.problems) == (family, (SIZE,))
 
 

@@ -192,13 +192,11 @@ def _in_our_words(
     what = "inodes" if "allocate inode" in text else "blocks"
     remedy = "raise inodes, or leave it out" if what == "inodes" else "make the partition larger"
     return DescriptionError(
-        [
-            VolumeFull(
-                f"{where}.files",
-                f"{len(gathered.nodes):,} files and directories with {total} "
-                f"(the largest: {names}) need more {what}",
-                f"the volume has {format_size(geometry.length)}",
-                f"{remedy}, or leave files out",
-            )
-        ]
+        VolumeFull(
+            f"{where}.files",
+            f"{len(gathered.nodes):,} files and directories with {total} "
+            f"(the largest: {names}) need more {what}",
+            f"the volume has {format_size(geometry.length)}",
+            f"{remedy}, or leave files out",
+        )
     )

@@ -99,7 +99,7 @@ def read(image: "FatImage", files: Files, where: str, sector_size: int) -> Base:
 
 def _no_volume(where: str, found: str) -> WorldError:
     must = "must be a whole FAT volume, without a partition table before it"
-    return WorldError([BadImage(where, found, must, "name another image, or mend it")])
+    return WorldError(BadImage(where, found, must, "name another image, or mend it"))
 
 
 def draw(image: "FatImage", place: "Place", files: Files, where: str) -> Picture:
@@ -111,11 +111,11 @@ def draw(image: "FatImage", place: "Place", files: Files, where: str) -> Picture
     added = image.added
     gathered = contents.gather(added, files, where)
     if gathered.wrong:
-        raise DescriptionError([*gathered.wrong, *gathered.failed])
+        raise DescriptionError(*gathered.wrong, *gathered.failed)
     what = gathered.contents
     digests, failed = populate.digests(what, files, whole=True)
     if gathered.failed or failed:
-        raise WorldError([*gathered.failed, *failed])
+        raise WorldError(*gathered.failed, *failed)
     load = Load(
         root=what.root, stored=what.stored, digests=digests, time=Timestamp.of(place.epoch),
         times=populate.times(added, what, files, place.epoch),

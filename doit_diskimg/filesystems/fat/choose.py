@@ -58,7 +58,7 @@ def choose(length: int, options: Options, *, where: str, sector_size: int = SECT
     """
     sectors = length // sector_size
     if sectors > MAX_SECTORS:
-        raise DescriptionError([_too_long(length, sector_size, where)])
+        raise DescriptionError(_too_long(length, sector_size, where))
     by_choice = options.cluster_size is None
     # Numbers that no driver doubts; else numbers that are right; else right but for a short tail.
     for found in _candidates(length, options, sector_size):
@@ -70,7 +70,7 @@ def choose(length: int, options: Options, *, where: str, sector_size: int = SECT
     for found in _candidates(length, options, sector_size):
         if (trimmed := _trimmed(found)) is not None:
             return trimmed
-    raise DescriptionError([_impossible(length, options, sector_size, where)])
+    raise DescriptionError(_impossible(length, options, sector_size, where))
 
 
 def writable(length: int, *, up: bool) -> str:

@@ -70,7 +70,7 @@ class OwnNumbers:
             return self._others.file(partition, path, where)
         found = self.located(path)
         if isinstance(found, str):
-            raise DescriptionError([no_file(where, found)])
+            raise DescriptionError(no_file(where, found))
         return found
 
     def crc32(self, name: str, path: str | None, where: str) -> int:

@@ -35,7 +35,7 @@ def program(name: str) -> str:
         package = PACKAGES.get(name)
         remedy = f"install it (Debian package {package})" if package else "install it"
         raise WorldError(
-            [ProgramMissing(name, "it is not installed", "must be in PATH to boot", remedy)]
+            ProgramMissing(name, "it is not installed", "must be in PATH to boot", remedy)
         )
     return found
 
@@ -46,13 +46,11 @@ def uefi(candidates: Sequence[Flash] = UEFI) -> Flash:
         if all(map(os.path.exists, flash)):
             return flash
     raise WorldError(
-        [
-            ProgramMissing(
-                "UEFI", "no firmware for QEMU is installed", "must be OVMF's two files",
-                "install it (Debian package ovmf), or name the files: "
-                "firmware=('CODE.fd', 'VARS.fd')",
-            )
-        ]
+        ProgramMissing(
+            "UEFI", "no firmware for QEMU is installed", "must be OVMF's two files",
+            "install it (Debian package ovmf), or name the files: "
+            "firmware=('CODE.fd', 'VARS.fd')",
+        )
     )
 
 
