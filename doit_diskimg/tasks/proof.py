@@ -1,10 +1,8 @@
 """Whether the file in the image's place is ours; asked before a step writes anything."""
 
-import json
 import os
 from contextlib import suppress
 
-from doit_diskimg.content import digest_of
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host.state import StateFolder, read, read_json
 
@@ -64,10 +62,11 @@ def _is_recorded(state: StateFolder) -> bool:
 def _holds(state: StateFolder) -> bool:
     """Return whether the image's bytes are what the sealed receipts say; it is read to find out.
 
-    That is the last proof: of a project that was restored without its nanoseconds.
+    That is the last proof: of a project that was restored without its nanoseconds, or of a backup
+    that was put back.  What belongs to a guest may be anything.
     """
-    from doit_diskimg.layout_file import decode_places
-    from doit_diskimg.plan import decode_head, decode_plan, decode_receipt
+    from doit_diskimg.host import kept
+    from doit_diskimg.plan import decode_plan, decode_receipt
     from doit_diskimg.verify.against_plan import compare_bytes
     from doit_diskimg.verify.finding import Findings
     from doit_diskimg.verify.source import Source
@@ -76,16 +75,19 @@ def _holds(state: StateFolder) -> bool:
     names, image = seal.get("receipts"), seal.get("image")
     if not isinstance(names, dict) or not isinstance(image, dict):
         return False
-    receipts = [read(os.path.join(state.path, os.path.basename(name))) or b"" for name in names]
-    differences = Findings()
+    size, apart = image.get("size"), (kept.recorded(state) or {}).values()
     with suppress(ValueError, KeyError, TypeError, WorldError):
-        size = decode_places(read(state.file("layout.json")) or b"")[2]
-        heads = [decode_head(receipt) for receipt in receipts]
-        digest = digest_of(json.dumps([size, [head[1] for head in heads]]).encode("ascii"))
-        if digest != seal.get("digest") or size != os.lstat(state.image).st_size:
+        pictures = []
+        for name in names:
+            receipt = read(os.path.join(state.path, os.path.basename(name))) or b""
+            generation, plan = decode_receipt(receipt)
+            if generation != seal.get("generation"):
+                return False
+            pictures.append(decode_plan(plan))
+        if not isinstance(size, int) or not pictures:
             return False
-        pictures = [decode_plan(decode_receipt(receipt)[1]) for receipt in receipts]
+        differences = Findings()
         with Source(state.image) as source:
-            compare_bytes(source, size, pictures, differences, [])
+            compare_bytes(source, size, pictures, differences, list(filter(None, apart)))
         return not list(differences)
     return False
