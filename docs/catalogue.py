@@ -203,20 +203,22 @@ EXAMPLES = {
     ),
     "OverTable": Example(_boot("bytes(400) + bytes(range(50))")),
     "UnknownSymbol": Example(
-        _boot('"kernel.elf", patches=[Patch(0x5c, "<Q", lba("stage_2"))]',
+        _boot('"kernel.elf", patches=[Patch(0x5c, "<Q", at.lba("stage_2"))]',
               ',\n    segments=[Segment("stage2", b"...", "64KiB")]')
     ),
     "SymbolCycle": Example(
         _disk(ESP, more=",\n    segments=[\n" + "".join(
             f'        Segment("{name}", BootCode(bytes(8), patches=[\n'
-            f'            Patch(0, "<I", crc32("{other}"))]), "{start}KiB"),\n'
+            f'            Patch(0, "<I", at.crc32("{other}"))]), "{start}KiB"),\n'
             for name, other, start in (("a", "b", 64), ("b", "a", 65))
         ) + "    ]")
     ),
     "FieldTooSmall": Example(
-        _boot('bytes(99), patches=[\n        Patch(0x40, "B", file_sectors("esp", "kernel.elf"))]')
+        _boot(
+            'bytes(99), patches=[\n        Patch(0x40, "B", at.file_sectors("esp", "kernel.elf"))]'
+        )
     ),
-    "PatchMisplaced": Example(_boot('bytes(99), patches=[Patch(98, "<H", lba("esp"))]')),
+    "PatchMisplaced": Example(_boot('bytes(99), patches=[Patch(98, "<H", at.lba("esp"))]')),
     "EngineCannot": Example(
         _fat('{"kernel.elf": "kernel.elf"}', more=', engine="mtools", oem_name="MYOS"')
     ),
@@ -259,7 +261,7 @@ EXAMPLES = {
     "ProgramMissing": Example(_ext(), "mke2fs is not installed", _nothing_is_installed),
     "ProgramFailed": Example(_ext(), "mke2fs fails", _there_is_no_memory),
     "BootFailed": Example(
-        f'Qemu({_disk()},\n     program="true").test(expect="^login:")',
+        f'Qemu({_disk()},\n     program="true").test_task(expect="^login:")',
         "the machine ends without a word, for which the program `true` stands here",
     ),
     "HostFailed": Example(_disk(ESP), "a folder has a state file's name", _state_file_is_a_folder),

@@ -31,4 +31,4 @@ def task_image():
 
 def task_boot():
     """Boot the diskette in QEMU, on request."""
-    return Qemu(disk, interface="floppy").run()
+    return Qemu(disk, interface="floppy").run_task()

@@ -31,4 +31,4 @@ def task_image():
 
 def task_boot():
     """Boot the image in QEMU, on request."""
-    return Qemu(disk).run()
+    return Qemu(disk).run_task()

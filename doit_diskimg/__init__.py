@@ -10,7 +10,7 @@ The map, in reading order:
     frozen      dataclasses that cost nothing
     extent      half-open bytes of the disk      content     where bytes come from, their digests
     picture     bytes with places                segment     a name, a place, a source
-    symbols     numbers of the layout by name    bootcode    a binary with such numbers in it, and
+    symbols, at numbers of the layout by name    bootcode    a binary with such numbers in it, and
                                                              its `bootfield`, `elf`, `sector_zero`
     patterns    which paths of a tree            fields      what one field may hold
     mapped      sources by their paths           ranges      a part of a file, by offset and length
@@ -42,6 +42,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from doit_diskimg import at
     from doit_diskimg.bootcode import BootCode
     from doit_diskimg.bootfield import Patch
     from doit_diskimg.bootloaders.limine import Limine
@@ -63,20 +64,7 @@ if TYPE_CHECKING:
     from doit_diskimg.outputs.vmdk import Vmdk
     from doit_diskimg.segment import Segment
     from doit_diskimg.spec import Partition
-    from doit_diskimg.symbols import (
-        Symbol,
-        crc32,
-        disk_guid,
-        disk_signature,
-        file_lba,
-        file_length,
-        file_sectors,
-        lba,
-        length,
-        partition_guid,
-        sectors,
-        start,
-    )
+    from doit_diskimg.symbols import Symbol
     from doit_diskimg.tables.gpt import Gpt
     from doit_diskimg.tables.mbr import Mbr
     from doit_diskimg.tasks.checker import Xxh3Checker
@@ -94,17 +82,7 @@ __all__ = [
     "BootCode",
     "Patch",
     "Symbol",
-    "lba",
-    "sectors",
-    "start",
-    "length",
-    "file_lba",
-    "file_sectors",
-    "file_length",
-    "crc32",
-    "partition_guid",
-    "disk_guid",
-    "disk_signature",
+    "at",
     "Gpt",
     "Mbr",
     "Fat",
@@ -142,17 +120,6 @@ _HOME = {
     "BootCode": "bootcode",
     "Patch": "bootfield",
     "Symbol": "symbols",
-    "lba": "symbols",
-    "sectors": "symbols",
-    "start": "symbols",
-    "length": "symbols",
-    "file_lba": "symbols",
-    "file_sectors": "symbols",
-    "file_length": "symbols",
-    "crc32": "symbols",
-    "partition_guid": "symbols",
-    "disk_guid": "symbols",
-    "disk_signature": "symbols",
     "Gpt": "tables.gpt",
     "Mbr": "tables.mbr",
     "Fat": "filesystems.fat.volume",
@@ -183,8 +150,8 @@ _HOME = {
 
 
 def __getattr__(name: str) -> object:
-    if name == "verify":  # a folder that can be called: see its __init__
-        return import_module(f"{__name__}.verify")
+    if name in ("at", "verify"):  # a namespace, and a folder that can be called: see its __init__
+        return import_module(f"{__name__}.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -286,7 +286,7 @@ def _problems(patch: object, where: str, *, elf: bool) -> Iterator[Problem]:
     else:
         yield BadValue(
             where, f"{patch!r} is no patch", "must be Patch(offset, format, value)",
-            'write for example Patch(0x5c, "<Q", lba("stage2"))',
+            'write for example Patch(0x5c, "<Q", at.lba("stage2"))',
         )
 
 

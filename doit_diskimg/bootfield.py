@@ -55,7 +55,7 @@ class Patch:
     ``offset`` is in bytes from the beginning of the source, or the name of a symbol in the ELF file
     that it was made of.  ``format`` is one item of Python's `struct` with its byte order:
     ``"<Q"``, ``"<H"``, ``"B"``, or ``"16s"`` for bytes; None for as many bytes as the ELF file says
-    that its symbol has.  ``value`` is a symbol such as ``lba("stage2")``, an integer or bytes.
+    that its symbol has.  ``value`` is a symbol such as ``at.lba("stage2")``, an integer or bytes.
     """
 
     offset: int | str
@@ -76,7 +76,7 @@ class Patch:
         if not _is_value(self.value):
             yield BadValue(
                 f"{where}.value", f"{self.value!r} is no value",
-                "must be a symbol, an integer or bytes", 'write for example lba("stage2")',
+                "must be a symbol, an integer or bytes", 'write for example at.lba("stage2")',
             )
         elif format_ is not None:
             yield from self._value_problems(format_, where)

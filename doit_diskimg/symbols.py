@@ -1,9 +1,10 @@
 """Numbers of the layout by name, for boot code: where stage 2 lies, how long the kernel is.
 
-    lba("stage2")   sectors("stage2")   file_lba("boot", "kernel.bin") + 1
+    at.lba("stage2")   at.sectors("stage2")   at.file_lba("boot", "kernel.bin") + 1
 
-A symbol is a name until the layout is known.  Then it asks `Numbers`, one small protocol, and
-becomes an integer or bytes; `bootcode` puts it into a field of the user's binary.
+The functions of `at` make them.  A symbol is a name until the layout is known.  Then it asks
+`Numbers`, one small protocol, and becomes an integer or bytes; `bootcode` puts it into a field of
+the user's binary.
 """
 
 from collections.abc import Callable, Mapping
@@ -61,13 +62,13 @@ class Numbers(Protocol):
 
 @dataclass(frozen=True)
 class Symbol:
-    """A number by name; the functions of this module make them.
+    """A number by name; the functions of `at` make them.
 
-    Integers can be added and subtracted: ``lba("core") + 1``.
+    Integers can be added and subtracted: ``at.lba("core") + 1``.
     """
 
     kind: str
-    """The function that made it."""
+    """The function of `at` that made it."""
     name: str = ""
     """The partition or segment; empty for what belongs to the whole disk."""
     path: str | None = None
@@ -90,7 +91,7 @@ class Symbol:
         arguments = [repr(self.name)] * bool(self.name)
         arguments += [] if self.path is None else [repr(self.path)]
         sign = f" {'+' if self.plus > 0 else '-'} {abs(self.plus)}" if self.plus else ""
-        return f"{self.kind}({', '.join(arguments)}){sign}"
+        return f"at.{self.kind}({', '.join(arguments)}){sign}"
 
     @property
     def about(self) -> str:
@@ -145,7 +146,7 @@ def _lba(symbol: Symbol, numbers: Numbers, where: str) -> int:
             Unaligned(
                 f"{where}: {symbol}", f"{symbol.about} begins at byte {start:,}",
                 f"what has an LBA begins at a multiple of {size}",
-                f"move it, or write start({symbol.name!r})",
+                f"move it, or write at.start({symbol.name!r})",
             )
         )
     return start // size
@@ -179,65 +180,3 @@ KINDS: Mapping[str, Kind] = {
         lambda symbol, numbers, where: numbers.disk_signature(), "signature {:#010x}"
     ),
 }
-
-
-# What a user writes ------------------------------------------------------------------------------
-
-
-def lba(name: str) -> Symbol:
-    """The first sector of a partition or segment, counted from the beginning of the disk."""
-    return Symbol("lba", name)
-
-
-def sectors(name: str) -> Symbol:
-    """How many sectors a partition has, or the source of a segment, the last one begun."""
-    return Symbol("sectors", name)
-
-
-def start(name: str) -> Symbol:
-    """The first byte of a partition or segment, counted from the beginning of the disk."""
-    return Symbol("start", name)
-
-
-def length(name: str) -> Symbol:
-    """How many bytes a partition has, or the source of a segment."""
-    return Symbol("length", name)
-
-
-def file_lba(partition: str, path: str) -> Symbol:
-    """The first sector on the disk of a file in a volume; its other sectors follow."""
-    return Symbol("file_lba", partition, path)
-
-
-def file_sectors(partition: str, path: str) -> Symbol:
-    """How many sectors a file in a volume has, the last one begun."""
-    return Symbol("file_sectors", partition, path)
-
-
-def file_length(partition: str, path: str) -> Symbol:
-    """How many bytes a file in a volume has."""
-    return Symbol("file_length", partition, path)
-
-
-def crc32(name: str, path: str | None = None) -> Symbol:
-    """The CRC-32 (zlib's) of a segment, a whole partition, or a file in its volume.
-
-    It is that of the bytes in the image, as many as `length` or `file_length` says: if the part
-    itself is patched, the patched ones.
-    """
-    return Symbol("crc32", name, path)
-
-
-def partition_guid(name: str) -> Symbol:
-    """A partition's GUID: 16 bytes, in the order in which a GPT stores it."""
-    return Symbol("partition_guid", name)
-
-
-def disk_guid() -> Symbol:
-    """The disk's GUID: 16 bytes, in the order in which a GPT stores it."""
-    return Symbol("disk_guid")
-
-
-def disk_signature() -> Symbol:
-    """The disk signature of an MBR, 32 bits."""
-    return Symbol("disk_signature")

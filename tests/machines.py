@@ -22,10 +22,10 @@ def task_image():
     return disk.tasks()
 
 def task_boot():
-    return qemu.run()
+    return qemu.run_task()
 
 def task_boots():
-    return qemu.test(%(test)s)
+    return qemu.test_task(%(test)s)
 '''
 
 

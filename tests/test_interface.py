@@ -47,10 +47,10 @@ def described(*, persist: bool = True) -> Disk:
 def tasks() -> Iterator[dict[str, object]]:
     disk = described()
     yield from disk.tasks()
-    yield described(persist=False).linked()  # it shows no bytes of a guest
+    yield described(persist=False).linked_task()  # it shows no bytes of a guest
     qemu = Qemu(disk)
-    yield {"basename": "run", **qemu.run()}
-    yield {"basename": "test", **qemu.test(expect="login:")}
+    yield {"basename": "run", **qemu.run_task()}
+    yield {"basename": "test", **qemu.test_task(expect="login:")}
 
 
 def task_lines() -> Iterator[str]:
@@ -61,8 +61,8 @@ def task_lines() -> Iterator[str]:
 
 
 METHODS = {
-    "Disk": ["tasks", "linked", "from_image"], "Fat": ["from_image"], "GrubBios": ["task"],
-    "GrubEfi": ["task"], "Limine": ["files", "stage2"], "Qemu": ["run", "test"],
+    "Disk": ["tasks", "linked_task", "from_image"], "Fat": ["from_image"], "GrubBios": ["task"],
+    "GrubEfi": ["task"], "Limine": ["files", "stage2"], "Qemu": ["run_task", "test_task"],
 }  # fmt: skip
 """What a dodo.py calls; all other methods are those of the sockets."""
 
@@ -83,6 +83,10 @@ def interface() -> str:
     lines = ["# Names and parameters"]
     for name in doit_diskimg.__all__:
         value = getattr(doit_diskimg, name)
+        if name == "at":
+            symbols = filter(inspect.isfunction, vars(value).values())
+            lines += [f"at.{made.__name__}{signature(made)}" for made in symbols]
+            continue
         lines.append(f"{name}{signature(value)}")
         lines += [
             f"    .{method}{signature(getattr(value, method))}"

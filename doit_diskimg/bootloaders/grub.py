@@ -21,6 +21,7 @@ from dataclasses import KW_ONLY
 from os import PathLike, fspath
 from typing import Any
 
+from doit_diskimg import at
 from doit_diskimg.bootcode import BootCode, Stretch
 from doit_diskimg.bootfield import Patch
 from doit_diskimg.bootloaders import embedding
@@ -40,7 +41,7 @@ from doit_diskimg.fields import is_path, shown
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.sector_zero import KEEP
 from doit_diskimg.segment import Segment
-from doit_diskimg.symbols import Numbers, Symbol, lba
+from doit_diskimg.symbols import Numbers, Symbol
 from doit_diskimg.units import SECTOR, ceil_div
 
 _FORMAT = "i386-pc"
@@ -105,10 +106,10 @@ class GrubBios:
         """Return boot.img, and core.img unless a partition has it."""
         partition = embedding.holder(disk, self.core())
         if partition is not None:
-            return [Segment(BOOT, self._boot(lba(partition.name)), 0, keep=KEEP)]
+            return [Segment(BOOT, self._boot(at.lba(partition.name)), 0, keep=KEEP)]
         return [
-            Segment(BOOT, self._boot(lba(CORE)), 0, keep=KEEP),
-            Segment(CORE, core(self._core, lba(CORE) + 1), SECTOR),
+            Segment(BOOT, self._boot(at.lba(CORE)), 0, keep=KEEP),
+            Segment(CORE, core(self._core, at.lba(CORE) + 1), SECTOR),
         ]
 
     def own_problems(self, where: str) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY
 from os import PathLike, fspath
 
+from doit_diskimg import at
 from doit_diskimg.bootcode import BootCode, Stretch
 from doit_diskimg.bootloaders import embedding
 from doit_diskimg.bootloaders.embedding import DescribedDisk
@@ -26,7 +27,7 @@ from doit_diskimg.fields import is_path, shown
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.sector_zero import KEEP
 from doit_diskimg.segment import Segment
-from doit_diskimg.symbols import Numbers, Symbol, start
+from doit_diskimg.symbols import Numbers, Symbol
 from doit_diskimg.units import KIB, SECTOR
 
 BOOT, STAGE2 = "limine", "limine-stage2"
@@ -139,7 +140,7 @@ class Stage1(BootCode):
 
     def asks(self, where: str) -> Iterator[tuple[str, Symbol]]:
         """Yield the symbols in it; see `BootCode`."""
-        yield from ((where, start(name)) for name in (self.stage2, *self.partitions))
+        yield from ((where, at.start(name)) for name in (self.stage2, *self.partitions))
 
     def size(self, files: Files, where: str) -> int:
         """Return a sector."""

@@ -181,8 +181,8 @@ class Disk(spec.Disk):
             refuse_circles(makers, _makers)
         _makers.update(makers)
 
-    def linked(self, path: str | PathLike[str] | None = None) -> _Task:
-        """Return the task ``<name>:linked``, for ``return disk.linked()`` in a task function.
+    def linked_task(self, path: str | PathLike[str] | None = None) -> _Task:
+        """Return the task ``<name>:linked``, for ``return disk.linked_task()`` in a task function.
 
         It writes a VMDK descriptor (``path``, else the image's path and ``.vmdk``) that points into
         your own files, so that QEMU boots a disk that nobody has written.  QEMU must open it with
@@ -198,7 +198,8 @@ class Disk(spec.Disk):
             if path is not None:
                 must = "must be the path of the descriptor"
                 wrong += path_problems(
-                    path, "linked", must, 'write for example linked("build/os.vmdk"), or linked()'
+                    path, "linked", must,
+                    'write for example linked_task("build/os.vmdk"), or linked_task()'
                 )
             seconds = self._checked_epoch([*wrong, *map(unlinked, guests_of(self))])
             where = normal(path or f"{fspath(self.image)}.vmdk")

@@ -65,7 +65,7 @@ class Qemu:
     arguments: Sequence[str] = ()
     program: str = "qemu-system-x86_64"
 
-    def run(self, *, image: Literal["built", "linked"] = "built") -> _Task:
+    def run_task(self, *, image: Literal["built", "linked"] = "built") -> _Task:
         """Return a task that builds the image if it is stale and boots it.
 
         With ``image="linked"`` it boots the linked image instead (`Disk.linked`, whose task must be
@@ -82,7 +82,7 @@ class Qemu:
         task = {**self._task(action, Boot(action.machine.image)), "params": [_GDB]}
         return {**task, "task_dep": [f"{self.disk.name}:linked"]} if action.linked else task
 
-    def test(
+    def test_task(
         self,
         *,
         expect: str | None = None,
@@ -207,7 +207,8 @@ def _wish_problems(wish: Wish) -> Iterator[Problem]:
     if wish.expect is None and wish.status is None:
         yield BadValue("test", "nothing says when the guest has passed", "must have a pattern, or "
                        "a byte of Qemu(debug_exit=...) and no screenshot",
-                       f"write test(expect=...), or debug_exit=0x10 for port {DEBUG_EXIT_PORT:#x}")
+                       "write test_task(expect=...), or debug_exit=0x10 for port "
+                       f"{DEBUG_EXIT_PORT:#x}")
     for name, pattern in (("expect", wish.expect), ("forbid", wish.forbid)):
         try:
             re.compile(pattern or "")

@@ -2,22 +2,7 @@
 
 from doit.tools import create_folder
 
-from doit_diskimg import (
-    BootCode,
-    Disk,
-    Fat,
-    Mbr,
-    Partition,
-    Patch,
-    Qemu,
-    Segment,
-    crc32,
-    file_lba,
-    file_length,
-    file_sectors,
-    lba,
-    sectors,
-)
+from doit_diskimg import BootCode, Disk, Fat, Mbr, Partition, Patch, Qemu, Segment, at
 
 # Where each part is loaded to, and how long it may be.  The sources know these numbers as STAGE1,
 # STAGE1_ROOM and so on, so they are written here and nowhere else.
@@ -48,10 +33,10 @@ disk = Disk(
         "build/stage1.bin",
         elf="build/stage1.elf",
         patches=[
-            Patch("stage2_lba", None, lba("stage2")),
-            Patch("stage2_sectors", None, sectors("stage2")),
-            Patch("kernel_lba", None, file_lba("boot", "KERNEL.BIN")),
-            Patch("kernel_sectors", None, file_sectors("boot", "KERNEL.BIN")),
+            Patch("stage2_lba", None, at.lba("stage2")),
+            Patch("stage2_sectors", None, at.sectors("stage2")),
+            Patch("kernel_lba", None, at.file_lba("boot", "KERNEL.BIN")),
+            Patch("kernel_sectors", None, at.file_sectors("boot", "KERNEL.BIN")),
         ],
     ),
     segments=[
@@ -62,8 +47,8 @@ disk = Disk(
                 "build/stage2.bin",
                 elf="build/stage2.elf",
                 patches=[
-                    Patch("kernel_length", None, file_length("boot", "KERNEL.BIN")),
-                    Patch("kernel_crc32", None, crc32("boot", "KERNEL.BIN")),
+                    Patch("kernel_length", None, at.file_length("boot", "KERNEL.BIN")),
+                    Patch("kernel_crc32", None, at.crc32("boot", "KERNEL.BIN")),
                 ],
             ),
             start=512,
@@ -108,9 +93,9 @@ qemu = Qemu(disk)
 
 def task_boot():
     """Boot the disk; its serial port is the terminal (Ctrl-C ends it)."""
-    return qemu.run()
+    return qemu.run_task()
 
 
 def task_test():
     """Boot the disk unseen and wait for the kernel, if anything changed since the last time."""
-    return qemu.test(expect="here is C")
+    return qemu.test_task(expect="here is C")

@@ -59,4 +59,4 @@ def task_image():
 
 def task_boot():
     """Build what is stale and boot it; the serial port is the terminal (Ctrl-C ends it)."""
-    return Qemu(disk, firmware="uefi").run()
+    return Qemu(disk, firmware="uefi").run_task()

@@ -41,9 +41,9 @@ def task_image():
 
 def task_boot():
     """Boot the disk; its serial port is the terminal (Ctrl-C ends it)."""
-    return qemu.run()
+    return qemu.run_task()
 
 
 def task_test():
     """Boot the disk unseen and wait for the message, if anything changed since the last time."""
-    return qemu.test(expect=re.escape(MESSAGE))
+    return qemu.test_task(expect=re.escape(MESSAGE))

@@ -60,9 +60,9 @@ qemu = Qemu(disk, firmware="uefi", memory="256MiB")
 
 def task_boot():
     """Boot the disk; its serial port is the terminal (Ctrl-C ends it)."""
-    return qemu.run()
+    return qemu.run_task()
 
 
 def task_test():
     """Boot the disk unseen and wait for the line, if anything changed since the last time."""
-    return qemu.test(expect="^Hello", timeout=120)
+    return qemu.test_task(expect="^Hello", timeout=120)

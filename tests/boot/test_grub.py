@@ -27,7 +27,7 @@ def task_image():
     return disk.tasks()
 
 def task_boots():
-    return Qemu(disk, firmware="uefi", debug_exit=0x10).test(expect="{SAYS}", timeout=120)
+    return Qemu(disk, firmware="uefi", debug_exit=0x10).test_task(expect="{SAYS}", timeout=120)
 """
 
 
@@ -46,7 +46,7 @@ def task_image():
 
 def task_boots():
     qemu = Qemu(disk, debug_exit=0x10, interface="{{interface}}")
-    return qemu.test(expect="{SAYS}", timeout=120)
+    return qemu.test_task(expect="{SAYS}", timeout=120)
 """
 PLACES = [
     pytest.param("(,msdos1)/boot/grub", """size="40MiB", table=Mbr(), boot=grub,

@@ -28,7 +28,7 @@ def task_image():
 
 def task_boots():
     qemu = Qemu(disk, firmware="uefi", memory="512MiB")
-    return qemu.test(expect="{SAYS}", forbid="Kernel panic", timeout=240)
+    return qemu.test_task(expect="{SAYS}", forbid="Kernel panic", timeout=240)
 """
 MENU = """
 linux /vmlinuz console=ttyS0 panic=-1 quiet

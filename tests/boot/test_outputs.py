@@ -19,7 +19,7 @@ LINE = "Hello from doit_diskimg: no root, no mount, no loop device."
 def test_a_linked_image_boots(example: Callable[[str], Any], boot: Callable[..., None]) -> None:
     hello = example("hello")
     hello.edit("dodo.py", "    return disk.tasks()\n", "    return disk.tasks()\n\n\n"
-               "def task_linked():\n    return disk.linked()\n")
+               "def task_linked():\n    return disk.linked_task()\n")
     hello.doit("hello.img:linked")
     assert not (hello.folder / "build/hello.img").exists()
     ask = "from doit_diskimg.host.linked import drive; print(drive('build/hello.img'))"

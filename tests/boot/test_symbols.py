@@ -18,12 +18,12 @@ BALLAST = "__attribute__((used)) static const char ballast[100000] = {[0 ... 999
 """What makes the kernel longer than the 64 KiB of a segment."""
 
 NUMBERS = [
-    'lba("stage2")',
-    'sectors("stage2")',
-    'file_lba("boot", "KERNEL.BIN")',
-    'file_sectors("boot", "KERNEL.BIN")',
-    'file_length("boot", "KERNEL.BIN")',
-    'crc32("boot", "KERNEL.BIN")',
+    'at.lba("stage2")',
+    'at.sectors("stage2")',
+    'at.file_lba("boot", "KERNEL.BIN")',
+    'at.file_sectors("boot", "KERNEL.BIN")',
+    'at.file_length("boot", "KERNEL.BIN")',
+    'at.crc32("boot", "KERNEL.BIN")',
 ]
 
 

@@ -24,7 +24,7 @@ def task_image():
     return disk.tasks()
 
 def task_boots():
-    return Qemu(disk, debug_exit=0x10).test(expect="^hello from stage 2")
+    return Qemu(disk, debug_exit=0x10).test_task(expect="^hello from stage 2")
 """
 FILES = '{**limine.files("BOOTX64.EFI"), "limine.conf": b"timeout: 0\\n"}'
 MBR = f"""table=Mbr(),

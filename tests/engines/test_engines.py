@@ -26,7 +26,7 @@ from doit_diskimg import (
     Patch,
     Tree,
     WorldError,
-    file_lba,
+    at,
 )
 from doit_diskimg.content import digest_of
 from doit_diskimg.errors import EngineCannot
@@ -448,11 +448,11 @@ def test_engines_are_a_field_of_the_description():
 
 
 def test_where_an_engine_puts_a_file_nobody_can_ask():
-    boot = BootCode(bytes(512), patches=[Patch(16, "<Q", file_lba("boot", "kernel"))])
+    boot = BootCode(bytes(512), patches=[Patch(16, "<Q", at.file_lba("boot", "kernel"))])
     disk = Disk("os.img", size="16MiB", table=Mbr(), boot=boot, partitions=[
         Partition("boot", Fat({"kernel": b"k"}, engine="mtools"), size="4MiB"),
     ])  # fmt: skip
     assert [str(problem).split(", must")[0] for problem in disk.problems()] == [
-        "boot.patches[0]: file_lba('boot', 'kernel'): engine='mtools' decides where it lies, "
+        "boot.patches[0]: at.file_lba('boot', 'kernel'): engine='mtools' decides where it lies, "
         "native says so beforehand"
     ]

@@ -7,6 +7,7 @@ from fakes import FakeFiles
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doit_diskimg import at
 from doit_diskimg.amend import Change, amended
 from doit_diskimg.bootcode import BootCode
 from doit_diskimg.bootfield import Patch
@@ -14,7 +15,6 @@ from doit_diskimg.content import Tree, parts
 from doit_diskimg.extent import Extent
 from doit_diskimg.filesystems.fat.volume import Fat
 from doit_diskimg.ports import Place
-from doit_diskimg.symbols import file_length
 
 MIB = 1 << 20
 UNIT = 4096
@@ -122,7 +122,7 @@ def test_a_file_that_is_in_reserved_sectors_too_needs_the_planner(fat):
 
 def test_no_outline_where_more_depends_on_a_file():
     contents = {"a": b"1" * 100, "boot": b"\xeb\x3c\x90" + bytes(509)}
-    patched = BootCode("boot", patches=[Patch(0x5A, "<I", file_length("volume", "a"))])
+    patched = BootCode("boot", patches=[Patch(0x5A, "<I", at.file_length("volume", "a"))])
     assert fill(Fat({"a": "a"}, fat=16, boot_sector=patched), contents, 30 * MIB).outline is None
 
 

@@ -28,7 +28,7 @@ def task_image():
     return disk.tasks()
 
 def task_linked():
-    return disk.linked()
+    return disk.linked_task()
 '''
 
 
@@ -151,7 +151,7 @@ disk = Disk("build/os.img", size="1MiB", {ALONE[row]}, align=65536)
 def task_image():
     return disk.tasks()
 def task_linked():
-    return disk.linked()
+    return disk.linked_task()
 ''')
     project.write("disk.bin", b"d" * MIB)
     project.write("x", b"x")
@@ -229,11 +229,11 @@ def test_names_that_a_descriptor_can_not_hold(tmp_path):
 
 def test_a_wrong_path_is_told_with_what_else_is_wrong(tmp_path):
     project = make(tmp_path)
-    wrong = DODO.replace("disk.linked()", "disk.linked(5)") % {"size": "64MB"}
+    wrong = DODO.replace("disk.linked_task()", "disk.linked_task(5)") % {"size": "64MB"}
     project.write("dodo.py", wrong.replace("return disk.tasks()", "return None"))
     assert project.doit(code=3).err.splitlines() == [
         "ERROR: os.img: size: '64MB' has the unknown unit 'MB', must be bytes or a number with "
         'KiB, MiB, GiB or TiB (write for example "33MiB")',
         "os.img: linked: 5 is no path, must be the path of the descriptor "
-        '(write for example linked("build/os.vmdk"), or linked())',
+        '(write for example linked_task("build/os.vmdk"), or linked_task())',
     ]

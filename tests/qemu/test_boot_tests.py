@@ -196,7 +196,7 @@ def test_a_screenshot_shows_the_screen(tmp_path):
 TWO = '''
 def task_more():
     for number in range(3):
-        yield {"name": str(number), **qemu.test(expect="hello")}
+        yield {"name": str(number), **qemu.test_task(expect="hello")}
 '''
 
 
@@ -270,7 +270,7 @@ def told(qemu="", test='expect="x"'):
     """Return what doit is told instead of getting tasks."""
     disk = Disk("os.img", size="1MiB", table=Mbr())
     with pytest.raises(InvalidTask) as error:
-        eval(f"Qemu(disk, {qemu}).test({test})", {"Qemu": Qemu, "disk": disk})
+        eval(f"Qemu(disk, {qemu}).test_task({test})", {"Qemu": Qemu, "disk": disk})
     return str(error.value).splitlines()
 
 
@@ -286,7 +286,7 @@ def test_a_bad_description(qemu, test, message):
 
 def test_a_path_is_no_disk():
     with pytest.raises(InvalidTask, match=r"^qemu: disk: 'os.img' is no disk, must be a Disk"):
-        Qemu("os.img").run()
+        Qemu("os.img").run_task()
 
 
 def test_all_problems_at_once():

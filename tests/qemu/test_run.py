@@ -175,10 +175,10 @@ def test_the_image_is_built_from_what_is_there_now(tmp_path):
 
 LINKED = """
 def task_linked():
-    return disk.linked()
+    return disk.linked_task()
 
 def task_fast():
-    return qemu.run(image="linked")
+    return qemu.run_task(image="linked")
 """
 
 

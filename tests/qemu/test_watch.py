@@ -24,7 +24,7 @@ def task_image():
     return disk.tasks()
 
 def task_boot():
-    return Qemu(disk).run()
+    return Qemu(disk).run_task()
 '''
 
 COMPILE = '''

@@ -131,7 +131,7 @@ os = disk("os")
 def task_image():
     return os.tasks()
 def task_linked():
-    return os.linked()
+    return os.linked_task()
 """
 
 DOIT = [sys.executable, "-m", "doit"]

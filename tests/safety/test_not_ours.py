@@ -28,7 +28,7 @@ disk = Disk("%s", size="1MiB", table=None, segments=[
 def task_image():
     return disk.tasks()
 def task_linked():
-    return disk.linked("linked.vmdk")
+    return disk.linked_task("linked.vmdk")
 DOIT_CONFIG = {"backend": "sqlite3"}
 '''
 OURS = {"said.txt", "report.txt", "__pycache__", ".doit.db", "dodo.py"}

@@ -507,7 +507,7 @@ def test_outputs_hold_what_the_guest_wrote(project):
 
 
 def test_a_linked_image_is_refused(project):
-    project.write("dodo.py", project.dodo + "\ndef task_linked():\n    return disk.linked()\n")
+    project.write("dodo.py", project.dodo + "\ndef task_linked():\n    return disk.linked_task()\n")
     assert (
         "os.img: linked: 'data' has persist=True, a linked image shows the sources, and no bytes "
         "of a guest (boot the image itself, or leave persist out)"

@@ -4,25 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from doit_diskimg import (
-    BootCode,
-    Fat,
-    File,
-    Gpt,
-    Mbr,
-    Partition,
-    Patch,
-    Segment,
-    Tree,
-    crc32,
-    disk_guid,
-    disk_signature,
-    file_lba,
-    lba,
-    partition_guid,
-    sectors,
-    spec,
-)
+from doit_diskimg import BootCode, Fat, File, Gpt, Mbr, Partition, Patch, Segment, Tree, at, spec
 from doit_diskimg.asked import Located, located, needs
 from doit_diskimg.errors import BadValue
 from doit_diskimg.layout import place
@@ -59,13 +41,15 @@ def disk(*boot, stage2=(), table=None, files=None, **changes):
 GUESTS = [Partition("data", Fat({"k": b"kernel"}), size="8MiB", persist=True)]
 
 GOOD = [
-    disk(lba("data"), sectors("data"), partitions=GUESTS),
-    disk(lba("stage2"), sectors("split"), lba("boot"), lba("bootcode"), disk_signature()),
-    disk(file_lba("boot", "K/KERNEL"), crc32("root"), crc32("boot", "/k/kernel"), crc32("stage2")),
-    disk(disk_guid(), partition_guid("root"), table=Gpt(), segments=()),
-    disk(disk_signature(), table=Gpt(hybrid=["boot"]), signature=7, segments=()),
-    disk(file_lba("boot", "in/the/tree"), files={"/": Tree("tree")}),
-    disk(lba("stage2"), stage2=[lba("bootcode"), lba("stage2")]),
+    disk(at.lba("data"), at.sectors("data"), partitions=GUESTS),
+    disk(at.lba("stage2"), at.sectors("split"), at.lba("boot"), at.lba("bootcode"),
+         at.disk_signature()),
+    disk(at.file_lba("boot", "K/KERNEL"), at.crc32("root"), at.crc32("boot", "/k/kernel"),
+         at.crc32("stage2")),
+    disk(at.disk_guid(), at.partition_guid("root"), table=Gpt(), segments=()),
+    disk(at.disk_signature(), table=Gpt(hybrid=["boot"]), signature=7, segments=()),
+    disk(at.file_lba("boot", "in/the/tree"), files={"/": Tree("tree")}),
+    disk(at.lba("stage2"), stage2=[at.lba("bootcode"), at.lba("stage2")]),
 ]
 
 
@@ -75,36 +59,47 @@ def test_what_can_be_answered(described):
 
 
 BAD = [
-    (disk(lba("stage_2")), "lba('stage_2'): no partition or segment is called 'stage_2', there is "
+    (disk(at.lba("stage_2")),
+     "at.lba('stage_2'): no partition or segment is called 'stage_2', there is "
      "'boot', 'root', 'bootcode', 'stage2', 'split' (write 'stage2')"),
-    (disk(lba("")), "lba(): no partition or segment is called '', there is 'boot', 'root', "
+    (disk(at.lba("")), "at.lba(): no partition or segment is called '', there is 'boot', 'root', "
      "'bootcode', 'stage2', 'split' (write one of these names)"),
-    (disk(file_lba("boot", "kernel")), "file_lba('boot', 'kernel'): there is no 'kernel' in the "
+    (disk(at.file_lba("boot", "kernel")),
+     "at.file_lba('boot', 'kernel'): there is no 'kernel' in the "
      f"volume, {CONTENTS}there)"),
-    (disk(file_lba("boot", "k")), f"file_lba('boot', 'k'): 'k' is a directory, {CONTENTS}there)"),
-    (disk(file_lba("boot", "empty")), "file_lba('boot', 'empty'): 'empty' is empty and has no "
+    (disk(at.file_lba("boot", "k")),
+     f"at.file_lba('boot', 'k'): 'k' is a directory, {CONTENTS}there)"),
+    (disk(at.file_lba("boot", "empty")),
+     "at.file_lba('boot', 'empty'): 'empty' is empty and has no "
      f"cluster, {CONTENTS}there)"),
-    (disk(crc32("boot", "/")), f"crc32('boot', '/'): '/' is a directory, {CONTENTS}there)"),
-    (disk(file_lba("root", "x")), "file_lba('root', 'x'): File can't tell where its files lie, "
+    (disk(at.crc32("boot", "/")), f"at.crc32('boot', '/'): '/' is a directory, {CONTENTS}there)"),
+    (disk(at.file_lba("root", "x")),
+     "at.file_lba('root', 'x'): File can't tell where its files lie, "
      "must be a volume of Fat(...) (put the file into one, or into a segment)"),
-    (disk(file_lba("stage2", "x")), "file_lba('stage2', 'x'): 'stage2' is a segment, must be a "
+    (disk(at.file_lba("stage2", "x")),
+     "at.file_lba('stage2', 'x'): 'stage2' is a segment, must be a "
      "partition (write the name of a partition)"),
-    (disk(partition_guid("stage2"), table=Gpt(), segments=[Segment("stage2", b"", "64KiB")]),
-     "partition_guid('stage2'): 'stage2' is a segment, must be a partition (write the name of a "
+    (disk(at.partition_guid("stage2"), table=Gpt(), segments=[Segment("stage2", b"", "64KiB")]),
+     "at.partition_guid('stage2'): 'stage2' is a segment, must be a partition (write the name of a "
      "partition)"),
-    (disk(partition_guid("root")), "partition_guid('root'): this table has no GUIDs, must be a "
+    (disk(at.partition_guid("root")),
+     "at.partition_guid('root'): this table has no GUIDs, must be a "
      "number that is on the disk (write table=Gpt())"),
-    (disk(disk_guid()), "disk_guid(): this table has no GUIDs, must be a number that is on the "
+    (disk(at.disk_guid()),
+     "at.disk_guid(): this table has no GUIDs, must be a number that is on the "
      "disk (write table=Gpt())"),
-    (disk(disk_signature(), table=Gpt(), segments=()), "disk_signature(): this table has no disk "
+    (disk(at.disk_signature(), table=Gpt(), segments=()),
+     "at.disk_signature(): this table has no disk "
      "signature, must be a number that is on the disk (write table=Mbr())"),
-    *((disk(disk_signature(), table=table, segments=()), "disk_signature(): this table has no disk "
+    *((disk(at.disk_signature(), table=table, segments=()),
+      "at.disk_signature(): this table has no disk "
        "signature, must be a number that is on the disk (write table=Mbr())")
       for table in (Gpt(hybrid=["boot"]), Mbr(disk_signature=False))),
     *((disk(symbol, partitions=GUESTS), f"{symbol}: 'data' has persist=True, must be of bytes that "
        "no guest may change (ask for something in another partition)")
-      for symbol in (file_lba("data", "k"), crc32("data", "k"), crc32("data"))),
-    (disk(crc32("split")), "crc32('split'): 'split' spans bytes of others, a checksum is that of "
+      for symbol in (at.file_lba("data", "k"), at.crc32("data", "k"), at.crc32("data"))),
+    (disk(at.crc32("split")),
+     "at.crc32('split'): 'split' spans bytes of others, a checksum is that of "
      "bytes in one piece (split the segment in two instead of giving it keep)"),
 ]  # fmt: skip
 
@@ -115,7 +110,7 @@ def test_what_can_not_be_answered(described, problem):
 
 
 def test_everything_that_can_not_be_answered_is_said_at_once():
-    described = disk(lba("a"), lba("b"), stage2=[lba("c")])
+    described = disk(at.lba("a"), at.lba("b"), stage2=[at.lba("c")])
     assert [str(problem).split(":")[0] for problem in described.problems()] == [
         "boot.patches[0]", "boot.patches[1]", "segments[0].source.patches[0]",
     ]  # fmt: skip
@@ -129,11 +124,13 @@ def three(first, second, third):
 
 
 CIRCLES = [
-    (three([crc32("a")], [], []), "a", "'a' needs the bytes of 'a'"),
-    (three([crc32("b")], [crc32("a")], []), "b", "'a' needs the bytes of 'b', which needs 'a'"),
-    (three([crc32("b")], [crc32("c")], [crc32("a")]), "c",
+    (three([at.crc32("a")], [], []), "a", "'a' needs the bytes of 'a'"),
+    (three([at.crc32("b")], [at.crc32("a")], []), "b",
+     "'a' needs the bytes of 'b', which needs 'a'"),
+    (three([at.crc32("b")], [at.crc32("c")], [at.crc32("a")]), "c",
      "'a' needs the bytes of 'b', which needs 'c', which needs 'a'"),
-    (three([], [crc32("c")], [crc32("b")]), "c", "'b' needs the bytes of 'c', which needs 'b'"),
+    (three([], [at.crc32("c")], [at.crc32("b")]), "c",
+     "'b' needs the bytes of 'c', which needs 'b'"),
 ]  # fmt: skip
 
 
@@ -141,21 +138,23 @@ CIRCLES = [
 def test_a_circle_is_one_line(described, asker, text):
     (problem,) = described.problems()
     where = f"segments[{'abc'.index(asker)}].source.patches[0]"
-    assert str(problem).startswith(f"{where}: crc32(")
+    assert str(problem).startswith(f"{where}: at.crc32(")
     assert text in str(problem)
 
 
 def test_places_go_round_and_nobody_minds():
-    assert not three([lba("b")], [lba("a"), crc32("a")], [crc32("b")]).problems()
+    assert not three([at.lba("b")], [at.lba("a"), at.crc32("a")], [at.crc32("b")]).problems()
 
 
 def test_what_a_part_needs():
     described = disk(
-        crc32("stage2"), lba("root"), stage2=[file_lba("boot", "k/kernel"), crc32("root")]
+        at.crc32("stage2"), at.lba("root"), stage2=[at.file_lba("boot", "k/kernel"),
+        at.crc32("root")]
     )
     found = needs(described, "bootcode")
     assert [str(ask.symbol) for ask in found.asks] == [
-        "crc32('stage2')", "lba('root')", "file_lba('boot', 'k/kernel')", "crc32('root')",
+        "at.crc32('stage2')", "at.lba('root')", "at.file_lba('boot', 'k/kernel')",
+        "at.crc32('root')",
     ]  # fmt: skip
     assert found.parts == ("stage2", "root")
     assert found.volumes == ("boot",)
@@ -163,7 +162,8 @@ def test_what_a_part_needs():
 
 
 def test_what_is_asked_of_a_volume():
-    described = disk(file_lba("boot", "k/kernel"), stage2=[crc32("boot", "x"), crc32("boot")])
+    described = disk(at.file_lba("boot", "k/kernel"), stage2=[at.crc32("boot", "x"),
+                     at.crc32("boot")])
     assert located(described, "boot") == Located({"k/kernel": False, "x": True}, True)
     assert located(described, "root") is None
 
@@ -182,8 +182,8 @@ class Chainloader:
             yield BadValue(where, self.complaint, "must be otherwise", "change it")
 
     def segments(self, disk):
-        first = BootCode(bytes(440), patches=[Patch(8, "<Q", lba("second") + 1)])
-        second = BootCode("second.bin", patches=[Patch(0, "<Q", file_lba("boot", "k/kernel"))])
+        first = BootCode(bytes(440), patches=[Patch(8, "<Q", at.lba("second") + 1)])
+        second = BootCode("second.bin", patches=[Patch(0, "<Q", at.file_lba("boot", "k/kernel"))])
         return [Segment("first", first, 0), Segment("second", second, 512)]
 
 

@@ -6,26 +6,7 @@ from uuid import UUID
 import pytest
 from fakes import FakeFiles, render
 
-from doit_diskimg import (
-    BootCode,
-    DescriptionError,
-    Disk,
-    Gpt,
-    Mbr,
-    Patch,
-    Segment,
-    crc32,
-    disk_guid,
-    disk_signature,
-    file_lba,
-    file_length,
-    file_sectors,
-    lba,
-    length,
-    partition_guid,
-    sectors,
-    start,
-)
+from doit_diskimg import BootCode, DescriptionError, Disk, Gpt, Mbr, Patch, Segment, at
 from doit_diskimg.extent import Extent
 from doit_diskimg.symbols import Symbol
 
@@ -69,21 +50,21 @@ NUMBERS = FakeNumbers(
 @pytest.mark.parametrize(
     ("symbol", "value"),
     [
-        (lba("a"), 2),
-        (lba("a") + 1, 3),
-        (1 + lba("a") - 3, 0),
-        (sectors("a"), 3),
-        (sectors("z"), 0),
-        (start("odd"), 700),
-        (length("a"), 1025),
-        (file_lba("v", "k"), 1 << 31),
-        (file_sectors("v", "k"), 1),
-        (file_length("v", "k"), 512),
-        (crc32("a"), 0x89ABCDEF),
-        (disk_signature(), 0x12345678),
+        (at.lba("a"), 2),
+        (at.lba("a") + 1, 3),
+        (1 + at.lba("a") - 3, 0),
+        (at.sectors("a"), 3),
+        (at.sectors("z"), 0),
+        (at.start("odd"), 700),
+        (at.length("a"), 1025),
+        (at.file_lba("v", "k"), 1 << 31),
+        (at.file_sectors("v", "k"), 1),
+        (at.file_length("v", "k"), 512),
+        (at.crc32("a"), 0x89ABCDEF),
+        (at.disk_signature(), 0x12345678),
         # UEFI: the first three fields are little-endian on the disk.
-        (partition_guid("a"), bytes.fromhex("33221100 5544 7766 8899aabbccddeeff")),
-        (disk_guid(), bytes.fromhex("33221100 5544 7766 8899aabbccddeeff")),
+        (at.partition_guid("a"), bytes.fromhex("33221100 5544 7766 8899aabbccddeeff")),
+        (at.disk_guid(), bytes.fromhex("33221100 5544 7766 8899aabbccddeeff")),
     ],
 )
 def test_what_a_symbol_becomes(symbol, value):
@@ -92,16 +73,16 @@ def test_what_a_symbol_becomes(symbol, value):
 
 def test_sectors_are_those_of_the_disk():
     numbers = FakeNumbers({"a": Extent(8192, 4097)}, sector_size=4096)
-    assert (lba("a").resolve(numbers, ""), sectors("a").resolve(numbers, "")) == (2, 2)
+    assert (at.lba("a").resolve(numbers, ""), at.sectors("a").resolve(numbers, "")) == (2, 2)
 
 
 @pytest.mark.parametrize(
     ("symbol", "text"),
     [
-        (lba("stage2"), "lba('stage2')"),
-        (file_lba("boot", "k") + 1, "file_lba('boot', 'k') + 1"),
-        (crc32("a") - 2, "crc32('a') - 2"),
-        (disk_guid(), "disk_guid()"),
+        (at.lba("stage2"), "at.lba('stage2')"),
+        (at.file_lba("boot", "k") + 1, "at.file_lba('boot', 'k') + 1"),
+        (at.crc32("a") - 2, "at.crc32('a') - 2"),
+        (at.disk_guid(), "at.disk_guid()"),
     ],
 )
 def test_a_symbol_reads_as_it_was_written(symbol, text):
@@ -110,17 +91,17 @@ def test_a_symbol_reads_as_it_was_written(symbol, text):
 
 def test_a_symbol_adds_integers_only():
     with pytest.raises(TypeError):
-        lba("a") + 0.5
+        at.lba("a") + 0.5
     with pytest.raises(TypeError):
-        lba("a") - lba("b")
+        at.lba("a") - at.lba("b")
 
 
 def test_what_begins_within_a_sector_has_no_lba():
     with pytest.raises(DescriptionError) as caught:
-        lba("odd").resolve(NUMBERS, "boot.patches[0]")
+        at.lba("odd").resolve(NUMBERS, "boot.patches[0]")
     assert str(caught.value) == (
-        "boot.patches[0]: lba('odd'): odd begins at byte 700, what has an LBA begins at a multiple "
-        "of 512 (move it, or write start('odd'))"
+        "boot.patches[0]: at.lba('odd'): odd begins at byte 700, what has an LBA begins at a "
+        "multiple of 512 (move it, or write at.start('odd'))"
     )
 
 
@@ -134,14 +115,14 @@ def patched(*patches, source=bytes(32)):
 @pytest.mark.parametrize(
     ("patch", "at", "data"),
     [
-        (Patch(2, "<Q", lba("a")), 2, "0200000000000000"),
-        (Patch(2, ">I", lba("a")), 2, "00000002"),
-        (Patch(2, "!H", lba("a")), 2, "0002"),
+        (Patch(2, "<Q", at.lba("a")), 2, "0200000000000000"),
+        (Patch(2, ">I", at.lba("a")), 2, "00000002"),
+        (Patch(2, "!H", at.lba("a")), 2, "0002"),
         (Patch(2, "B", 255), 2, "ff"),
         (Patch(2, "<h", -2), 2, "feff"),
-        (Patch(2, "b", lba("a") - 130), 2, "80"),
+        (Patch(2, "b", at.lba("a") - 130), 2, "80"),
         (Patch(2, "3s", b"ab"), 2, "616200"),
-        (Patch(2, "16s", partition_guid("a")), 2, "33221100554477668899aabbccddeeff"),
+        (Patch(2, "16s", at.partition_guid("a")), 2, "33221100554477668899aabbccddeeff"),
         (Patch(28, "<I", 0xFFFFFFFF), 28, "ffffffff"),
     ],
 )
@@ -168,17 +149,20 @@ BAD = [
     *(([Patch(0, text, 1)], f"w.patches[0].format: {text!r} {FORMAT}")
       for text in ("H", "@H", "=Q", "<2H", "<HH", "", "0s", "<d", "<P", "x", None, 4)),
     ([Patch(0, "<H", "5")], "w.patches[0].value: '5' is no value, must be a symbol, an integer or "
-     'bytes (write for example lba("stage2"))'),
+     'bytes (write for example at.lba("stage2"))'),
     ([Patch(0, "<H", Symbol("lba", 5))], "w.patches[0].value: Symbol(kind='lba', name=5, path=None,"
      " plus=0) is no value, must be a symbol, an integer or bytes (write for example "
-     'lba("stage2"))'),
+     'at.lba("stage2"))'),
     ([Patch(0, "<H", b"ab")], "w.patches[0].format: \"<H\" does not hold bytes, b'ab' is bytes "
      '(write for example "16s")'),
-    ([Patch(0, "16s", lba("a"))], "w.patches[0].format: \"16s\" does not hold an integer, lba('a') "
+    ([Patch(0, "16s", at.lba("a"))],
+     "w.patches[0].format: \"16s\" does not hold an integer, at.lba('a') "
      'is an integer (write for example "<Q")'),
-    ([Patch(0, "<Q", disk_guid())], 'w.patches[0].format: "<Q" does not hold bytes, disk_guid() is '
+    ([Patch(0, "<Q", at.disk_guid())],
+     'w.patches[0].format: "<Q" does not hold bytes, at.disk_guid() is '
      'bytes (write for example "16s")'),
-    ([Patch(0, "16s", disk_guid() + 1)], "w.patches[0].value: disk_guid() + 1 adds to a GUID, only "
+    ([Patch(0, "16s", at.disk_guid() + 1)],
+     "w.patches[0].value: at.disk_guid() + 1 adds to a GUID, only "
      "numbers can be added to (leave the number out)"),
     ([Patch(0, "B", 256)], 'w.patches[0]: 256, the field at 0x0 ("B") holds 255 at most (use a '
      'wider field such as "<H", or make it smaller)'),
@@ -194,7 +178,7 @@ BAD = [
     ([Patch(7, "<H", 1)], 'w.patches[0]: the field at 0x7 ("<H") is among bytes 8 to 15, those are '
      "not the boot code's own (move the field)"),
     (["x"], "w.patches[0]: 'x' is no patch, must be Patch(offset, format, value) (write for "
-     'example Patch(0x5c, "<Q", lba("stage2")))'),
+     'example Patch(0x5c, "<Q", at.lba("stage2")))'),
     ("x", "w.patches: 'x' is no list, must be a list of patches (put it in brackets)"),
 ]  # fmt: skip
 
@@ -212,12 +196,13 @@ def test_all_that_is_wrong_is_said_at_once():
 
 def test_numbers_that_do_not_fit_are_listed_together():
     code = BootCode(bytes(64), patches=[
-        Patch(0, "B", length("a")), Patch(8, "<H", lba("odd")), Patch(16, "<H", file_lba("v", "k")),
+        Patch(0, "B", at.length("a")), Patch(8, "<H", at.lba("odd")), Patch(16, "<H",
+        at.file_lba("v", "k")),
     ])  # fmt: skip
     with pytest.raises(DescriptionError) as caught:
         Segment("s", code, 0).fill(FakeFiles(), "boot", NUMBERS)
     assert [str(problem).split(",")[0] for problem in caught.value.problems] == [
-        "boot.patches[0]: a: 1", "boot.patches[1]: lba('odd'): odd begins at byte 700",
+        "boot.patches[0]: a: 1", "boot.patches[1]: at.lba('odd'): odd begins at byte 700",
         "boot.patches[2]: k: LBA 2",
     ]  # fmt: skip
 
@@ -225,7 +210,7 @@ def test_numbers_that_do_not_fit_are_listed_together():
 def test_of_a_large_file_only_the_patched_sectors_are_read():
     data = bytes(range(256)) * (1 << 12)
     files = FakeFiles({"big": data})
-    code = BootCode("big", patches=[Patch(0x10004, "<I", lba("a")), Patch(0x803FE, "<I", 1)])
+    code = BootCode("big", patches=[Patch(0x10004, "<I", at.lba("a")), Patch(0x803FE, "<I", 1)])
     picture = Segment("s", code, 1024).fill(files, "segments[0]", NUMBERS)
     assert len(picture.blob) == 3 * 512
     assert [piece.length for piece in picture.pieces] == [
@@ -263,7 +248,7 @@ def test_kept_bytes_stay_with_their_owner_whatever_is_patched_beside_them():
 
 
 def test_a_patch_over_kept_bytes_is_refused():
-    code = BootCode("file", patches=[Patch(446, "<I", lba("a"))])
+    code = BootCode("file", patches=[Patch(446, "<I", at.lba("a"))])
     segment = Segment("s", code, 0, keep=[(440, 512)])
     assert [str(problem) for problem in segment.problems("segments[0]")] == [
         'segments[0].source.patches[0]: the field at 0x1be ("<I") is among bytes 440 to 511, those '

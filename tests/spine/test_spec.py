@@ -133,7 +133,8 @@ def segment(**changes):
         # names
         (disk(name="a:b"), f"name: 'a:b' has ':', {NAME_MUST}"),
         (disk(name=5), "name: 5 is no name, must be text (write for example \"esp\")"),
-        (disk(image=""), "name: '' is no name, must be text (write for example \"esp\")"),
+        (disk(image=""), "image: '' is no path, must be the path of the image's file (write for "
+         "example \"build/os.img\")"),
         (disk(image="out/a=b.img"), f"name: 'a=b.img' has '=', {NAME_MUST}"),
         (part(name=""),
          "partitions[0].name: '' is no name, must be text (write for example \"esp\")"),
@@ -425,7 +426,7 @@ CHANGED = {
     "source": b"CODE", "busy": "error", "guest_writes": "error", "durable": True,
     "outputs": ["another"], "power_of_two": True, "logical": True, "in_table": False,
     "offset": 1, "length": 5, "keep": [(0, 1)], "boot": BootCode(b"code"), "persist": True,
-    "partition_name": "",
+    "partition_name": "", "replace": True,
 }  # fmt: skip
 
 

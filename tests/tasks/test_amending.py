@@ -9,7 +9,7 @@ from project import Project
 
 DODO = '''
 from doit_diskimg import BootCode, Disk, Fat, Gpt, Partition, Patch, Segment, Tree
-from doit_diskimg import crc32, file_length
+from doit_diskimg import at
 
 disk = Disk("build/os.img", size="%(size)s", table=Gpt(), partitions=[
     Partition("esp", Fat({
@@ -181,9 +181,9 @@ def test_a_record_in_which_a_byte_changed_is_not_believed(project, tmp_path, dam
         {"fat": ', times="source"'},
         {"fat": ', engine="mtools"'},
         {"fat": ', boot_sector=BootCode("boot.bin", patches=['
-                'Patch(0x5a, "<I", file_length("esp", "kernel.elf"))])'},
+                'Patch(0x5a, "<I", at.file_length("esp", "kernel.elf"))])'},
         {"segments": 'Segment("x", BootCode("boot.bin", patches=['
-                     'Patch(0x5a, "<I", file_length("esp", "kernel.elf"))]), "24KiB")'},
+                     'Patch(0x5a, "<I", at.file_length("esp", "kernel.elf"))]), "24KiB")'},
         {"fat": ', reserved={2: "modules/../kernel.elf"}'},
     ],
     ids=["times", "engine", "own number", "number elsewhere", "reserved"],
@@ -237,7 +237,7 @@ ASKING = 'Segment("x", BootCode("boot.bin", patches=[Patch(0x5a, "<I", %s)]), "2
 PLAIN = 'Segment("x", "boot.bin", "24KiB")'
 
 
-@pytest.mark.parametrize("symbol", ['file_length("esp", "kernel.elf")', 'crc32("esp")'])
+@pytest.mark.parametrize("symbol", ['at.file_length("esp", "kernel.elf")', 'at.crc32("esp")'])
 @pytest.mark.parametrize("before", [[], [True]], ids=["at once", "and before"])
 def test_a_number_that_somebody_begins_to_ask_for(project, tmp_path, symbol, before):
     """With an edit that could be amended in the same run; an old answer may lie there."""

@@ -29,16 +29,8 @@ from doit_diskimg import (
     Patch,
     Segment,
     Tree,
-    crc32,
-    disk_guid,
-    disk_signature,
-    file_lba,
-    file_sectors,
-    lba,
-    partition_guid,
-    sectors,
+    at,
     spec,
-    start,
 )
 
 STEPS = int(os.environ.get("DESCRIPTIONS", "400"))
@@ -115,45 +107,46 @@ DISKS = {
     ", the place of a segment without a start": {
         "segments": [Segment("s", "stage2.bin"), Segment("t", "a.bin", size="6KiB")],
         "boot": BootCode(CODE, patches=[
-            Patch(16, "<Q", start("t")), Patch(24, "<I", sectors("t")), Patch(28, "<I", crc32("t")),
+            Patch(16, "<Q", at.start("t")), Patch(24, "<I", at.sectors("t")), Patch(28, "<I",
+            at.crc32("t")),
         ]),
     },
     ", larger": {"size": "72MiB"},
     ", boot code": {"boot": BootCode(CODE)},
     ", other boot code": {"boot": BootCode(CODE[:200])},
     ", places": {"boot": BootCode(CODE, patches=[
-        Patch(16, "<Q", lba("v")), Patch(24, "<I", file_sectors("v", "kernel.elf") + 1),
+        Patch(16, "<Q", at.lba("v")), Patch(24, "<I", at.file_sectors("v", "kernel.elf") + 1),
     ])},
     ", other places": {"boot": BootCode(CODE, patches=[
-        Patch(16, "<Q", start("v")), Patch(24, "<I", file_lba("v", "tree/sub/b.ko")),
+        Patch(16, "<Q", at.start("v")), Patch(24, "<I", at.file_lba("v", "tree/sub/b.ko")),
     ])},
-    ", a checksum": {"boot": BootCode(CODE, patches=[Patch(16, "<I", crc32("v"))])},
+    ", a checksum": {"boot": BootCode(CODE, patches=[Patch(16, "<I", at.crc32("v"))])},
     ", a checksum of a file": {
-        "boot": BootCode(CODE, patches=[Patch(16, "<I", crc32("v", "kernel.elf"))]),
+        "boot": BootCode(CODE, patches=[Patch(16, "<I", at.crc32("v", "kernel.elf"))]),
     },
     ", identities": {"boot": BootCode(CODE, patches=[
-        Patch(16, "16s", partition_guid("v")), Patch(32, "16s", disk_guid()),
+        Patch(16, "16s", at.partition_guid("v")), Patch(32, "16s", at.disk_guid()),
     ])},
     ", identities of another": {
         "guid": "01234567-89ab-cdef-0123-456789abcdef", "boot": BootCode(CODE, patches=[
-            Patch(16, "16s", partition_guid("v")), Patch(32, "16s", disk_guid()),
+            Patch(16, "16s", at.partition_guid("v")), Patch(32, "16s", at.disk_guid()),
         ]),
     },
     ", signature": {
-        "table": Mbr(), "boot": BootCode(CODE, patches=[Patch(16, "<I", disk_signature())]),
+        "table": Mbr(), "boot": BootCode(CODE, patches=[Patch(16, "<I", at.disk_signature())]),
     },
     ", another signature": {
         "table": Mbr(), "signature": 7,
-        "boot": BootCode(CODE, patches=[Patch(16, "<I", disk_signature())]),
+        "boot": BootCode(CODE, patches=[Patch(16, "<I", at.disk_signature())]),
     },
     ", a patched segment": {
-        "segments": [Segment("s", BootCode("stage2.bin", patches=[Patch(8, "<Q", lba("v"))]),
+        "segments": [Segment("s", BootCode("stage2.bin", patches=[Patch(8, "<Q", at.lba("v"))]),
                              "40KiB")],
     },
     ", a checksum of a patched segment": {
-        "segments": [Segment("s", BootCode("stage2.bin", patches=[Patch(8, "<Q", lba("v"))]),
+        "segments": [Segment("s", BootCode("stage2.bin", patches=[Patch(8, "<Q", at.lba("v"))]),
                              "40KiB")],
-        "boot": BootCode(CODE, patches=[Patch(16, "<I", crc32("s"))]),
+        "boot": BootCode(CODE, patches=[Patch(16, "<I", at.crc32("s"))]),
     },
 }
 

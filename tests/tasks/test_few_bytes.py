@@ -184,7 +184,7 @@ def test_memory_does_not_grow_with_the_files(tmp_path):
 
 
 def test_a_linked_image_writes_next_to_nothing(project):
-    project.write("dodo.py", DODO + "\ndef task_linked():\n    return disk.linked()\n")
+    project.write("dodo.py", DODO + "\ndef task_linked():\n    return disk.linked_task()\n")
     project.doit("os.img:linked")
     change(project, "initrd.img", 0, 17 * MIB)
     trace = Trace(project, "os.img:linked")

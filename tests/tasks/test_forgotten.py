@@ -27,8 +27,8 @@ CASES = {
              NOTE + NOTE.replace("os.img", "other.img").replace("disk.", "other.")),
     "tasks": ("def task_a(): return disk.tasks()", ""),
     "two names": ("same = disk\ndef task_a(): return disk.tasks()", ""),
-    "linked": ("def task_a(): return disk.linked()", ""),
-    "Qemu": ("def task_boot(): return Qemu(disk).run()", ""),
+    "linked": ("def task_a(): return disk.linked_task()", ""),
+    "Qemu": ("def task_boot(): return Qemu(disk).run_task()", ""),
     "a pattern": ("copies = [replace(disk, image=f'build/{n}.img', name='') for n in 'ab']\n"
                   "def task_a():\n    for copy in copies: yield copy.tasks()", ""),
     "later": ("@create_after('b')\ndef task_a(): return disk.tasks()\n"

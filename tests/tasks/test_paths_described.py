@@ -38,7 +38,7 @@ FIELDS = {
     "image": (lambda path: disk(image=path), "must be the path of the image's file"),
     "outputs[0].path": (
         lambda path: disk(outputs=[Iso(path)]), "must be that of a file"),
-    "linked": (lambda path: disk().linked(path), "must be the path of the descriptor"),
+    "linked": (lambda path: disk().linked_task(path), "must be the path of the descriptor"),
     "base": (lambda path: Disk.from_image(path, "os.img", {1: Zero()}),
              "must be a disk image of somebody else's"),
     "partitions[0].payload": (lambda path: disk(File(path)), ""),

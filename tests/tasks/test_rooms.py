@@ -10,9 +10,7 @@ from project import Project
 from tools import run, tool
 
 DODO = '''
-from doit_diskimg import (
-    BootCode, Disk, Fat, File, Mbr, Partition, Patch, Segment, crc32, lba, sectors, start,
-)
+from doit_diskimg import BootCode, Disk, Fat, File, Mbr, Partition, Patch, Segment, at
 
 disk = Disk("build/os.img", size="8MiB", table=Mbr(), partitions=[
     Partition("part", File("blob", offset=1000, length=100_000), type=0xDA),
@@ -21,16 +19,16 @@ disk = Disk("build/os.img", size="8MiB", table=Mbr(), partitions=[
     Segment("behind", "behind"),
     Segment("range", "blob", offset="512", length="64KiB"),
 ], boot=BootCode(bytes(440), patches=[
-    Patch(0, "<I", lba("stage2")), Patch(4, "<I", sectors("stage2")),
-    Patch(8, "<I", start("behind")), Patch(12, "<I", sectors("behind")),
-    Patch(16, "<I", crc32("stage2")), Patch(20, "<I", start("range")),
+    Patch(0, "<I", at.lba("stage2")), Patch(4, "<I", at.sectors("stage2")),
+    Patch(8, "<I", at.start("behind")), Patch(12, "<I", at.sectors("behind")),
+    Patch(16, "<I", at.crc32("stage2")), Patch(20, "<I", at.start("range")),
 ]))
 
 def task_image():
     return disk.tasks()
 
 def task_linked():
-    return disk.linked()
+    return disk.linked_task()
 '''
 
 

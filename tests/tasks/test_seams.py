@@ -108,7 +108,7 @@ def test_killed_when_the_record_is_written(make, tmp_path, step):
 
 
 def test_the_linked_image_killed_when_its_record_is_written(make, monkeypatch):
-    project = make(AUTO, "\ndef task_linked():\n    return disk.linked()\n")
+    project = make(AUTO, "\ndef task_linked():\n    return disk.linked_task()\n")
     project.write("raw", b"n" * 50_000)
     project.write("hook.py", r"at('replace', r'linked\.sources\.json$', kill)")
     assert project.doit("os.img:linked", code=None).code == -9
@@ -121,7 +121,7 @@ def test_the_linked_image_killed_when_its_record_is_written(make, monkeypatch):
 
 
 def test_a_number_that_changes_while_it_is_written(make, tmp_path):
-    code = 'Segment("a", BootCode(bytes({}), patches=[Patch(0, "<I", length("b"))]), 1024)'
+    code = 'Segment("a", BootCode(bytes({}), patches=[Patch(0, "<I", at.length("b"))]), 1024)'
     spec = 'dict(size="1MiB", segments=[Segment("b", "b", 8192), ' + code + "])"
     (tmp_path / "project").mkdir()
     (tmp_path / "project/b").write_bytes(b"B" * 1000)
@@ -283,7 +283,7 @@ def task_look():
 
 
 def test_an_injection_runs_when_the_linked_image_is_made(make):
-    more = "\ndef task_linked():\n    return disk.linked()\n"
+    more = "\ndef task_linked():\n    return disk.linked_task()\n"
     more += LOOK % {"after": "linked", "tries": 1}
     project = make(AUTO, more)
     project.write("raw", b"n" * 50_000)

@@ -48,15 +48,15 @@ SPEC = {
     "table": "Mbr()",
     "at": "1KiB",
     "boot": """BootCode("stage1.bin", patches=[
-        Patch(0x40, "<Q", lba("stage2")),
-        Patch(0x48, "<H", sectors("stage2")),
-        Patch(0x50, "<I", file_lba("boot", "/kernel.bin")),
-        Patch(0x54, ">I", file_length("boot", "kernel.bin")),
-        Patch(0x58, "<I", disk_signature()),
+        Patch(0x40, "<Q", at.lba("stage2")),
+        Patch(0x48, "<H", at.sectors("stage2")),
+        Patch(0x50, "<I", at.file_lba("boot", "/kernel.bin")),
+        Patch(0x54, ">I", at.file_length("boot", "kernel.bin")),
+        Patch(0x58, "<I", at.disk_signature()),
     ])""",
     "stage2": """BootCode("stage2.bin", patches=[
-        Patch(0x1fe, "<I", file_lba("boot", "initrd.img") + 1),
-        Patch(0x800, "<I", file_sectors("boot", "initrd.img")),
+        Patch(0x1fe, "<I", at.file_lba("boot", "initrd.img") + 1),
+        Patch(0x800, "<I", at.file_sectors("boot", "initrd.img")),
     ])""",
 }
 
@@ -144,15 +144,15 @@ CRCS = {
     "table": "Gpt()",
     "at": "64KiB",
     "boot": """BootCode("stage1.bin", patches=[
-        Patch(0x10, "<I", crc32("boot", "/KERNEL.BIN")),
-        Patch(0x14, "<I", crc32("stage2")),
-        Patch(0x18, "<I", crc32("boot")),
-        Patch(0x1c, "<I", crc32("root")),
-        Patch(0x20, "16s", partition_guid("root")),
-        Patch(0x30, "16s", disk_guid()),
-        Patch(0x40, "<Q", lba("root")),
-        Patch(0x48, "<Q", length("root")),
-        Patch(0x50, "<Q", start("stage2")),
+        Patch(0x10, "<I", at.crc32("boot", "/KERNEL.BIN")),
+        Patch(0x14, "<I", at.crc32("stage2")),
+        Patch(0x18, "<I", at.crc32("boot")),
+        Patch(0x1c, "<I", at.crc32("root")),
+        Patch(0x20, "16s", at.partition_guid("root")),
+        Patch(0x30, "16s", at.disk_guid()),
+        Patch(0x40, "<Q", at.lba("root")),
+        Patch(0x48, "<Q", at.length("root")),
+        Patch(0x50, "<Q", at.start("stage2")),
     ])""",
 }
 
@@ -253,7 +253,7 @@ def test_a_checksum_follows_what_it_is_of(project, row, tmp_path):
 
 
 def test_a_checksum_of_a_patched_part_follows_what_is_patched_into_it(project, tmp_path):
-    spec(boot='BootCode("stage1.bin", patches=[Patch(0x14, "<I", crc32("stage2"))])')(project)
+    spec(boot='BootCode("stage1.bin", patches=[Patch(0x14, "<I", at.crc32("stage2"))])')(project)
     project.doit()
     project.write("initrd.img", random_bytes(60_000))
     ran = {task.removeprefix("os.img:") for task in project.doit().ran}
@@ -262,7 +262,7 @@ def test_a_checksum_of_a_patched_part_follows_what_is_patched_into_it(project, t
     assert struct.unpack_from("<I", image, 0x14) == (zlib.crc32(image[1024:6024]),)
     # A constant in the other's description is no number of the layout.
     more = {"stage2": SPEC["stage2"].replace("])", " Patch(0, 'B', 1)])")}
-    spec(boot='BootCode("stage1.bin", patches=[Patch(0x14, "<I", crc32("stage2"))])', **more)(
+    spec(boot='BootCode("stage1.bin", patches=[Patch(0x14, "<I", at.crc32("stage2"))])', **more)(
         project
     )
     ran = {task.removeprefix("os.img:") for task in project.doit().ran}
@@ -279,9 +279,9 @@ def test_a_number_that_changed_costs_its_sector(project):
     """Stage 2 holds the kernel's length in two sectors: these are written, and not its file."""
     project.write("stage2.bin", random_bytes(700_000))
     spec(stage2="""BootCode("stage2.bin", patches=[
-        Patch(0x10000, "<I", file_length("boot", "KERNEL.BIN")),
-        Patch(0x10200 - 2, "<I", file_length("boot", "KERNEL.BIN")),
-        Patch(0x80000, "<I", file_lba("boot", "KERNEL.BIN")),
+        Patch(0x10000, "<I", at.file_length("boot", "KERNEL.BIN")),
+        Patch(0x10200 - 2, "<I", at.file_length("boot", "KERNEL.BIN")),
+        Patch(0x80000, "<I", at.file_lba("boot", "KERNEL.BIN")),
     ])""")(project)
     assert written(project.doit(), "stage2:inject") == "5 extents, 683.5 KiB written"
     project.write("kernel.bin", random_bytes(400_000))  # both halves of the number change
@@ -303,7 +303,7 @@ def test_two_processes_and_threads(project, tmp_path):
 
 
 def test_a_linked_image_has_the_numbers_too(project):
-    project.dodo += "\ndef task_linked():\n    return disk.linked()\n"
+    project.dodo += "\ndef task_linked():\n    return disk.linked_task()\n"
     project.write("dodo.py", project.dodo)
     for length in (300_000, 320_000):
         project.write("kernel.bin", random_bytes(length))
@@ -328,12 +328,12 @@ def test_info_says_which_number_it_is(project):
     project.write("kernel.bin", random_bytes(300_001))
     project.doit("os.img:boot:populate")
     said = project.doit("info", "os.img:bootcode:inject", code=None).out
-    assert "file_length('boot', 'kernel.bin') is 300001 now and was 300000" in said
+    assert "at.file_length('boot', 'kernel.bin') is 300001 now and was 300000" in said
 
 
 WRONG = {
     "a number that does not fit": (
-        "Patch(0x64, 'B', file_sectors('boot', 'kernel.bin'))",
+        "Patch(0x64, 'B', at.file_sectors('boot', 'kernel.bin'))",
         'os.img: boot.patches[0]: kernel.bin: 586 sectors, the field at 0x64 ("B") holds 255 at '
         'most (use a wider field such as "<H", or make it smaller)',
     ),
@@ -343,9 +343,9 @@ WRONG = {
         "bytes (mend the offset, or make the source longer)",
     ),
     "a file in a tree that is not there": (
-        "Patch(0, '<Q', file_lba('root', 'x'))",
-        "os.img: boot.patches[0]: file_lba('root', 'x'): File can't tell where its files lie, must "
-        "be a volume of Fat(...) (put the file into one, or into a segment)",
+        "Patch(0, '<Q', at.file_lba('root', 'x'))",
+        "os.img: boot.patches[0]: at.file_lba('root', 'x'): File can't tell where its files lie, "
+        "must be a volume of Fat(...) (put the file into one, or into a segment)",
     ),
 }  # fmt: skip
 
@@ -397,9 +397,9 @@ def task_fill():
 def test_a_circle_of_checksums_is_refused_before_anything_runs(project):
     spec(
         at="2KiB", boot=None,
-        stage2='BootCode("stage2.bin", patches=[Patch(0, "<I", crc32("stage2"))])',
+        stage2='BootCode("stage2.bin", patches=[Patch(0, "<I", at.crc32("stage2"))])',
     )(project)
     project.write("dodo.py", project.dodo.replace('eval(spec["boot"])', "None"))
     run = project.doit(code=3)
-    assert run.said.count("segments[0].source.patches[0]: crc32('stage2'): 'stage2' needs") == 1
+    assert run.said.count("segments[0].source.patches[0]: at.crc32('stage2'): 'stage2' needs") == 1
     assert not project.image_path.parent.exists()

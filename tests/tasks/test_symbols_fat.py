@@ -37,22 +37,22 @@ def task_image():
 FLOPPY = {
     "bare": True, "table": "None", "size": "1.44M floppy", "fat": 12,
     "boot_sector": """BootCode("vbr.bin", patches=[
-        Patch(0x40, "<I", file_lba("v", "/kernel.bin")),
-        Patch(0x44, "<H", file_sectors("v", "kernel.bin")),
-        Patch(0x48, "<I", crc32("v", "KERNEL.BIN")),
-        Patch(0x4c, "<I", lba("v")),
+        Patch(0x40, "<I", at.file_lba("v", "/kernel.bin")),
+        Patch(0x44, "<H", at.file_sectors("v", "kernel.bin")),
+        Patch(0x48, "<I", at.crc32("v", "KERNEL.BIN")),
+        Patch(0x4c, "<I", at.lba("v")),
     ])""",
     "reserved": """{1: BootCode("stage2.bin", patches=[
-        Patch(0x210, "<I", file_lba("v", "other.bin")),
-        Patch(0x800, "<I", file_length("v", "other.bin")),
+        Patch(0x210, "<I", at.file_lba("v", "other.bin")),
+        Patch(0x800, "<I", at.file_length("v", "other.bin")),
     ])}""",
 }
 HARD = {
     **FLOPPY, "bare": False, "table": "Gpt()", "size": "64MiB", "fat": 32,
     "boot_sector": """BootCode("vbr32.bin", patches=[
-        Patch(0x60, "<I", file_lba("v", "/kernel.bin")),
-        Patch(0x64, "<I", file_lba("first", "note")),
-        Patch(0x70, "16s", partition_guid("v")),
+        Patch(0x60, "<I", at.file_lba("v", "/kernel.bin")),
+        Patch(0x64, "<I", at.file_lba("first", "note")),
+        Patch(0x70, "16s", at.partition_guid("v")),
     ])""",
     "reserved": FLOPPY["reserved"].replace("{1:", "{8:"),
 }  # fmt: skip
@@ -182,10 +182,11 @@ WRONG = {
     "over the jump": ("Patch(0, 'B', 1)", 'the field at 0x0 ("B") is among bytes 0 to 61'),
     "over the BPB": ("Patch(0x3c, '<I', 1)", 'the field at 0x3c ("<I") is among bytes 0 to 61'),
     "over the signature": ("Patch(509, '<H', 1)", 'the field at 0x1fd ("<H") is among bytes 510'),
-    "no file": ("Patch(0x40, '<I', file_lba('v', 'x'))", "there is no 'x' in the volume"),
-    "the volume itself": ("Patch(0x40, '<I', crc32('v'))", "'v' needs the bytes of 'v'"),
+    "no file": ("Patch(0x40, '<I', at.file_lba('v', 'x'))", "there is no 'x' in the volume"),
+    "the volume itself": ("Patch(0x40, '<I', at.crc32('v'))", "'v' needs the bytes of 'v'"),
     "too large": (
-        "Patch(0x40, 'B', file_length('v', 'kernel.bin'))", "kernel.bin: 100,000 bytes, the field",
+        "Patch(0x40, 'B', at.file_length('v', 'kernel.bin'))",
+        "kernel.bin: 100,000 bytes, the field",
     ),
 }  # fmt: skip
 
@@ -204,7 +205,7 @@ def test_fat32_has_a_longer_bpb(project):
     """The type of a volume is not known before its size: then the rule is applied at the build."""
     project.write("dodo.py", project.dodo.replace("40MiB", "1GiB"))
     use(project, HARD, fat=None, size="2GiB",
-        boot_sector='BootCode("vbr32.bin", patches=[Patch(0x40, "<I", lba("v"))])')
+        boot_sector='BootCode("vbr32.bin", patches=[Patch(0x40, "<I", at.lba("v"))])')
     run_ = project.doit(code=None)
     assert run_.code != 0
     assert (
@@ -226,7 +227,7 @@ def test_two_boot_sectors_that_ask_each_other(project):
     use(project, HARD)
     project.write("dodo.py", project.dodo.replace(
         'Fat({"note": "note"})', 'Fat({"note": "note"}, boot_sector=BootCode("vbr.bin", patches=['
-        'Patch(0x40, "<I", file_lba("v", "KERNEL.BIN"))]))',
+        'Patch(0x40, "<I", at.file_lba("v", "KERNEL.BIN"))]))',
     ))  # fmt: skip
     assert "'first' needs the bytes of 'v', which needs 'first'" in project.doit(code=3).said
 
@@ -237,7 +238,8 @@ def test_boot_code_in_a_partition_of_its_own(project, tmp_path):
     project.write("dodo.py", project.dodo.replace(
         'Partition("first", Fat({"note": "note"}), size="4MiB")',
         'Partition("first", File(BootCode("stage2.bin", patches=['
-        'Patch(0x1f4, "<Q", lba("first") + 1), Patch(0x400, "<I", file_lba("v", "KERNEL.BIN"))])),'
+        'Patch(0x1f4, "<Q", at.lba("first") + 1), '
+        'Patch(0x400, "<I", at.file_lba("v", "KERNEL.BIN"))])),'
         ' type="bios-boot", size="1MiB")',
     ))  # fmt: skip
     project.dodo = (project.folder / "dodo.py").read_text()
@@ -262,7 +264,7 @@ def test_boot_code_in_a_partition_of_its_own(project, tmp_path):
 
 def test_the_checksum_of_a_partition_follows_its_length(project, tmp_path):
     """Its file is as it was and the volume lies where it lay: there are more zeros, that is all."""
-    boot_sector = 'BootCode("vbr32.bin", patches=[Patch(0x60, "<I", crc32("root"))])'
+    boot_sector = 'BootCode("vbr32.bin", patches=[Patch(0x60, "<I", at.crc32("root"))])'
     use(project, HARD, boot_sector=boot_sector)
     for size in ("1MiB", "2MiB"):
         project.dodo = DODO.replace(
