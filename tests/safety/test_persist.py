@@ -19,6 +19,8 @@ from project import Project
 from tools import path_without, tool
 from tools import run as run_tool
 
+from doit_diskimg.content import FORMAT
+
 DODO = f'''
 import json, sys
 sys.path.insert(0, {HERE!r})
@@ -46,7 +48,8 @@ DOIT_CONFIG = {{"backend": "sqlite3"}}
 '''
 
 SPEC = {
-    "size": "16MiB", "esp": "3MiB", "data": "2MiB", "persist": True, "name": "data", "format": 1,
+    "size": "16MiB", "esp": "3MiB", "data": "2MiB", "persist": True, "name": "data",
+    "format": FORMAT,
     "parts": ["esp", "data", "log"], "guest_writes": "restore",
     "replace": False,
 }
@@ -182,7 +185,8 @@ TABLE = {
     "the seal lost": (remove(STATE + "seal.json"), NEW, NEW),
     "the generation lost": (remove(STATE + "generation"), NEW, NEW),
     "our format": (
-        both(later_version, spec(format=2)), *[f"esp:format data:format table {ESP} {NEW}"] * 2,
+        both(later_version, spec(format=FORMAT + 1)),
+        *[f"esp:format data:format table {ESP} {NEW}"] * 2,
     ),
     "the database lost": (
         forget, *[f"esp:format data:format table create {ESP} table:inject seal"] * 2,
