@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 from doit_diskimg.content import FORMAT, digest_of
 from doit_diskimg.errors import BootFailed, DiskimgError, ProgramMissing, WorldError
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.host import own
 from doit_diskimg.host.hashing import digest_file
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.qemu import command, find, guest, process, verdict
 from doit_diskimg.host.qemu.command import Host, Machine
 from doit_diskimg.host.seal import sealed_digest
 from doit_diskimg.host.state import StateFolder, host_failed, read
+from doit_diskimg.host.target import check_target
 from doit_diskimg.recipe import plain
 from doit_diskimg.tasks.on_request import OnRequest, skipped
-from doit_diskimg.tasks.step import failure_text
+from doit_diskimg.tasks.step import CLAIMS, failure_text
 from doit_diskimg.tasks.turn import leave
 
 if TYPE_CHECKING:
@@ -132,9 +134,10 @@ class Test(_Boot):
 
     def boot(self, name: str) -> None:
         """Boot once, as the task ``name``.  Raises WorldError unless all is as wished."""
+        self._check_screenshot()
         argv, log = command.command(self.machine, self.host()), self._log(name)
         try:
-            trouble = guest.boot(argv, log, self.wish, self.screenshot)
+            trouble = guest.boot(argv, log, self.wish, self.screenshot, self._claim)
         except KeyboardInterrupt:
             trouble = "it was interrupted"
         except OSError as error:
@@ -144,8 +147,29 @@ class Test(_Boot):
             change = f"the serial port's log is {log!r}"
             raise WorldError(BootFailed(name, trouble, must, change))
 
+    def claims(self, screenshot: str) -> str:
+        """Return the path of the record that says which file at ``screenshot`` is ours."""
+        return self._state.file(f"screenshot:{screenshot}", CLAIMS)
+
+    def _check_screenshot(self) -> None:
+        """Raise WorldError if the screenshot would replace what is not ours."""
+        if self.screenshot is not None:
+            check_target(self.screenshot)
+            own.check_file(
+                self.claims(self.screenshot), self.screenshot, replace=self.qemu.disk.replace
+            )
+
+    def _claim(self, new: str) -> None:
+        """Record that a file is ours that is about to become the screenshot."""
+        assert self.screenshot is not None
+        own.claim(self.claims(self.screenshot), new, self.screenshot)
+
+    @property
+    def _state(self) -> StateFolder:
+        return StateFolder(normal(self.machine.image))
+
     def _log(self, name: str) -> str:
-        return StateFolder(normal(self.machine.image)).file(name, ".serial.log")
+        return self._state.file(name, ".serial.log")
 
     def _end_of_log(self, name: str, error: DiskimgError) -> str:
         if not any(isinstance(problem, BootFailed) for problem in error.problems):

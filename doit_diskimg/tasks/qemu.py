@@ -17,6 +17,7 @@ from doit_diskimg.host.qemu.command import DEBUG_EXIT_PORT, Flash, Machine
 from doit_diskimg.host.qemu.verdict import Wish
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.tasks.disk import Disk
+from doit_diskimg.tasks.step import CleanFile
 from doit_diskimg.tasks.turn import in_turn
 from doit_diskimg.units import MIB, SizeLike, parse_size
 
@@ -112,7 +113,10 @@ class Qemu:
         action = Test(self, self._machine(snapshot=True, stay=target is not None), wish, target)
         state = StateFolder(normal(self.disk.image))
         task = in_turn(self._task(action, BootedAsIs(action)), state, self.disk.name)
-        return task if target is None else {**task, "targets": [target], "clean": True}
+        if target is None:
+            return task
+        clean = CleanFile(state.image, self.disk.name, action.claims(target), target)
+        return {**task, "targets": [target], "clean": [clean]}
 
     def _task(self, action: object, reason: object) -> _Task:
         return {"actions": [action], "task_dep": [f"{self.disk.name}:seal"], "uptodate": [reason]}

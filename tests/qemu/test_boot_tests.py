@@ -172,6 +172,32 @@ def test_a_screenshot_is_a_target(tmp_path):
     assert not screen.exists()
 
 
+@pytest.mark.parametrize(
+    ("path", "spelling"),
+    [("build/s.png",) * 2, ("boot.bin", "here/boot.bin"), ("build/os.img", "alias/os.img")],
+)
+def test_a_screenshot_replaces_nothing_of_the_user_s(tmp_path, path, spelling):
+    project = make(tmp_path, test=f'expect="hello", screenshot={spelling!r}')
+    project.write("build/s.png", b"precious")
+    (tmp_path / "alias").symlink_to("build")
+    (tmp_path / "here").symlink_to(".")
+    project.doit()
+    before = (tmp_path / path).read_bytes()
+    said = project.doit("boots", code=1).said
+    assert "nothing in the state folder proves to be built here" in said, said
+    project.doit("clean", "boots")
+    assert (tmp_path / path).read_bytes() == before
+    if path == "build/s.png":
+        project.write("dodo.py", project.dodo.replace("size=", "replace=True, size="))
+        assert boots(project)
+        assert (tmp_path / path).read_bytes().startswith(b"\x89PNG")
+        project.write("dodo.py", project.dodo)
+        project.write("boot.bin", boot_code("hello again\n", "halts"))
+        assert boots(project)
+        project.doit("clean", "boots")
+        assert not (tmp_path / path).exists()
+
+
 def test_a_screenshot_shows_the_screen(tmp_path):
     """ImageMagick's and netpbm's readers are not asked for: Python's zlib checks every CRC."""
     import struct

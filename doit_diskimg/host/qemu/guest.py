@@ -5,7 +5,7 @@ import selectors
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import IO
 
@@ -26,19 +26,23 @@ _ENDS = {
 }
 
 
-def boot(argv: Sequence[str], log: str, wish: Wish, screenshot: str | None = None) -> str:
+def boot(
+    argv: Sequence[str], log: str, wish: Wish, screenshot: str | None = None,
+    claim: Callable[[str], None] | None = None,
+) -> str:
     """Run QEMU until the guest has done what it must, or can't any more.
 
     What it says on its serial port goes to the file ``log``; ``screenshot`` is where to save its
-    screen when it has passed.  Returns what went wrong, in words, empty if nothing did.  Raises
-    OSError; whatever happens, QEMU is gone afterwards.
+    screen when it has passed, and ``claim`` is told the new file before that has its name.  Returns
+    what went wrong, in words, empty if nothing did.  Raises OSError; whatever happens, QEMU is gone
+    afterwards.
     """
     folder.unlink_in(log)  # it may have another name too, and that is not ours to empty
     handle = folder.open_in(log, folder.NEW, make=True)
     with open(handle, "wb") as file, tempfile.TemporaryFile() as complaints:
         guest = _Guest([*argv, *command.watched(stay=screenshot is not None)], complaints)
         try:
-            return guest.run(Judge(wish), wish, file, screenshot)
+            return guest.run(Judge(wish), wish, file, screenshot, claim)
         finally:
             guest.close()
 
@@ -73,7 +77,10 @@ class _Guest:
         assert self._process.stdout is not None
         self._process.stdout.close()
 
-    def run(self, judge: Judge, wish: Wish, log: IO[bytes], screenshot: str | None) -> str:
+    def run(
+        self, judge: Judge, wish: Wish, log: IO[bytes], screenshot: str | None,
+        claim: Callable[[str], None] | None,
+    ) -> str:
         deadline = time.monotonic() + wish.seconds
         while (left := deadline - time.monotonic()) > 0:
             data = self._listen(min(left, _QUIET))
@@ -86,7 +93,7 @@ class _Guest:
             if judge.forbidden is not None:
                 return f"the line {judge.forbidden!r} matches {wish.forbid!r}"
             if judge.expected is not None and wish.status is None:
-                return self._monitor.screendump(screenshot) if screenshot else ""
+                return self._monitor.screendump(screenshot, claim) if screenshot else ""
             stopped = screenshot is not None and data is None and self._monitor.ended
             if data == b"" or stopped:
                 return self._after_the_end(judge, wish)

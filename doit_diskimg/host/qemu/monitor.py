@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -64,8 +65,11 @@ class Monitor:
             self._take(json.loads(line))
         return bool(data)
 
-    def screendump(self, path: str) -> str:
-        """Save the guest's screen as PNG; return what went wrong, empty if nothing did."""
+    def screendump(self, path: str, claim: Callable[[str], None] | None = None) -> str:
+        """Save the guest's screen as PNG; return what went wrong, empty if nothing did.
+
+        ``claim`` is told the path of the new file before that is put at ``path``.
+        """
         with Scratch(path) as scratch:
             if not is_utf8(os.path.abspath(scratch.target)):
                 return f"QEMU's monitor takes no path that is not UTF-8, such as {path!r}"
@@ -73,6 +77,8 @@ class Monitor:
             self._ask("screendump", filename=os.path.abspath(scratch.target), format="png")
             error = self._answer()
             if not error:
+                if claim is not None:
+                    claim(scratch.target)
                 scratch.finish()
         return error
 
