@@ -565,3 +565,27 @@ def test_from_now_on(project, tmp_path):
     describe(project, parts=["esp", "data"])
     project.doit()
     must_be_clean(project, tmp_path / "clean", kept)
+
+
+@pytest.mark.parametrize(
+    ("happens", "message"),
+    [(lambda project: None, ""), (poke, "it is a file that nothing in the state folder proves")],
+    ids=["only its guest wrote", "others wrote too"],
+)
+def test_a_copy_of_a_project_whose_guest_wrote(project, tmp_path, happens, message):
+    """Neither its inode nor its time stamp is on record; what is not the guest's is compared."""
+    guest_writes(project)
+    with project.image_path.open("r+b") as image:  # over what was made for it, too
+        image.seek(places(project)["data"][0] + 512)
+        image.write(b"the guest's own table" * 20)
+    kept = guests_bytes(project)
+    happens(project)
+    shutil.copytree(project.folder, tmp_path / "copy")
+    other = Project(tmp_path / "copy", project.dodo)
+    said = other.doit(code=1 if message else 0).said
+    assert message in said
+    assert digests(guests_bytes(other)) == digests(kept)
+    if message:
+        describe(other, replace=True)
+        other.doit()
+    must_be_clean(other, tmp_path / "clean", kept)
