@@ -57,15 +57,28 @@ def copy_sparse(source: str, target: str) -> None:
                     os.ftruncate(new, os.fstat(old).st_size)
                     for start, end in data_of(old):
                         _copy_range(old, new, start, end)
-                    with suppress(FileExistsError):
-                        os.link(temporary, name, src_dir_fd=state, dst_dir_fd=state)
+                    _name_if_free(state, temporary, name)
                 finally:
                     os.close(new)
-                    os.unlink(temporary, dir_fd=state)
+                    with suppress(FileNotFoundError):
+                        os.unlink(temporary, dir_fd=state)
             finally:
                 os.close(old)
     except OSError as error:
         raise host_failed(target, error, "copy the image") from error
+
+
+def _name_if_free(state: int, temporary: str, name: str) -> None:
+    """Give a new file its name unless another has it."""
+    try:
+        os.link(temporary, name, src_dir_fd=state, dst_dir_fd=state)
+    except FileExistsError:
+        return
+    except OSError:  # of a file system without links, such as FAT; other doits are kept out
+        with suppress(FileNotFoundError):
+            os.stat(name, dir_fd=state, follow_symlinks=False)
+            return
+        os.rename(temporary, name, src_dir_fd=state, dst_dir_fd=state)
 
 
 def data_of(handle: int) -> Iterator[tuple[int, int]]:

@@ -1,5 +1,6 @@
 """The image file: a regular file and nothing else, every byte of it where the plan says."""
 
+import errno
 import os
 from itertools import pairwise
 
@@ -205,7 +206,25 @@ def test_a_copy_has_the_same_bytes_and_the_same_holes(here, inside, data, end):
     assert sorted(os.listdir(inside)) == ["copy.img", "owner.json"]
 
 
-def test_a_copy_that_is_there_already_stays(here, inside):
+@pytest.fixture(params=["links", "no links"])
+def links(request, monkeypatch):
+    """FAT and some network file systems have no hard links."""
+
+    def link(*arguments, **more):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    if request.param == "no links":
+        monkeypatch.setattr(os, "link", link)
+
+
+def test_a_copy_is_made_without_links(here, inside, links):
+    (here / "image").write_bytes(b"new")
+    copy_sparse("image", COPY)
+    assert (here / COPY).read_bytes() == b"new"
+    assert sorted(os.listdir(inside)) == ["copy.img", "owner.json"]
+
+
+def test_a_copy_that_is_there_already_stays(here, inside, links):
     """Another task was faster, and may have patched it since."""
     (here / "image").write_bytes(b"old")
     (here / COPY).write_bytes(b"patched")
