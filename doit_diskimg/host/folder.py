@@ -143,7 +143,7 @@ def _has_marker(path: str, handle: int) -> bool:
     with suppress(ValueError):
         found = json.loads(data or b"")
         if isinstance(found, dict) and found.get("image", image_of(path)) != image_of(path):
-            raise _foreign(path)
+            raise _of_another(path, found["image"])
     return False  # there is none, or it was damaged: what else is there has to tell
 
 
@@ -285,6 +285,14 @@ def _foreign(path: str) -> WorldError:
         path, f"it is not the state folder of an image {image_of(path)!r}: it has no {MARKER!r} "
         "that says so", "nothing is written to or removed from what is not ours",
         "move it away, or give the image another name",
+    )
+
+
+def _of_another(path: str, image: object) -> WorldError:
+    return _refused(
+        path, f"its {MARKER!r} says that it is the state folder of an image {image!r}",
+        f"the state of the image {image_of(path)!r} can't lie in it",
+        "rename both back, or move it away, or give the image another name",
     )
 
 
