@@ -210,7 +210,8 @@ def linked_task(tasks: "DiskTasks", path: str) -> _Values:
 class Claimed:
     """Records which file is ours where an earlier version of the package has made it.
 
-    It says nothing about the task; doit's own record of the task has what the file was.
+    It says nothing about the task; doit's own record of the task has what the file was.  Of a copy
+    of the whole project the inodes are other ones.
     """
 
     def __init__(self, record: str, path: str) -> None:
@@ -229,7 +230,7 @@ class Claimed:
         from doit_diskimg.tasks.uptodate import as_written
 
         with suppress(KeyError, TypeError, ValueError, OSError):
-            if as_written(values, task.targets, self._path):
+            if as_written(values, task.targets, self._path, inode=False):
                 own.claim(self._record, self._path, self._path)
 
 

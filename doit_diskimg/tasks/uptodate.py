@@ -82,11 +82,16 @@ class Recorded(Reason):
         return ""
 
 
-def as_written(values: _Values, outputs: Sequence[str], path: str) -> bool:
-    """Return whether a file is the one that its task wrote; KeyError if nothing is stored."""
+def as_written(
+    values: _Values, outputs: Sequence[str], path: str, *, inode: bool = True
+) -> bool:
+    """Return whether a file is the one that its task wrote; KeyError if nothing is stored.
+
+    Without ``inode`` a copy with its time stamp is, too.
+    """
     _, signatures = values[Recorded.KEY]
-    written = dict(zip(outputs, signatures, strict=False))
-    return bool(written[path]) and written[path] == _signature(path)
+    written, count = dict(zip(outputs, signatures, strict=False)), 3 if inode else 2
+    return bool(written[path]) and written[path][:count] == _signature(path)[:count]
 
 
 def _signature(path: str) -> list[int]:

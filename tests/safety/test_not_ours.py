@@ -117,7 +117,11 @@ FOLDERS = {
     "git": (theirs, "it is not the state folder of an image 'git': it has no 'own"),
     "venv": (theirs, "it is not the state folder of an image 'venv': it has no 'own"),
     "os.img": (lookalike, "it is not the state folder of an image 'os.img': it has no 'own"),
-    "a.img": (of_another_image, "it is not the state folder of an image 'a.img'"),
+    "a.img": (
+        of_another_image,
+        "its 'owner.json' says that it is the state folder of an image 'other.img', the state of "
+        "the image 'a.img' can't lie in it (rename both back, or move it away, or give",
+    ),
     "b.img": (marked_by_a_link, "it is not the state folder of an image 'b.img'"),
     "link": (
         lambda path: path.symlink_to("../victim"),
@@ -449,6 +453,17 @@ def test_a_state_folder_from_before_there_were_markers(built, wrote):
     assert built.image_path.read_bytes()[:5] == b"aaaaa"
     assert (built.folder / ".os.img/owner.json").exists()
     assert ".  os.img" not in ok(built)
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_copy_of_a_project_from_before_there_were_markers(built, edited, tmp_path):
+    make_old(built)
+    cp_a(built.folder, tmp_path / "copy")
+    other = Project(tmp_path / "copy", built.dodo, "os.img")
+    if edited:
+        other.write("a.bin", b"A" * 5000)
+    ok(other)
+    assert other.sha256() == other.clean_build(tmp_path / "clean")
 
 
 # Who wrote to the image ---------------------------------------------------------------------------
