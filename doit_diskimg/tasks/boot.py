@@ -84,6 +84,8 @@ class Run(_Boot):
     def _disk(self) -> Machine:
         """Return the machine with the disk that it boots.  Raises WorldError."""
         if not self.linked:
+            if not self.machine.snapshot:
+                _check_names(self.machine.image)
             return self.machine
         from doit_diskimg.host.linked import ready
 
@@ -98,6 +100,20 @@ class Run(_Boot):
         else:
             found, must = f"the guest wrote {status >> 1:#x} to port 0xf4", f"must be {good:#x}"
         return self.failed(WorldError(BootFailed("qemu", found, must, "see above")))
+
+
+def _check_names(image: str) -> None:
+    """Raise WorldError if what a guest writes to the image would show under another name too."""
+    try:
+        names = os.lstat(image).st_nlink
+    except OSError:
+        return  # QEMU will say so
+    if names > 1:
+        raise WorldError(BootFailed(
+            image, f"it has {names} names (hard links)",
+            "with snapshot=False the guest would write to what the others name, too",
+            "make the other name a copy, or leave snapshot out",
+        ))
 
 
 class Boot(OnRequest):

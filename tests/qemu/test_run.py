@@ -1,5 +1,6 @@
 """`doit boot`: what it shows, how it ends, and what a guest may write."""
 
+import os
 import signal
 import socket
 import time
@@ -53,6 +54,26 @@ def test_an_image_that_the_guest_wrote_to_is_built_anew(tmp_path):
     assert "build/os.img was written to since it was built: it is built anew" in again.out
     assert "os.img:create" in again.ran
     assert project.sha256() == as_built
+
+
+def test_another_name_of_the_image_is_not_written_to(tmp_path):
+    project = make(
+        tmp_path, then="writes to the disk", qemu="snapshot=False, debug_exit=0x10"
+    )
+    project.doit()
+    released = tmp_path / "release-1.img"
+    os.link(project.image_path, released)
+    before = released.read_bytes()
+    said = project.doit("boot", code=1).said
+    assert (
+        "os.img: build/os.img: it has 2 names (hard links), with snapshot=False the guest would "
+        "write to what the others name, too (make the other name a copy, or leave snapshot out)"
+    ) in said
+    assert released.read_bytes() == before
+    released.unlink()
+    released.write_bytes(before)
+    project.doit("boot")
+    assert released.read_bytes() == before != project.image_path.read_bytes()
 
 
 def test_a_snapshot_is_not_written_to(tmp_path):
