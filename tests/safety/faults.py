@@ -20,17 +20,19 @@ def wrap(name):
 
     def faulty(*arguments, **options):
         global left
+        if kind == "kill":
+            result = real(*arguments, **options)
+            left -= 1  # a call that fails changes nothing, and is no event
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
         left -= 1
-        now = left == 0
-        if now and kind.startswith("E"):
+        if left == 0 and kind.startswith("E"):
             raise OSError(getattr(errno, kind), os.strerror(getattr(errno, kind)))
         if kind == "short" and name == "pwrite":
             handle, data, *rest = arguments
             arguments = (handle, memoryview(data)[: max(1, len(data) // 2)], *rest)
-        result = real(*arguments, **options)
-        if now and kind == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
+        return real(*arguments, **options)
 
     setattr(os, name, faulty)
 
