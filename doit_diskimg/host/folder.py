@@ -72,7 +72,8 @@ def _opened(path: str, *, make: bool) -> int:
     os.makedirs(above, exist_ok=True)
     with suppress(FileExistsError):
         # Never more than the folder above lets others do, whatever the umask is.
-        os.mkdir(path, 0o755 | os.stat(above).st_mode & 0o022)
+        mode = os.stat(above).st_mode
+        os.mkdir(path, 0o755 if mode & stat.S_ISVTX else 0o755 | mode & 0o022)
     return os.open(path, FOLDER)
 
 
@@ -120,10 +121,13 @@ def _verify_mode(path: str, folder: os.stat_result) -> None:
             "must belong to you or to the owner of the folder that it is in",
             "delete it, or change its owner",
         )
-    if folder.st_mode & 0o022 & ~above.st_mode:
+    # In a sticky folder others may make files, and neither rename nor remove ours.
+    shared = 0 if above.st_mode & stat.S_ISVTX else above.st_mode
+    if folder.st_mode & 0o022 & ~shared:
         raise _refused(
             path, f"others may write to it, its mode is {stat.S_IMODE(folder.st_mode):o}",
-            "only those may who may write to the folder that it is in", f"chmod go-w {path}",
+            "only those may who may rename files in the folder that it is in",
+            f"chmod go-w {path}",
         )
 
 

@@ -155,6 +155,10 @@ MODES = {
     "others may write": (0o755, 0o777, 0, "others may write to it, its mode is 777"),
     "the group may write": (0o755, 0o775, 0, "others may write to it, its mode is 775"),
     "as above it": (0o777, 0o777, 0, ""),
+    "above it is sticky": (
+        0o1777, 0o777, 0, "others may write to it, its mode is 777, only those may who may rename "
+        "files in the folder that it is in (chmod go-w .os.img)",
+    ),
     "the group, as above it": (0o775, 0o775, 0, ""),
     "somebody else's": (0o755, 0o755, 12345, "it belongs to user 12345"),
 }
@@ -178,7 +182,9 @@ def test_a_folder_that_others_may_write_to(built, row):
         ok(built)
 
 
-def test_a_folder_of_our_own_is_never_one_that_we_refuse(tmp_path):
+@pytest.mark.parametrize("above", [0o755, 0o775, 0o777, 0o1777])
+def test_a_folder_of_our_own_is_never_one_that_we_refuse(tmp_path, above):
+    tmp_path.chmod(above)
     old = os.umask(0)
     try:
         StateFolder(str(tmp_path / "os.img")).make()
