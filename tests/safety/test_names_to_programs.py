@@ -30,9 +30,11 @@ from doit_diskimg.picture import Picture, Piece
 from doit_diskimg.ports import Place
 from doit_diskimg.tasks.boot import Run
 from doit_diskimg.verify.fat import read_volume
+from doit_diskimg.verify.readback import watch
 
 MIB = 1 << 20
 EPOCH = 1700000001
+PAYLOAD = ".os.img/p.payload"
 
 NAMES = {
     "newline": b"new\nline",
@@ -172,10 +174,10 @@ def ext(name):
     files = tree(name)
     place = Place(extent=Extent(0, 4 * MIB), sector_size=512, identity=uuid.UUID(int=7),
                   epoch=EPOCH, bare=True)
-    Ext(Tree("tree")).fill(place, RealFiles({}, "payload"), "p")
-    run("e2fsck", "-fn", "payload")
+    Ext(Tree("tree")).fill(place, RealFiles({}, PAYLOAD), "p")
+    run("e2fsck", "-fn", PAYLOAD)
     os.mkdir("out")
-    run("debugfs", "-R", "rdump / out", "payload")
+    run("debugfs", "-R", "rdump / out", PAYLOAD)
     assert files_below("out") == files
 
 
@@ -185,14 +187,14 @@ def fat_by(engine):
         place = Place(extent=Extent(0, 1440 << 10), sector_size=512, identity=uuid.UUID(int=7),
                       epoch=EPOCH, bare=True)
         fat = Fat({"/": Tree("tree")}, label="LABEL", engine=engine)
-        fat.fill(place, RealFiles({}, "payload"), "p")
+        fat.fill(place, RealFiles({}, PAYLOAD, judge=watch), "p")
         if engine == "pyfatfs":
             os.mkdir("out")
-            run("mcopy", "-s", "-n", "-Q", "-i", "payload", "::*", "out",
+            run("mcopy", "-s", "-n", "-Q", "-i", PAYLOAD, "::*", "out",
                 MTOOLSRC="/dev/null", LC_ALL="C.UTF-8")
             assert files_below("out") == files
         else:  # pyfatfs does not know the bits that keep 8.3 names in lower case
-            found = {path.upper(): data for path, data in read_volume(Path("payload")).items()
+            found = {path.upper(): data for path, data in read_volume(Path(PAYLOAD)).items()
                      if not path.endswith("/")}
             assert found == {path.upper(): data for path, data in files.items()}
     return channel
@@ -205,11 +207,11 @@ def fat_by_guestfish(name):
     class Asked(RealFiles):
         def make(self, recipe, where):
             scripts.append(recipe.staged[0].source.decode("ascii"))
-            return super().make(recipe._replace(commands=(), musts=()), where)
+            return super().make(recipe._replace(commands=(), musts=(), contents=None), where)
 
     place = Place(extent=Extent(0, 1440 << 10), sector_size=512, identity=uuid.UUID(int=7),
                   epoch=EPOCH, bare=True)
-    Fat({"/": Tree("tree")}, engine="guestfish").fill(place, Asked({}, "payload"), "p")
+    Fat({"/": Tree("tree")}, engine="guestfish").fill(place, Asked({}, PAYLOAD), "p")
     uploads = [line.split() for line in scripts[0].splitlines() if line.startswith("upload ")]
     assert len(uploads) == len(files)
     for _, _, word in uploads:
