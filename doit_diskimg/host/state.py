@@ -107,8 +107,8 @@ class StateFolder:
                 found = sorted(os.listdir(handle), key=lambda name: (_LAST.get(name, 0), name))
                 kept = [name for name in found if self._vouches(name)]
                 for name in found:
-                    if name in kept or (kept and name == folder.MARKER):
-                        continue  # without it nobody could tell that the output is ours
+                    if name in kept or ((kept or left) and name == folder.MARKER):
+                        continue  # without it nobody could tell that the folder is ours
                     ours = folder.is_ours(handle, name)
                     (doomed if ours else left).append(os.path.join(self.path, name))
                     if ours and not dryrun:

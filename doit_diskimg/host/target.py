@@ -7,7 +7,8 @@ file itself.
 import os
 import stat
 
-from doit_diskimg.errors import ImageKind, WorldError
+from doit_diskimg.errors import ImageKind, OwnFile, WorldError
+from doit_diskimg.host.folder import MARKER
 from doit_diskimg.host.state import host_failed
 
 
@@ -15,8 +16,10 @@ def check_target(path: str) -> None:
     """Raise WorldError if an image may not be at ``path``: if something else is there.
 
     A symbolic link is something else, whatever it leads to: a new image replaces what has the
-    name, and the file behind the link would stay what it was.
+    name, and the file behind the link would stay what it was.  Nothing may be in a state folder,
+    whatever image that is of: two would write and remove there.
     """
+    _check_state(path)
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -26,6 +29,17 @@ def check_target(path: str) -> None:
         raise host_failed(path, error, "look at the image") from error
     if not stat.S_ISREG(mode):
         raise not_an_image(path, mode)
+
+
+def _check_state(path: str) -> None:
+    folder = os.path.dirname(path) or os.curdir
+    if os.path.lexists(os.path.join(folder, MARKER)):
+        raise WorldError(
+            OwnFile(
+                path, f"{folder!r} is the state folder of an image",
+                "a build writes nothing else there", "name a file elsewhere",
+            )
+        )
 
 
 def _check_folder(path: str) -> None:

@@ -250,6 +250,29 @@ def test_what_lies_in_the_folder_and_is_not_ours_stays(built, capsys):
     assert (state / "notes/todo").read_bytes() == b"precious"
     assert (built.folder / "../victim/precious").read_bytes() == b"precious"
     assert not (state / "seal.json").exists()
+    ok(built)  # it is still the state folder of this image
+    assert (state / "notes/todo").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(
+    ("field", "path"),
+    [
+        ("image", "build/.a.img/b.img"), ("image", "alias/b.img"),
+        ("output", "build/.a.img/x.gz"), ("output", "alias/x.gz"), ("linked", "alias/x.vmdk"),
+    ],
+)  # fmt: skip
+def test_nothing_is_written_into_the_state_folder_of_another_image(project, field, path):
+    describe(project, "build/a.img")
+    ok(project)
+    (project.folder / "alias").symlink_to("build/.a.img")
+    for old, new in {"build/a.img": "image", "os.gz": "output", "linked.vmdk": "linked"}.items():
+        project.dodo = project.dodo.replace(old, path if field == new else f"other-{old[-6:]}")
+    project.write("dodo.py", project.dodo)
+    before = {name.name for name in (project.folder / "build/.a.img").iterdir()}
+    code, said = doit(project)
+    assert code != 0, said
+    assert "is the state folder of an image, a build writes nothing else there" in said
+    assert {name.name for name in (project.folder / "build/.a.img").iterdir()} == before
 
 
 # Folders beside files -----------------------------------------------------------------------------
