@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"<!-- (needs|continues|doit|script|not run)(?:: (.*?))? -->\n", re.DOTALL)
 _SAYS_SO = re.compile(r"(?:<!-- [^>]* -->\n)+\Z")

@@ -12,7 +12,7 @@ import doit_diskimg
 for name in doit_diskimg.__all__:
     getattr(doit_diskimg, name)
 
-HERE = str(Path(__file__).parent / "safety")
+HERE = str(Path(__file__).parents[1] / "safety")
 """Where `faults` lies, which a dodo.py imports."""
 
 

@@ -6,7 +6,7 @@ Put together by the assembler of examples/hello, whose own boot code says what e
 import importlib.util
 from pathlib import Path
 
-_PATH = Path(__file__).parents[1] / "examples" / "hello" / "boot.py"
+_PATH = Path(__file__).parents[2] / "examples" / "hello" / "boot.py"
 _SPEC = importlib.util.spec_from_file_location("examples_hello_boot", _PATH)
 assert _SPEC is not None
 assert _SPEC.loader is not None

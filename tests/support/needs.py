@@ -41,6 +41,8 @@ _OF_IMPORTS = {
 }
 """Support modules and others, with what a test needs that imports them."""
 
+_TESTS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
+
 _OF_FIXTURES = {"tmp_path": "host", "tmp_path_factory": "host"}
 
 
@@ -56,7 +58,7 @@ def need_of(item: pytest.Item) -> str:
 
 
 def _is_of_tests(module: ModuleType | None) -> bool:
-    return str(getattr(module, "__file__", "")).startswith(os.path.dirname(__file__) + os.sep)
+    return str(getattr(module, "__file__", "")).startswith(_TESTS)
 
 
 @cache
@@ -88,7 +90,7 @@ _without: list[str] = []
 
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
     if event in _STARTS and _without:
-        pytest.fail(f"{_without[0]} starts a program: {arguments[0]!r}; see tests/needs.py")
+        pytest.fail(f"{_without[0]} starts a program: {arguments[0]!r}; see tests/support/needs.py")
 
 
 sys.addaudithook(_hook)
