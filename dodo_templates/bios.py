@@ -3,7 +3,7 @@
 Copy it to dodo.py and change the paths. `doit` builds build/os.img, `doit boot` starts it.
 """
 
-from doit_diskimg import BootCode, Disk, Fat, Mbr, Partition, Patch, Qemu, Segment, symbols
+from doit_diskimg import BootCode, Disk, Fat, Mbr, Partition, Patch, Qemu, Segment, at
 
 disk = Disk(
     "build/os.img",
@@ -12,10 +12,10 @@ disk = Disk(
     # A flat binary; the partition table keeps its 72 bytes of the sector.  It finds the rest by
     # numbers that are written into it, at these offsets.
     boot=BootCode("build/stage1.bin", patches=[
-        Patch(0x190, "<Q", symbols.lba("stage2")),
-        Patch(0x198, "<H", symbols.sectors("stage2")),
-        Patch(0x1A0, "<Q", symbols.file_lba("boot", "KERNEL.BIN")),
-        Patch(0x1A8, "<H", symbols.file_sectors("boot", "KERNEL.BIN")),
+        Patch(0x190, "<Q", at.lba("stage2")),
+        Patch(0x198, "<H", at.sectors("stage2")),
+        Patch(0x1A0, "<Q", at.file_lba("boot", "KERNEL.BIN")),
+        Patch(0x1A8, "<H", at.file_sectors("boot", "KERNEL.BIN")),
     ]),
     segments=[Segment("stage2", "build/stage2.bin", start=512)],  # up to 1 MiB less one sector
     partitions=[
