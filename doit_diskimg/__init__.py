@@ -150,6 +150,10 @@ _HOME = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":  # a look at the installed packages, for those who ask
+        from importlib.metadata import version
+
+        return version(__name__)
     if name in ("at", "verify"):  # a namespace, and a folder that can be called: see its __init__
         return import_module(f"{__name__}.{name}")
     if name not in _HOME:

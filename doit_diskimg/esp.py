@@ -1,7 +1,7 @@
 """`Esp`: the EFI system partition in one word."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from doit_diskimg.content import Sources
 from doit_diskimg.filesystems.fat.volume import Fat
@@ -10,6 +10,8 @@ from doit_diskimg.units import SizeLike
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from doit_diskimg.filesystems.fat.volume import EngineName
 
 _MINIMUM = {"any": None, "strict": "100MiB"}
 """Bytes by firmware; systemd-repart too makes no smaller one.  A size may stand for a word."""
@@ -25,14 +27,14 @@ def Esp(  # noqa: N802  # reads like the classes beside it in a description
     start: SizeLike | None = None,
     guid: "str | UUID | None" = None,
     partition_name: str | None = None,
-    fat: int | None = None,
+    fat: Literal[12, 16, 32] | None = None,
     label: str | None = None,
     lower_case_label: bool = False,
     volume_id: int | str | None = None,
     cluster_size: SizeLike | None = None,
     free: SizeLike | None = None,
     firmware: str = "any",
-    engine: str = "native",
+    engine: "EngineName" = "native",
 ) -> Partition:
     """Return ``Partition(name, Fat(files, ...), type="esp", ...)``.
 

@@ -13,7 +13,7 @@ from dataclasses import KW_ONLY
 from functools import cached_property
 from os import PathLike
 from pathlib import PurePath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from doit_diskimg import asked
 from doit_diskimg.errors import BadSize, BadValue, DuplicateName, Problem, Unaligned
@@ -158,8 +158,8 @@ class Disk:
     guid: "str | UUID | None" = None
     signature: int | None = None
     name: str = ""
-    busy: str = "swap"
-    guest_writes: str = "restore"
+    busy: Literal["swap", "error"] = "swap"
+    guest_writes: Literal["restore", "error"] = "restore"
     durable: bool = False
     replace: bool = False
     power_of_two: bool = False

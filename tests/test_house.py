@@ -8,6 +8,7 @@ import ast
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -371,6 +372,13 @@ def test_every_public_name_can_be_imported():
         [sys.executable, "-c", code], capture_output=True, check=True, cwd=PACKAGE.parent, text=True
     )
     assert "Disk Partition Esp" in done.stdout
+
+
+def test_the_version_is_that_of_the_package():
+    import doit_diskimg
+
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+    assert doit_diskimg.__version__ == project["version"]
 
 
 def test_an_unknown_name_is_no_attribute():

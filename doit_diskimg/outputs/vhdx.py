@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import uuid5
 
 from doit_diskimg.errors import Problem, ProgramFailed, WorldError
@@ -27,7 +27,7 @@ class Vhdx(VirtualDisk):
     """
 
     _: KW_ONLY
-    subformat: str = "dynamic"
+    subformat: Literal["dynamic", "fixed"] = "dynamic"
 
     KIND: ClassVar[str] = "vhdx"
     FIELDS: ClassVar[Mapping[str, str]] = {"subformat": "subformat"}

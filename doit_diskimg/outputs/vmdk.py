@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY
 from os import fspath
 from posixpath import basename
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from doit_diskimg.errors import BadPath, Problem, ProgramFailed, WorldError
 from doit_diskimg.frozen import dataclass
@@ -28,7 +28,7 @@ class Vmdk(VirtualDisk):
     """
 
     _: KW_ONLY
-    subformat: str = "monolithicSparse"
+    subformat: Literal["monolithicSparse", "streamOptimized"] = "monolithicSparse"
 
     KIND: ClassVar[str] = "vmdk"
     FIELDS: ClassVar[Mapping[str, str]] = {"subformat": "subformat"}

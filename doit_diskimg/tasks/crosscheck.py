@@ -21,6 +21,7 @@ from doit_diskimg.frozen import dataclass
 from doit_diskimg.tasks.step import Step
 
 if TYPE_CHECKING:
+    from doit_diskimg.filesystems.fat.volume import EngineName
     from doit_diskimg.picture import Picture
     from doit_diskimg.ports import Place
     from doit_diskimg.recipe import Contents
@@ -56,7 +57,7 @@ class CrossCheck(Step):
             raise WorldError(*problems)
         return "\n".join(lines)
 
-    def _survey(self, name: str) -> "Survey":
+    def _survey(self, name: "EngineName") -> "Survey":
         """Make the volume with one engine, read it, and remove it again."""
         from doit_diskimg.host.files import RealFiles
         from doit_diskimg.host.folder import unlink_in

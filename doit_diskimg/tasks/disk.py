@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import wraps
 from os import PathLike, fspath
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakSet, WeakValueDictionary
 
 from doit_diskimg import spec
@@ -121,8 +121,8 @@ class Disk(spec.Disk):
         own: "Sequence[spec.Partition | Segment]" = (),
         name: str = "",
         outputs: "Sequence[Output]" = (),
-        busy: str = "swap",
-        guest_writes: str = "restore",
+        busy: Literal["swap", "error"] = "swap",
+        guest_writes: Literal["restore", "error"] = "restore",
         durable: bool = False,
         replace: bool = False,
     ) -> "Disk":

@@ -5,7 +5,7 @@ Every `doit` imports this module, so it imports next to nothing; the work is don
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from doit_diskimg.content import Files, Sources, Tree, Wanted, wanted
 from doit_diskimg.frozen import dataclass, keep_copies
@@ -51,7 +51,7 @@ class Ext:
 
     files: Mapping[str, Sources] | Tree | Sequence[Tree] = field(default_factory=dict)
     _: KW_ONLY
-    version: int = 4
+    version: Literal[2, 3, 4] = 4
     size: SizeLike | None = None
     label: str = ""
     block_size: SizeLike | None = None

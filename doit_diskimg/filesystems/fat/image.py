@@ -8,7 +8,7 @@ is made anew when either changes, and never changed in place.
 from collections.abc import Iterator, Mapping
 from dataclasses import KW_ONLY, field
 from os import PathLike, fsdecode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from doit_diskimg.content import Files, Sources, Wanted
 from doit_diskimg.frozen import dataclass
@@ -31,7 +31,7 @@ class FatImage:
     files: Mapping[str, Sources] = field(default_factory=dict)
     _: KW_ONLY
     attributes: Mapping[str, str] = field(default_factory=dict)
-    times: str = "epoch"
+    times: Literal["epoch", "source", "clamped"] = "epoch"
 
     @property
     def populated(self) -> bool:

@@ -6,7 +6,7 @@ Every `doit` imports this module, so it imports next to nothing; the work is don
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, field
 from os import PathLike, fsdecode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from doit_diskimg.content import Files, Sources, Tree, Wanted, each, wanted
 from doit_diskimg.frozen import dataclass, keep_copies
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from doit_diskimg.picture import Picture
     from doit_diskimg.ports import Place, Room
     from doit_diskimg.symbols import Symbol
+
+EngineName: TypeAlias = Literal["native", "mtools", "pyfatfs", "guestfish"]
+"""Who writes the volume; see `engines`."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,8 @@ class Fat:
 
     files: Mapping[str, Sources] = field(default_factory=dict)
     _: KW_ONLY
-    fat: int | None = None
-    prefer: int | None = None
+    fat: Literal[12, 16, 32] | None = None
+    prefer: Literal[12, 16, 32] | None = None
     size: SizeLike | None = None
     free: SizeLike | None = None
     minimum: SizeLike | None = None
@@ -85,13 +88,13 @@ class Fat:
     drive_number: int | None = None
     oem_name: str | None = None
     boot_sector: "str | PathLike[str] | bytes | BootCode | None" = None
-    bpb: str = "match"
+    bpb: Literal["match", "replace"] = "match"
     first: Sequence[str] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
-    times: str = "epoch"
+    times: Literal["epoch", "source", "clamped"] = "epoch"
     long_names: bool = True
     case_bits: bool = False
-    engine: str = "native"
+    engine: EngineName = "native"
 
     @staticmethod
     def from_image(
@@ -99,7 +102,7 @@ class Fat:
         files: Mapping[str, Sources] | None = None,
         *,
         attributes: Mapping[str, str] | None = None,
-        times: str = "epoch",
+        times: Literal["epoch", "source", "clamped"] = "epoch",
     ) -> "FatImage":
         """Return the volume of somebody else's that fills ``path``, with ``files`` put into it.
 

@@ -20,10 +20,10 @@ from doit_diskimg.recipe import Recipe
 
 if TYPE_CHECKING:
     from doit_diskimg.filesystems.fat.build import Volume
-    from doit_diskimg.filesystems.fat.volume import Fat
+    from doit_diskimg.filesystems.fat.volume import EngineName, Fat
 
-NATIVE = "native"
-NAMES = ("mtools", "pyfatfs", "guestfish")
+NATIVE: "EngineName" = "native"
+NAMES: tuple["EngineName", ...] = ("mtools", "pyfatfs", "guestfish")
 
 
 class Engine(Protocol):
