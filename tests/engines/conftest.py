@@ -13,6 +13,7 @@ from doit_diskimg.extent import Extent
 from doit_diskimg.filesystems.fat.image import FatImage
 from doit_diskimg.filesystems.fat.volume import Fat
 from doit_diskimg.host.files import RealFiles
+from doit_diskimg.host.folder import MARKER
 from doit_diskimg.host.image import ImageFile, create_sparse
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.patch import Patch
@@ -56,6 +57,10 @@ class Bench:
     def record(self, fat: Fat, size: int, files: RealFiles) -> None:
         """Ask for a volume of ``files`` alone."""
         fat.fill(_place(size, 0, 512), files, "p")
+
+    def left(self, name: str) -> list[str]:
+        """Return what a payload that was not made has left behind."""
+        return [path.name for path in (self.folder / f".{name}").iterdir() if path.name != MARKER]
 
     def _fill(self, payload, size: int, start: int, sector_size: int, name: str) -> Path:
         state = StateFolder(str(self.folder / name))

@@ -35,7 +35,6 @@ from doit_diskimg.filesystems.fat import names
 from doit_diskimg.filesystems.fat.engines import guestfish
 from doit_diskimg.host import program
 from doit_diskimg.host.files import RealFiles
-from doit_diskimg.host.folder import MARKER
 from doit_diskimg.ports import Place
 from doit_diskimg.verify.fat import read_volume
 from doit_diskimg.verify.readback import watch
@@ -347,8 +346,7 @@ def test_a_program_that_does_something_else(bench, monkeypatch, script, message)
     with pytest.raises(WorldError) as caught:
         bench.make(Fat({"a": b"a"}, fat=12), 16 * MIB, "mtools")
     assert message in str(caught.value).splitlines()
-    left = [path.name for path in (bench.folder / ".mtools").iterdir()]
-    assert left == [MARKER]  # neither a payload nor a folder
+    assert bench.left("mtools") == []  # neither a payload nor a folder
 
 
 # Trees by chance ---------------------------------------------------------------------------------

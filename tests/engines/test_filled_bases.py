@@ -203,7 +203,7 @@ def test_a_name_to_which_theirs_answers(bench, monkeypatch, files, messages, mak
         bench.put(base.relative_to(bench.folder), files)
     assert str(caught.value).splitlines() == [text.replace("{SHORT}", SHORT) for text in messages]
     assert base.read_bytes() == before
-    assert not list((bench.folder / "put").iterdir())
+    assert bench.left("put") == []
 
 
 def test_a_file_of_theirs_is_replaced_by_its_long_name(bench, base_of):
@@ -307,7 +307,7 @@ def test_a_damaged_base_is_refused(bench, monkeypatch, patches, message, base_of
     lines = str(caught.value).splitlines()
     assert any(line.startswith(message) for line in lines)
     assert all(line.startswith("p.path: 'base.img'") for line in lines)
-    assert not any((bench.folder / "put").iterdir())
+    assert bench.left("put") == []
 
 
 # A program that does something else --------------------------------------------------------------
@@ -358,7 +358,7 @@ def test_a_loss_is_an_error(bench, monkeypatch, sabotage, command, found, base_o
     assert sorted(str(caught.value).splitlines()) == [
         f"p: read back, {text}, {KEEP} {AGAIN}" for text in found
     ]
-    assert not any((bench.folder / "put").iterdir())
+    assert bench.left("put") == []
 
 
 def test_a_new_volume_is_read_back(bench, sabotage):
