@@ -218,12 +218,22 @@ def _warm_up() -> None:
 
     import xxhash  # noqa: F401
 
-    from doit_diskimg import bootfield, esp, layout, made, shape  # noqa: F401
+    from doit_diskimg import bootfield, esp, layout, made, ranges, shape  # noqa: F401
     from doit_diskimg.filesystems import prebuilt, zero  # noqa: F401
     from doit_diskimg.filesystems.fat import populate, volume  # noqa: F401
-    from doit_diskimg.host import patching, recorded, walk  # noqa: F401
+    from doit_diskimg.host import names, patching, recorded, walk, written  # noqa: F401
     from doit_diskimg.tables import gpt, gpt_mbr, gpt_problems, mbr, mbr_chain, mbr_problems  # noqa: F401
-    from doit_diskimg.tasks import boot, disk, injection, numbers, qemu, show, steps, uptodate  # noqa: F401
+    from doit_diskimg.tasks import (  # noqa: F401
+        boot,
+        disk,
+        injection,
+        numbers,
+        own_sources,
+        qemu,
+        show,
+        steps,
+        uptodate,
+    )
 
     inspect.getsourcelines(_warm_up)  # doit does so with the functions of dodo.py
     # Which packages are installed is read from all of their metadata, three times a round.
