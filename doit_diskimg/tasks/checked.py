@@ -12,6 +12,7 @@ from io import BytesIO
 from typing import Any
 
 from doit_diskimg.content import FORMAT, digest_of
+from doit_diskimg.errors import WorldError
 from doit_diskimg.fields import is_path
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import StateFolder
@@ -24,16 +25,21 @@ class Checked:
         self._words = _words(disk)
         known = self._words and is_path(disk.image)
         self._state = StateFolder(normal(disk.image)) if known else None
+        self.trouble: WorldError | None = None
+        """Why the state folder can't be read; what is wrong with the description comes first."""
 
     def __bool__(self) -> bool:
         """Whether this description was found right before."""
         from doit_diskimg.host.state import read
 
-        return self._state is not None and read(self._state.file("checked")) == self._words
+        try:
+            return self._state is not None and read(self._state.file("checked")) == self._words
+        except WorldError as error:
+            self.trouble = error
+            return False
 
     def remember(self) -> None:
         """Note that this description is right; not before there is something built of it."""
-        from doit_diskimg.errors import WorldError
         from doit_diskimg.host.state import write
 
         if self._state is not None and os.path.isdir(self._state.path):

@@ -227,6 +227,8 @@ class Disk(spec.Disk):
             )
         if problems:
             raise DescriptionError(*problems)
+        if checked.trouble is not None:
+            raise checked.trouble
         return seconds
 
     def _all_problems(self) -> list[Problem]:

@@ -10,10 +10,12 @@ import pytest
 from project import Project
 
 DODO = '''
+import os
 import sys
 
 def note(event, arguments):
-    if event == "open" and str(arguments[0]).endswith((".elf", ".img", ".bin")):
+    is_file = event == "open" and not (arguments[2] or 0) & os.O_DIRECTORY
+    if is_file and str(arguments[0]).endswith((".elf", ".img", ".bin")):
         with open("opened.txt", "a") as log:
             print(arguments[0], file=log)
 
