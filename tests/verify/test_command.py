@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 import foreign
 import pytest
@@ -111,7 +112,7 @@ def test_the_name_is_a_package_and_says_what_it_does():
 
 
 def test_an_image_that_shrinks_while_it_is_read(tmp_path):
-    """Nothing of it is trusted between two reads."""
+    """Nothing of it is trusted between two reads: it is judged, or told that it changes."""
     path = foreign.filled(tmp_path / "v.img", 16)
     stop = threading.Event()
 
@@ -124,7 +125,8 @@ def test_an_image_that_shrinks_while_it_is_read(tmp_path):
     thread.start()
     try:
         for _ in range(20):
-            verify(path, witnesses=False)
+            with suppress(WorldError):
+                verify(path, witnesses=False)
     finally:
         stop.set()
         thread.join()
