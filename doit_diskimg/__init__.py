@@ -42,37 +42,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from doit_diskimg import at
-    from doit_diskimg.bootcode import BootCode
-    from doit_diskimg.bootfield import Patch
-    from doit_diskimg.bootloaders.limine import Limine
-    from doit_diskimg.content import Tree
+    from doit_diskimg.disk import at
+    from doit_diskimg.disk.bootcode import BootCode
+    from doit_diskimg.disk.bootfield import Patch
+    from doit_diskimg.disk.model import Partition
+    from doit_diskimg.disk.segment import Segment
+    from doit_diskimg.disk.symbols import Symbol
     from doit_diskimg.errors import DescriptionError, DiskimgError, Problem, WorldError
-    from doit_diskimg.esp import Esp
-    from doit_diskimg.filesystems.ext.volume import Ext
-    from doit_diskimg.filesystems.fat.volume import Fat
-    from doit_diskimg.filesystems.prebuilt import File
-    from doit_diskimg.filesystems.zero import Zero
-    from doit_diskimg.outputs.bmap import Bmap
-    from doit_diskimg.outputs.compressed import Compressed
-    from doit_diskimg.outputs.iso import Iso
-    from doit_diskimg.outputs.partition_file import PartitionFile
-    from doit_diskimg.outputs.qcow2 import Qcow2
-    from doit_diskimg.outputs.sha256 import Sha256
-    from doit_diskimg.outputs.vdi import Vdi
-    from doit_diskimg.outputs.vhdx import Vhdx
-    from doit_diskimg.outputs.vmdk import Vmdk
-    from doit_diskimg.segment import Segment
-    from doit_diskimg.spec import Partition
-    from doit_diskimg.symbols import Symbol
-    from doit_diskimg.tables.gpt import Gpt
-    from doit_diskimg.tables.mbr import Mbr
+    from doit_diskimg.kinds.bootloaders.limine import Limine
+    from doit_diskimg.kinds.filesystems.esp import Esp
+    from doit_diskimg.kinds.filesystems.ext.ext_volume import Ext
+    from doit_diskimg.kinds.filesystems.fat.volume import Fat
+    from doit_diskimg.kinds.filesystems.file import File
+    from doit_diskimg.kinds.filesystems.zero import Zero
+    from doit_diskimg.kinds.outputs.bmap import Bmap
+    from doit_diskimg.kinds.outputs.compressed import Compressed
+    from doit_diskimg.kinds.outputs.iso import Iso
+    from doit_diskimg.kinds.outputs.partition_file import PartitionFile
+    from doit_diskimg.kinds.outputs.qcow2 import Qcow2
+    from doit_diskimg.kinds.outputs.sha256 import Sha256
+    from doit_diskimg.kinds.outputs.vdi import Vdi
+    from doit_diskimg.kinds.outputs.vhdx import Vhdx
+    from doit_diskimg.kinds.outputs.vmdk import Vmdk
+    from doit_diskimg.kinds.tables.gpt import Gpt
+    from doit_diskimg.kinds.tables.mbr import Mbr
+    from doit_diskimg.plan.content import Tree
     from doit_diskimg.tasks.checker import Xxh3Checker
     from doit_diskimg.tasks.disk import Disk
-    from doit_diskimg.tasks.grub import GrubBios, GrubEfi
-    from doit_diskimg.tasks.qemu import Qemu
+    from doit_diskimg.tasks.grub_task import GrubBios, GrubEfi
+    from doit_diskimg.tasks.qemu_task import Qemu
     from doit_diskimg.verify.finding import Finding
-    from doit_diskimg.verify.image import verify
+    from doit_diskimg.verify.judge import verify
 
 __all__ = [
     "Disk",
@@ -114,32 +114,32 @@ __all__ = [
 
 _HOME = {
     "Disk": "tasks.disk",
-    "Partition": "spec",
-    "Esp": "esp",
-    "Segment": "segment",
-    "BootCode": "bootcode",
-    "Patch": "bootfield",
-    "Symbol": "symbols",
-    "Gpt": "tables.gpt",
-    "Mbr": "tables.mbr",
-    "Fat": "filesystems.fat.volume",
-    "Ext": "filesystems.ext.volume",
-    "File": "filesystems.prebuilt",
-    "Zero": "filesystems.zero",
-    "Tree": "content",
-    "GrubBios": "tasks.grub",
-    "GrubEfi": "tasks.grub",
-    "Limine": "bootloaders.limine",
-    "Qemu": "tasks.qemu",
-    "Qcow2": "outputs.qcow2",
-    "Vdi": "outputs.vdi",
-    "Vmdk": "outputs.vmdk",
-    "Vhdx": "outputs.vhdx",
-    "Compressed": "outputs.compressed",
-    "PartitionFile": "outputs.partition_file",
-    "Bmap": "outputs.bmap",
-    "Sha256": "outputs.sha256",
-    "Iso": "outputs.iso",
+    "Partition": "disk.model",
+    "Esp": "kinds.filesystems.esp",
+    "Segment": "disk.segment",
+    "BootCode": "disk.bootcode",
+    "Patch": "disk.bootfield",
+    "Symbol": "disk.symbols",
+    "Gpt": "kinds.tables.gpt",
+    "Mbr": "kinds.tables.mbr",
+    "Fat": "kinds.filesystems.fat.volume",
+    "Ext": "kinds.filesystems.ext.ext_volume",
+    "File": "kinds.filesystems.file",
+    "Zero": "kinds.filesystems.zero",
+    "Tree": "plan.content",
+    "GrubBios": "tasks.grub_task",
+    "GrubEfi": "tasks.grub_task",
+    "Limine": "kinds.bootloaders.limine",
+    "Qemu": "tasks.qemu_task",
+    "Qcow2": "kinds.outputs.qcow2",
+    "Vdi": "kinds.outputs.vdi",
+    "Vmdk": "kinds.outputs.vmdk",
+    "Vhdx": "kinds.outputs.vhdx",
+    "Compressed": "kinds.outputs.compressed",
+    "PartitionFile": "kinds.outputs.partition_file",
+    "Bmap": "kinds.outputs.bmap",
+    "Sha256": "kinds.outputs.sha256",
+    "Iso": "kinds.outputs.iso",
     "Xxh3Checker": "tasks.checker",
     "Finding": "verify.finding",
     "DiskimgError": "errors",
@@ -155,7 +155,7 @@ def __getattr__(name: str) -> object:
 
         return version(__name__)
     if name in ("at", "verify"):  # a namespace, and a folder that can be called: see its __init__
-        return import_module(f"{__name__}.{name}")
+        return import_module(f"{__name__}.{'disk.at' if name == 'at' else name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

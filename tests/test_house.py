@@ -19,37 +19,27 @@ import pytest
 NAME = "doit_diskimg"
 PACKAGE = Path(__file__).parent.parent / NAME
 
-RIBS = {"tables", "filesystems", "bootloaders", "outputs"}
-SPINE = {"spec", "placed", "misplaced", "layout", "layout_file", "plan", "patch"}
-FOLDERS = RIBS | {"ondisk", "host", "verify", "tasks", "cli"}
-RANKS = (
-    {"frozen"},
-    {"units", "errors"},
-    {"extent", "fields", "placing", "patterns", "content", "mapped", "canonical", "picture",
-     "recipe", "ondisk"},
-    {"amend", "ranges", "symbols", "at", "elf", "bootfield", "bootcode", "sector_zero",
-     "segment"},
-    {"ports"},
-    {"abilities", "made", "asked", "bare", "shape"},
-    {"spec"} | RIBS,
-    {"placed"},
-    {"layout", "misplaced"},
-    {"layout_file", "plan", "patch"},
-    {"host"},
-    {"verify"},
-    {"esp"},
-    {"tasks", "cli", "__main__"},
-)
-"""The parts of the package, lowest first.
+STONES = {"errors", "units", "extent", "frozen"}
+FACES = {"", "__main__", "ports"}
+"""What stands at the door and may show anything that is inside."""
 
-A part imports lower ones and itself.  Modules of one rank may import each other, folders may not.
-"""
+LEVELS = (
+    STONES, {"plan", "ondisk"}, {"disk"}, {"kinds"}, {"host"}, {"verify"}, {"build"},
+    {"shortcuts"}, {"tasks", "cli"},
+)  # fmt: skip
+"""The rooms, lowest first.  A room imports lower ones; the stones may import each other."""
 
-RANK = {part: rank for rank, parts in enumerate(RANKS) for part in parts}
-TYPING_ONLY = {
-    (part, "spec") for part in ("ports", "bootcode", "asked", "bare", "shape")
+LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
+APART = {
+    "verify": {"plan", "disk", "kinds"},  # it judges what these made, by other code
+    "build": {"kinds", "shortcuts"},  # it meets kinds in the sockets, shortcuts as hooks
 }
-"""(importer, imported) that go up, for annotations and never at run time."""
+"""Rooms, and the lower ones that they don't know all the same."""
+
+EXCEPTIONS = {
+    ("verify.against_plan", "plan"), ("verify.readback", "plan"), ("verify.survey", "plan"),
+}  # fmt: skip
+"""What still breaks the rule; nothing is added here."""
 
 MODULE_LINES, FUNCTION_LINES = 350, 50
 
@@ -114,23 +104,21 @@ def public(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.ClassDef]:
 
 
 def imports_go_down(module: str, tree: ast.Module) -> Iterator[str]:
-    part = part_of(module)
-    for target, line, typing_only in imports(tree):
+    room, name = part_of(module), module.removeprefix(f"{NAME}.")
+    for target, line, _ in imports(tree):
+        other = part_of(target)
         if target.startswith("."):
             yield f"{line}: {target} is relative"
-        if target.partition(".")[0] != NAME or not part:
+        if target.partition(".")[0] != NAME or room in FACES or other == room:
             continue
-        other = part_of(target)
-        if other == part or (typing_only and (part, other) in TYPING_ONLY):
-            continue
-        if other not in RANK:
-            yield f"{line}: {target} has no rank"
-        elif {part, other} & RIBS and {part, other} & SPINE:
-            yield f"{line}: {part} imports {other}, spine and ribs meet in ports only"
-        elif RANK[other] > RANK[part]:
-            yield f"{line}: {part} imports {other}, which is above it"
-        elif RANK[other] == RANK[part] and {part, other} & FOLDERS:
-            yield f"{line}: {part} imports {other}, which is beside it"
+        if other not in LEVEL:
+            yield f"{line}: {target} is in no room"
+        elif LEVEL[other] > LEVEL[room]:
+            yield f"{line}: {room} imports {other}, which is above it"
+        elif LEVEL[other] == LEVEL[room] and room not in STONES:
+            yield f"{line}: {room} imports {other}, which is beside it"
+        elif other in APART.get(room, ()) and (name, other) not in EXCEPTIONS:
+            yield f"{line}: {room} imports {other}, which it may not know"
 
 
 def only_the_skin_knows_doit(module: str, tree: ast.Module) -> Iterator[str]:
@@ -147,7 +135,7 @@ def only_the_judge_knows_pyfatfs(module: str, tree: ast.Module) -> Iterator[str]
 
 
 def below_the_host_there_is_no_world(module: str, tree: ast.Module) -> Iterator[str]:
-    if RANK.get(part_of(module), len(RANKS)) >= RANK["host"]:
+    if part_of(module) in FACES or LEVEL[part_of(module)] >= LEVEL["host"]:
         return
     for target, line, _ in imports(tree):
         top, _, name = target.partition(".")
@@ -222,9 +210,9 @@ def test_the_package_keeps_the_rule(rule):
     assert broken == []
 
 
-def test_every_part_of_the_package_has_a_rank():
-    parts = {part_of(name) for name, _ in modules()} - {""}
-    assert parts <= set(RANK)
+def test_the_top_level_has_four_stones_and_ten_folders():
+    rooms = {part_of(name) for name, _ in modules()} - FACES
+    assert rooms <= set(LEVEL)
 
 
 # Each of them can fail ---------------------------------------------------------------------------
@@ -236,37 +224,38 @@ STUB = "class P(Protocol):\n    'Doc.'\n    def f(self): ..."
 @pytest.mark.parametrize(
     ("rule", "module", "source", "broken"),
     [
-        (imports_go_down, "plan", "from doit_diskimg.layout import Layout", []),
-        (imports_go_down, "plan", "import os.path, json, rich", []),
-        (imports_go_down, "picture", "from doit_diskimg.content import digest_of", []),
-        (imports_go_down, "tables.gpt", "from doit_diskimg.tables.described import f", []),
-        (imports_go_down, "tasks.disk", "from doit_diskimg import spec", []),
+        (imports_go_down, "disk.overlaps", "from doit_diskimg.disk.layout import Layout", []),
+        (imports_go_down, "plan.stored", "import os.path, json, rich", []),
+        (imports_go_down, "units", "from doit_diskimg.errors import Problem", []),
+        (imports_go_down, "kinds.tables.gpt", "from doit_diskimg.kinds.bootloaders import f", []),
+        (imports_go_down, "tasks.disk", "from doit_diskimg.disk import model", []),
         (imports_go_down, "", "from doit_diskimg.tasks.disk import Disk", []),
-        (imports_go_down, "units", "from doit_diskimg.extent import Extent",
-         ["1: units imports extent, which is above it"]),
-        (imports_go_down, "units", "def f():\n    from doit_diskimg import extent",
-         ["2: units imports extent, which is above it"]),
-        (imports_go_down, "picture", "import doit_diskimg.ondisk.mbr",
-         ["1: picture imports ondisk, which is beside it"]),
-        (imports_go_down, "host.files", "from doit_diskimg.verify.fat import read_volume",
+        (imports_go_down, "ports", "from doit_diskimg.disk.model import Disk", []),
+        (imports_go_down, "units", "from doit_diskimg.plan.content import f",
+         ["1: units imports plan, which is above it"]),
+        (imports_go_down, "units", "def f():\n    from doit_diskimg import disk",
+         ["2: units imports disk, which is above it"]),
+        (imports_go_down, "plan.picture", "import doit_diskimg.ondisk.mbr_sector",
+         ["1: plan imports ondisk, which is beside it"]),
+        (imports_go_down, "host.files", "from doit_diskimg.verify.judge import verify",
          ["1: host imports verify, which is above it"]),
-        (imports_go_down, "tables.gpt", "from doit_diskimg.filesystems import prebuilt",
-         ["1: tables imports filesystems, which is beside it"]),
-        (imports_go_down, "tables.gpt", "from doit_diskimg.spec import Disk",
-         ["1: tables imports spec, spine and ribs meet in ports only"]),
-        (imports_go_down, "layout", "from doit_diskimg.tables.gpt import Gpt",
-         ["1: layout imports tables, spine and ribs meet in ports only"]),
-        (imports_go_down, "ports", "if TYPE_CHECKING:\n    from doit_diskimg.spec import Disk", []),
-        (imports_go_down, "ports", "from doit_diskimg.spec import Disk",
-         ["1: ports imports spec, which is above it"]),
-        (imports_go_down, "ports", "if TYPE_CHECKING:\n    from doit_diskimg.plan import f",
-         ["2: ports imports plan, which is above it"]),
-        (imports_go_down, "ports",
-         "if TYPE_CHECKING:\n    x = 1\nelse:\n    import doit_diskimg.spec",
-         ["4: ports imports spec, which is above it"]),
-        (imports_go_down, "plan", "from .layout import Layout", ["1: .layout.Layout is relative"]),
-        (imports_go_down, "plan", "from doit_diskimg import Fat",
-         ["1: doit_diskimg.Fat has no rank"]),
+        (imports_go_down, "disk.layout", "from doit_diskimg.kinds.tables.gpt import Gpt",
+         ["1: disk imports kinds, which is above it"]),
+        (imports_go_down, "disk.model",
+         "if TYPE_CHECKING:\n    from doit_diskimg.host.files import f",
+         ["2: disk imports host, which is above it"]),
+        (imports_go_down, "build.populate", "from doit_diskimg.kinds.tables.gpt import Gpt",
+         ["1: build imports kinds, which it may not know"]),
+        (imports_go_down, "build.populate", "from doit_diskimg.shortcuts.amend import f",
+         ["1: build imports shortcuts, which is above it"]),
+        (imports_go_down, "verify.judge", "from doit_diskimg.plan.picture import Picture",
+         ["1: verify imports plan, which it may not know"]),
+        (imports_go_down, "cli.build", "from doit_diskimg.tasks.disk import Disk",
+         ["1: cli imports tasks, which is beside it"]),
+        (imports_go_down, "disk.model", "from .layout import Layout",
+         ["1: .layout.Layout is relative"]),
+        (imports_go_down, "disk.model", "from doit_diskimg import Fat",
+         ["1: doit_diskimg.Fat is in no room"]),
 
         (only_the_skin_knows_doit, "tasks.disk", "from doit.exceptions import TaskFailed", []),
         (only_the_skin_knows_doit, "host.files", "import doit_diskimg.units", []),
@@ -275,32 +264,34 @@ STUB = "class P(Protocol):\n    'Doc.'\n    def f(self): ..."
         (only_the_skin_knows_doit, "cli.main", "from doit import get_var",
          ["1: doit.get_var is imported outside tasks"]),
 
-        (only_the_judge_knows_pyfatfs, "verify.fat", "from pyfatfs.PyFat import PyFat", []),
-        (only_the_judge_knows_pyfatfs, "filesystems.fat.build", "from pyfatfs import PyFat",
+        (only_the_judge_knows_pyfatfs, "verify.pyfat_reader", "from pyfatfs.PyFat import PyFat",
+         []),
+        (only_the_judge_knows_pyfatfs, "kinds.filesystems.fat.encode", "from pyfatfs import PyFat",
          ["1: pyfatfs.PyFat is imported outside host and verify"]),
         (only_the_judge_knows_pyfatfs, "tasks.disk", "import fs",
          ["1: fs is imported outside host and verify"]),
 
         (below_the_host_there_is_no_world, "host.files", "import os, time\nopen(os.environ)", []),
         (below_the_host_there_is_no_world, "cli.main", "import subprocess", []),
-        (below_the_host_there_is_no_world, "spec",
+        (below_the_host_there_is_no_world, "disk.model",
          "from os import PathLike, fspath\nfrom pathlib import PurePath\nfrom uuid import uuid5",
          []),
         (below_the_host_there_is_no_world, "ondisk.fat_dirent",
          "from datetime import datetime\ndatetime.fromtimestamp(0)", []),
-        (below_the_host_there_is_no_world, "plan", "def f(p):\n    return open(p)",
+        (below_the_host_there_is_no_world, "plan.stored", "def f(p):\n    return open(p)",
          ["2: open is of the outside world"]),
-        (below_the_host_there_is_no_world, "plan", "f = open",
+        (below_the_host_there_is_no_world, "plan.stored", "f = open",
          ["1: open is of the outside world"]),
-        (below_the_host_there_is_no_world, "tables.gpt", "import os\nos.fspath(os.environ['X'])",
+        (below_the_host_there_is_no_world, "kinds.tables.gpt",
+         "import os\nos.fspath(os.environ['X'])",
          ["2: os.environ is of the outside world"]),
-        (below_the_host_there_is_no_world, "tables.gpt", "import os\nos.path.exists('x')",
+        (below_the_host_there_is_no_world, "kinds.tables.gpt", "import os\nos.path.exists('x')",
          ["2: os.path is of the outside world"]),
-        (below_the_host_there_is_no_world, "layout", "from os import stat",
+        (below_the_host_there_is_no_world, "disk.layout", "from os import stat",
          ["1: os.stat is of the outside world"]),
-        (below_the_host_there_is_no_world, "layout", "from pathlib import Path",
+        (below_the_host_there_is_no_world, "disk.layout", "from pathlib import Path",
          ["1: pathlib.Path is of the outside world"]),
-        (below_the_host_there_is_no_world, "layout", "import time",
+        (below_the_host_there_is_no_world, "disk.layout", "import time",
          ["1: time is of the outside world"]),
         (below_the_host_there_is_no_world, "ondisk.fat_dirent", "datetime.datetime.now()",
          ["1: datetime.datetime.now is of the outside world"]),
@@ -308,16 +299,16 @@ STUB = "class P(Protocol):\n    'Doc.'\n    def f(self): ..."
          ["1: uuid.uuid4 is of the outside world"]),
         (below_the_host_there_is_no_world, "ondisk.guids", "import uuid\nuuid.uuid4()",
          ["2: uuid.uuid4 is of the outside world"]),
-        (below_the_host_there_is_no_world, "spec", "from random import random",
+        (below_the_host_there_is_no_world, "disk.model", "from random import random",
          ["1: random.random is of the outside world"]),
-        (below_the_host_there_is_no_world, "spec", "def f():\n    import secrets, socket",
+        (below_the_host_there_is_no_world, "disk.model", "def f():\n    import secrets, socket",
          ["2: secrets is of the outside world", "2: socket is of the outside world"]),
 
-        (frozen_dataclasses_are_the_cheap_ones, "plan",
+        (frozen_dataclasses_are_the_cheap_ones, "plan.stored",
          f"from {NAME}.frozen import dataclass\n@dataclass(frozen=True)\nclass C: pass", []),
-        (frozen_dataclasses_are_the_cheap_ones, "plan",
+        (frozen_dataclasses_are_the_cheap_ones, "plan.stored",
          "from dataclasses import dataclass\n@dataclass(slots=True)\nclass C: pass", []),
-        (frozen_dataclasses_are_the_cheap_ones, "plan",
+        (frozen_dataclasses_are_the_cheap_ones, "plan.stored",
          "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass C: pass",
          [f"2: a frozen dataclass comes from {NAME}.frozen"]),
 
@@ -351,11 +342,13 @@ WITHOUT_SEGMENTS = "Disk, Partition, Esp, Ext, Fat, Gpt, Mbr, File, Zero, Tree"
 @pytest.mark.parametrize(
     ("statement", "without"),
     [
-        (f"import {NAME}", HEAVY | {"uuid", "doit", f"{NAME}.spec"}),
-        (f"import {NAME}; dir({NAME})", HEAVY | {"uuid", "doit", f"{NAME}.spec"}),
+        (f"import {NAME}", HEAVY | {"uuid", "doit", f"{NAME}.disk.model"}),
+        (f"import {NAME}; dir({NAME})", HEAVY | {"uuid", "doit", f"{NAME}.disk.model"}),
         (f"from {NAME} import {WHAT_A_DODO_IMPORTS}", HEAVY),
-        (f"from {NAME} import {WITHOUT_SEGMENTS}", HEAVY | {f"{NAME}.bootcode", f"{NAME}.segment"}),
-        (f"from {NAME} import DescriptionError, WorldError", HEAVY | {"doit", f"{NAME}.spec"}),
+        (f"from {NAME} import {WITHOUT_SEGMENTS}",
+         HEAVY | {f"{NAME}.disk.bootcode", f"{NAME}.disk.segment"}),
+        (f"from {NAME} import DescriptionError, WorldError",
+         HEAVY | {"doit", f"{NAME}.disk.model"}),
     ],
 )
 def test_dodo_py_is_read_on_every_doit_so_imports_are_cheap(statement, without):

@@ -12,7 +12,6 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from doit_diskimg.content import Entry, Tree, digest_of, hasher
 from doit_diskimg.errors import SourceKind, SourceMissing, WorldError
 from doit_diskimg.host import hashing
 from doit_diskimg.host.hashing import (
@@ -29,10 +28,11 @@ from doit_diskimg.host.hashing import (
 from doit_diskimg.host.machine import now_ns
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import host_failed
+from doit_diskimg.plan.content import Entry, Tree, digest_of, hasher
 
 if TYPE_CHECKING:
     from doit_diskimg.host.written import Written
-    from doit_diskimg.recipe import Judge, Made, Recipe
+    from doit_diskimg.plan.recipe import Judge, Made, Recipe
 
 
 class RealFiles:

@@ -9,7 +9,7 @@ from threading import Thread
 from doit_diskimg.host.child import start
 from doit_diskimg.host.hashing import CHUNK
 from doit_diskimg.host.program import failed, surroundings
-from doit_diskimg.recipe import Command
+from doit_diskimg.plan.recipe import Command
 
 
 def through(

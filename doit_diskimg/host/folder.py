@@ -100,7 +100,7 @@ def _found(handle: int) -> tuple[int, ...]:
 def _verify(path: str, handle: int, *, make: bool) -> None:
     _verify_mode(path, os.fstat(handle))
     if not _has_marker(path, handle):
-        from doit_diskimg.host.names import is_marker  # late: most folders have their marker
+        from doit_diskimg.host.state_names import is_marker  # late: most folders have their marker
 
         names = os.listdir(handle)
         if not _has_marker(path, handle):  # somebody else may have written it between the two looks
@@ -170,7 +170,7 @@ def _is_of_old(handle: int, names: list[str]) -> bool:
 
 def is_ours(folder: int, name: str) -> bool:
     """Return whether what has a name in a folder is a file or a folder as we make them there."""
-    from doit_diskimg.host.names import is_file_of_ours, is_folder_of_ours
+    from doit_diskimg.host.state_names import is_file_of_ours, is_folder_of_ours
 
     kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     if stat.S_ISDIR(kind):
@@ -208,7 +208,7 @@ def replace(folder: int, name: str, fill: Callable[[int], None]) -> None:
 
 def check_name(name: str) -> None:
     """Raise ValueError for a name that is not in the table of `names`: nobody would remove it."""
-    from doit_diskimg.host.names import is_file_of_ours
+    from doit_diskimg.host.state_names import is_file_of_ours
 
     if not is_file_of_ours(name):
         raise ValueError(f"{name!r} is no name of a state file")

@@ -10,9 +10,9 @@ import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from doit_diskimg.content import PART, digest_of, hasher, part_length
 from doit_diskimg.errors import SourceChanged, SourceLength, WorldError
 from doit_diskimg.host import machine
+from doit_diskimg.plan.content import PART, digest_of, hasher, part_length
 
 CHUNK = 1 << 20
 """Bytes that are read at once."""

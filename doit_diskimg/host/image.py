@@ -13,17 +13,17 @@ from errno import ELOOP, ENXIO
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from doit_diskimg.content import digest_of, hasher
 from doit_diskimg.extent import Extent, clipped, subtract
 from doit_diskimg.host import folder, seal
 from doit_diskimg.host.hashing import CHUNK, buffer, changed
 from doit_diskimg.host.lock import hold_writing, is_written
 from doit_diskimg.host.state import StateFolder, host_failed
 from doit_diskimg.host.target import not_an_image
-from doit_diskimg.picture import BLOB, Piece
+from doit_diskimg.plan.content import digest_of, hasher
+from doit_diskimg.plan.picture import BLOB, Piece
 
 if TYPE_CHECKING:
-    from doit_diskimg.patch import Patch
+    from doit_diskimg.plan.patch import Patch
 
 _ZEROS = bytes(CHUNK)
 

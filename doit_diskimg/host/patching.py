@@ -18,7 +18,7 @@ from doit_diskimg.host.image import ImageFile, copy_sparse
 from doit_diskimg.host.lock import holders
 from doit_diskimg.host.seal import break_seal, written_by_others
 from doit_diskimg.host.state import StateFolder, host_failed, read_json, write
-from doit_diskimg.plan import encode_torn
+from doit_diskimg.plan.stored import encode_torn
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import subprocess
 
 from doit_diskimg.errors import ProgramFailed, ProgramMissing, WorldError
 from doit_diskimg.host import child, library
-from doit_diskimg.recipe import Command, Program
+from doit_diskimg.plan.recipe import Command, Program
 
 _ALSO = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 """Where Debian keeps programs such as mke2fs, outside the PATH of its users."""

@@ -21,7 +21,7 @@ from pyfatfs.PyFat import PyFat, PyFATException
 from doit_diskimg.host.library import LibraryError
 from doit_diskimg.ondisk import fat_dirent
 from doit_diskimg.ondisk.fat_boot import FsInfo
-from doit_diskimg.recipe import PAYLOAD
+from doit_diskimg.plan.recipe import PAYLOAD
 
 _Node = dict[str, Any]
 _CHUNK = 1 << 20

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from doit_diskimg.content import Tree
+from doit_diskimg.plan.content import Tree
 
 
 class Answers(NamedTuple):

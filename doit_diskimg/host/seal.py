@@ -10,10 +10,10 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 
-from doit_diskimg.content import FORMAT
 from doit_diskimg.host.folder import READ, entered
 from doit_diskimg.host.machine import boot_id, now_ns
 from doit_diskimg.host.state import StateFolder, host_failed, read_json, write_json
+from doit_diskimg.plan.content import FORMAT
 
 _SECOND = 1_000_000_000
 _GRAIN = 2 * _SECOND

@@ -8,10 +8,10 @@ recipe says.  Stretches of zeros become holes.
 import os
 from collections.abc import Sequence
 
-from doit_diskimg.content import hasher
 from doit_diskimg.host.folder import NEW
 from doit_diskimg.host.hashing import buffer, changed
-from doit_diskimg.recipe import Staged
+from doit_diskimg.plan.content import hasher
+from doit_diskimg.plan.recipe import Staged
 
 
 def stage(folder: str, staged: Sequence[Staged], seconds: int) -> None:

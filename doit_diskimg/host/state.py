@@ -13,13 +13,13 @@ from errno import EDQUOT, EFBIG, ELOOP, ENOSPC
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from doit_diskimg.content import digest_of
 from doit_diskimg.errors import HostFailed, StateBroken, WorldError
 from doit_diskimg.host import folder
+from doit_diskimg.plan.content import digest_of
 from doit_diskimg.units import format_size
 
 if TYPE_CHECKING:
-    from doit_diskimg.plan import Plan
+    from doit_diskimg.plan.stored import Plan
 
 _LONGEST = 200
 """Characters of a part's name in the name of a file: Linux gives that 255, and our endings 45."""
@@ -68,7 +68,7 @@ class StateFolder:
 
     def discard(self) -> None:
         """Remove the images that builds left which were killed.  Raises WorldError."""
-        from doit_diskimg.host.names import is_building
+        from doit_diskimg.host.state_names import is_building
 
         try:
             with folder.entered(self.path) as handle:

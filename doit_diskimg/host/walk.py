@@ -7,14 +7,14 @@ from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from doit_diskimg.content import Entry, Tree, digest_of
 from doit_diskimg.errors import Problem, SourceKind, SourceMissing, WorldError
 from doit_diskimg.host.machine import now_ns, settled
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import host_failed
+from doit_diskimg.plan.content import Entry, Tree, digest_of
 
 if TYPE_CHECKING:
-    from doit_diskimg.patterns import Patterns
+    from doit_diskimg.plan.patterns import Patterns
 
 
 _MOST_WAYS = 100
@@ -202,7 +202,7 @@ class _Walker:
 def _patterns(lines: Sequence[str]) -> "Patterns | None":
     if not lines:
         return None
-    from doit_diskimg.patterns import Patterns
+    from doit_diskimg.plan.patterns import Patterns
 
     return Patterns(lines)
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Self
 
-from doit_diskimg.content import Entry, Tree
+from doit_diskimg.disk.segment import PlacedPartition
 from doit_diskimg.errors import WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
@@ -23,8 +23,8 @@ from doit_diskimg.host.scratch import Scratch
 from doit_diskimg.host.state import host_failed
 from doit_diskimg.host.target import check_target
 from doit_diskimg.host.walk import walk
-from doit_diskimg.recipe import Command, Program
-from doit_diskimg.segment import PlacedPartition
+from doit_diskimg.plan.content import Entry, Tree
+from doit_diskimg.plan.recipe import Command, Program
 
 
 @dataclass(frozen=True, kw_only=True)

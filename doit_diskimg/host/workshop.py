@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from doit_diskimg.content import digest_of, hasher
 from doit_diskimg.errors import Problem, ProgramFailed, WorldError
 from doit_diskimg.host import folder, program, staging
 from doit_diskimg.host.hashing import Signature, buffer
 from doit_diskimg.host.image import data_of
 from doit_diskimg.host.machine import boot_id
-from doit_diskimg.host.names import WORK
 from doit_diskimg.host.state import host_failed
-from doit_diskimg.recipe import CHUNK, PAYLOAD, Chunk, Judge, Made, Program, Recipe
+from doit_diskimg.host.state_names import WORK
+from doit_diskimg.plan.content import digest_of, hasher
+from doit_diskimg.plan.recipe import CHUNK, PAYLOAD, Chunk, Judge, Made, Program, Recipe
 
 _Record = dict[str, Any]
 

@@ -1,7 +1,7 @@
 """A volume populated from its last plan: files changed, and moved nothing.
 
 It is what happens after most edits, and the planner need not be asked, nor its code imported: see
-`doit_diskimg.amend`.  Whatever else may have changed, or is not known for sure, means no: then the
+`shortcuts.amend`.  Whatever else may have changed, or is not known for sure, means no: then the
 volume is planned, which gives the same bytes.
 """
 
@@ -9,17 +9,16 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from doit_diskimg import asked
-from doit_diskimg.amend import Change, amended
-from doit_diskimg.canonical import canonical_digest, is_ours
-from doit_diskimg.content import FORMAT, Tree, digest_of, parts
+from doit_diskimg.disk import asked
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host import recorded
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import need, read, read_record, write, write_record
-from doit_diskimg.picture import BLOB, Picture, Spot
-from doit_diskimg.plan import (
+from doit_diskimg.plan.canonical import canonical_digest, is_ours
+from doit_diskimg.plan.content import FORMAT, Tree, digest_of, parts
+from doit_diskimg.plan.picture import BLOB, Picture, Spot
+from doit_diskimg.plan.stored import (
     FEW,
     Plan,
     decode_pieces,
@@ -29,6 +28,7 @@ from doit_diskimg.plan import (
     quoted,
     total,
 )
+from doit_diskimg.shortcuts.amend import Change, amended
 from doit_diskimg.tasks.checked import code
 from doit_diskimg.tasks.uptodate import stored_places
 

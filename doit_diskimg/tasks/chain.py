@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator
 from os import fspath
 from typing import TYPE_CHECKING, Any
 
-from doit_diskimg import asked
-from doit_diskimg.asked import NOTHING, Needs
-from doit_diskimg.canonical import canonical_digest
-from doit_diskimg.content import FORMAT, Tree, Wanted
+from doit_diskimg.disk import asked
+from doit_diskimg.disk.asked import NOTHING, Needs
+from doit_diskimg.disk.model import TABLE, Partition
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal, one_place, spellings, spellings_below
 from doit_diskimg.host.state import StateFolder
-from doit_diskimg.spec import TABLE, Partition
+from doit_diskimg.plan.canonical import canonical_digest
+from doit_diskimg.plan.content import FORMAT, Tree, Wanted
 from doit_diskimg.tasks.guests import guests_of, left_to_guest, resets
 from doit_diskimg.tasks.on_request import crosscheck_tasks, verify_task
 from doit_diskimg.tasks.step import INJECTED_FILES, PLACES, Clean, Late, Step
@@ -24,7 +24,7 @@ from doit_diskimg.tasks.uptodate import (
 )
 
 if TYPE_CHECKING:
-    from doit_diskimg.segment import Segment
+    from doit_diskimg.disk.segment import Segment
     from doit_diskimg.tasks.disk import Disk
 
 _Task = dict[str, Any]
@@ -64,7 +64,7 @@ class DiskTasks:
         yield from resets(self.disk, self.epoch, self.state)
         yield from crosscheck_tasks(self)
         if self.disk.outputs:
-            from doit_diskimg.tasks.outputs import output_task
+            from doit_diskimg.tasks.output_task import output_task
 
             yield from (output_task(self, index) for index in range(len(self.disk.outputs)))
 
@@ -313,7 +313,7 @@ def _room(part: Partition) -> object:
 
 def _length_or_path(segment: "Segment") -> object:
     """Return what the layout needs to know of a segment: of bytes, only how many there are."""
-    from doit_diskimg.bootcode import BootCode  # late: most disks have no segments
+    from doit_diskimg.disk.bootcode import BootCode  # late: most disks have no segments
 
     source = segment.source.source if isinstance(segment.source, BootCode) else segment.source
     return len(source) if isinstance(source, bytes) else source

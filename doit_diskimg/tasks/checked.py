@@ -11,11 +11,11 @@ from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
-from doit_diskimg.content import FORMAT, digest_of
+from doit_diskimg.disk.fields import is_path
 from doit_diskimg.errors import WorldError
-from doit_diskimg.fields import is_path
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import StateFolder
+from doit_diskimg.plan.content import FORMAT, digest_of
 
 
 class Checked:

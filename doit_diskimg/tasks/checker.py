@@ -12,7 +12,7 @@ from typing import Any
 
 from doit.dependency import CHECKERS, FileChangedChecker
 
-from doit_diskimg.content import DIGEST
+from doit_diskimg.plan.content import DIGEST
 
 
 class Xxh3Checker(FileChangedChecker):  # type: ignore[misc]  # doit has no types

@@ -16,15 +16,15 @@ from doit_diskimg.errors import (
     ProgramMissing,
     WorldError,
 )
-from doit_diskimg.filesystems.fat.volume import Fat
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.tasks.step import Step
 
 if TYPE_CHECKING:
-    from doit_diskimg.filesystems.fat.volume import EngineName
-    from doit_diskimg.picture import Picture
-    from doit_diskimg.ports import Place
-    from doit_diskimg.recipe import Contents
+    from doit_diskimg.disk.ports import Place
+    from doit_diskimg.kinds.filesystems.fat.volume import EngineName
+    from doit_diskimg.plan.picture import Picture
+    from doit_diskimg.plan.recipe import Contents
     from doit_diskimg.verify.survey import Survey
 
 
@@ -37,7 +37,7 @@ class CrossCheck(Step):
     def run(self) -> str:
         """Return what became of each engine, one a line.  Raises WorldError with all differences.
         """
-        from doit_diskimg.filesystems.fat import engines
+        from doit_diskimg.kinds.filesystems.fat import engines
 
         wanted, lines, problems = self._survey(engines.NATIVE), list[str](), list[Problem]()
         problems += self._errors(engines.NATIVE, wanted)
@@ -84,7 +84,7 @@ class CrossCheck(Step):
     def _write(picture: "Picture", place: "Place", path: str) -> None:
         """Write a volume into a file of its own."""
         from doit_diskimg.host.image import ImageFile, create_sparse
-        from doit_diskimg.patch import Patch
+        from doit_diskimg.plan.patch import Patch
 
         start = place.extent.start
         pieces = (piece._replace(start=piece.start - start) for piece in picture.pieces)

@@ -9,9 +9,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakSet, WeakValueDictionary
 
-from doit_diskimg import spec
+from doit_diskimg.disk import model
+from doit_diskimg.disk.fields import path_problems
 from doit_diskimg.errors import BadValue, DescriptionError, DiskimgError, Problem
-from doit_diskimg.fields import path_problems
 from doit_diskimg.host.machine import epoch
 from doit_diskimg.host.paths import normal, one_place
 from doit_diskimg.tasks import checker
@@ -22,8 +22,8 @@ from doit_diskimg.tasks.step import failure_text
 from doit_diskimg.tasks.turn import arrive
 
 if TYPE_CHECKING:
-    from doit_diskimg.ports import Output, Payload
-    from doit_diskimg.segment import Segment
+    from doit_diskimg.disk.ports import Output, Payload
+    from doit_diskimg.disk.segment import Segment
 
 checker.register()
 arrive()
@@ -104,10 +104,10 @@ def _look_for_the_forgotten() -> None:
     loader.load_tasks = looking
 
 
-class Disk(spec.Disk):
+class Disk(model.Disk):
     """A whole disk, the file that holds it, and the tasks that build it.
 
-    The fields are those of `spec.Disk`.  ``tasks()`` goes into a task function of dodo.py:
+    The fields are those of `model.Disk`.  ``tasks()`` goes into a task function of dodo.py:
     ``return disk.tasks()``.
     """
 
@@ -118,7 +118,7 @@ class Disk(spec.Disk):
         image: str | PathLike[str],
         partitions: "Mapping[int | str, Payload]",
         *,
-        own: "Sequence[spec.Partition | Segment]" = (),
+        own: "Sequence[model.Partition | Segment]" = (),
         name: str = "",
         outputs: "Sequence[Output]" = (),
         busy: Literal["swap", "error"] = "swap",
@@ -189,7 +189,7 @@ class Disk(spec.Disk):
         ``snapshot=on``.  ``tasks()`` must be in the same dodo.py; the image itself is not needed.
         """
         from doit_diskimg.tasks.keeping import unlinked
-        from doit_diskimg.tasks.outputs import linked_task
+        from doit_diskimg.tasks.output_task import linked_task
         from doit_diskimg.tasks.own_sources import linked_problems
 
         _asked[id(self)] = self

@@ -11,20 +11,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any, NamedTuple
 
+from doit_diskimg.disk.fields import as_size, is_path, name_problems, path_problems
+from doit_diskimg.disk.model import STEPS, TABLE, Partition
+from doit_diskimg.disk.ports import Payload
+from doit_diskimg.disk.segment import Segment
 from doit_diskimg.errors import BadImage, BadValue, Problem, SourceMissing, WorldError
 from doit_diskimg.extent import Extent
-from doit_diskimg.fields import as_size, is_path, name_problems, path_problems
 from doit_diskimg.host.paths import normal
-from doit_diskimg.ondisk.gpt import HEADER_SIZE, SIGNATURE, GptHeader
-from doit_diskimg.ondisk.mbr import START as MBR_START
-from doit_diskimg.ports import Payload
-from doit_diskimg.segment import Segment
-from doit_diskimg.spec import STEPS, TABLE, Partition
-from doit_diskimg.tables.theirs import BASE, UNLISTED, Taken, TheirPart, Theirs
-from doit_diskimg.verify import gpt, mbr
+from doit_diskimg.kinds.tables.theirs import BASE, UNLISTED, Taken, TheirPart, Theirs
+from doit_diskimg.ondisk.gpt_header import HEADER_SIZE, SIGNATURE, GptHeader
+from doit_diskimg.ondisk.mbr_sector import START as MBR_START
+from doit_diskimg.verify import gpt_reader, mbr_reader
 from doit_diskimg.verify.finding import Findings
+from doit_diskimg.verify.first_sector import sector_zero
 from doit_diskimg.verify.partitions import Part
-from doit_diskimg.verify.sector_zero import sector_zero
 from doit_diskimg.verify.source import Source
 
 _SECTOR = 512
@@ -103,12 +103,12 @@ def _read(base: str | PathLike[str], image: str | PathLike[str]) -> _Found:
         raise WorldError(_bad(base, f"{fspath(base)!r} is the image that is built"))
     with Source(base) as source:
         ignored = Findings()
-        if sector_size := gpt.present(source):
-            parts = gpt.check(source, sector_size, ignored)
+        if sector_size := gpt_reader.present(source):
+            parts = gpt_reader.check(source, sector_size, ignored)
             table = list(_gpt_regions(source, sector_size, parts))
         elif (zero := sector_zero(source))[1]:
-            sector_size = mbr.sector_size(source)
-            parts = mbr.check(source, sector_size, ignored)
+            sector_size = mbr_reader.sector_size(source)
+            parts = mbr_reader.check(source, sector_size, ignored)
             table = list(_mbr_regions(source, sector_size, parts))
         else:
             found = "is a FAT volume alone" if zero[0] else "has neither a GPT nor an MBR"
@@ -167,12 +167,12 @@ def _gpt_header(source: Source, lba: int, sector_size: int) -> GptHeader | None:
 def _mbr_regions(source: Source, sector_size: int, parts: Sequence[Part]) -> Iterator[Taken]:
     """Yield what of the disk is the MBR's, the sectors that record logical partitions included."""
     yield Taken(_TABLE, Extent(MBR_START, _SECTOR - MBR_START))
-    logical = frozenset(part.number for part in parts if part.number > mbr.PRIMARIES)
-    for entry in mbr.entries(source.read(0, _SECTOR), 0):
-        if entry.type in mbr.EXTENDED:
+    logical = frozenset(part.number for part in parts if part.number > mbr_reader.PRIMARIES)
+    for entry in mbr_reader.entries(source.read(0, _SECTOR), 0):
+        if entry.type in mbr_reader.EXTENDED:
             extent = Extent(entry.first * sector_size, entry.sectors * sector_size)
             yield Taken("the extended partition", extent, logical)
-    for place in mbr.links(source, sector_size):
+    for place in mbr_reader.links(source, sector_size):
         what = "the sector that records a logical partition"
         yield Taken(what, Extent(place, sector_size), frozenset({UNLISTED}))
 

@@ -9,8 +9,8 @@ from doit_diskimg.tasks.on_request import LateOnRequest, OnRequest
 from doit_diskimg.tasks.uptodate import Reason
 
 if TYPE_CHECKING:
+    from doit_diskimg.disk.model import Disk
     from doit_diskimg.host.kept import Places
-    from doit_diskimg.spec import Disk
 
 
 def guests_of(disk: "Disk") -> list[str]:

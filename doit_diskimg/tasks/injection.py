@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-from doit_diskimg.content import digest_of
+from doit_diskimg.disk.layout_file import decode_places
 from doit_diskimg.errors import WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
@@ -30,10 +30,10 @@ from doit_diskimg.host.state import (
     read,
     write,
 )
-from doit_diskimg.layout_file import decode_places
-from doit_diskimg.patch import Patch, diff
-from doit_diskimg.picture import Picture
-from doit_diskimg.plan import (
+from doit_diskimg.plan.content import digest_of
+from doit_diskimg.plan.patch import Patch, diff
+from doit_diskimg.plan.picture import Picture
+from doit_diskimg.plan.stored import (
     Plan,
     decode_differing,
     decode_head,
@@ -173,7 +173,7 @@ class InjectSegment(_InjectSources):
         return "\n".join(filter(None, (self.inject(encode_plan(picture)), note)))
 
     def _note(self, picture: Picture, files: RealFiles) -> str:
-        from doit_diskimg.bare import signature_note
+        from doit_diskimg.disk.bare import signature_note
 
         where, segment = self.disk.outside[self.index]
         layout = layout_of(self)

@@ -19,9 +19,9 @@ from doit_diskimg.tasks.guests import guests_of, places
 from doit_diskimg.tasks.step import Step
 
 if TYPE_CHECKING:
-    from doit_diskimg.picture import Picture
-    from doit_diskimg.placed import Layout
-    from doit_diskimg.spec import Disk
+    from doit_diskimg.disk.model import Disk
+    from doit_diskimg.disk.placed import Layout
+    from doit_diskimg.plan.picture import Picture
 
 
 def ours(state: StateFolder, parts: Sequence[str]) -> list[str]:
@@ -119,9 +119,9 @@ def _check_image(disk: "Disk", image: str, found: Places) -> None:
 
 def only_guests_wrote(step: Step, layout: "Layout", found: Places) -> bool:
     """Return whether everything else in the image is what was sealed; it is read to find out."""
+    from doit_diskimg.disk.layout_file import decode_places
     from doit_diskimg.host.seal import sealed_receipts
-    from doit_diskimg.layout_file import decode_places
-    from doit_diskimg.plan import decode_plan, decode_receipt
+    from doit_diskimg.plan.stored import decode_plan, decode_receipt
     from doit_diskimg.verify.against_plan import compare_bytes
     from doit_diskimg.verify.finding import Findings
     from doit_diskimg.verify.source import Source

@@ -8,11 +8,11 @@ own are computed on the spot, since a linked image asks for them before anything
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from doit_diskimg import asked
-from doit_diskimg.asked import Needs, no_file
-from doit_diskimg.content import FORMAT, Wanted
+from doit_diskimg.disk import asked
+from doit_diskimg.disk.asked import Needs, no_file
 from doit_diskimg.errors import DescriptionError, DiskimgError
 from doit_diskimg.extent import Extent
+from doit_diskimg.plan.content import FORMAT, Wanted
 from doit_diskimg.tasks.step import PLACES
 from doit_diskimg.tasks.uptodate import AsSeen, stored_layout
 from doit_diskimg.units import parse_size
@@ -20,10 +20,10 @@ from doit_diskimg.units import parse_size
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from doit_diskimg.disk.model import Disk
+    from doit_diskimg.disk.placed import Layout
     from doit_diskimg.host.files import RealFiles
-    from doit_diskimg.picture import Picture
-    from doit_diskimg.placed import Layout
-    from doit_diskimg.spec import Disk
+    from doit_diskimg.plan.picture import Picture
     from doit_diskimg.tasks.step import Step
 
 _Values = dict[str, Any]
@@ -112,7 +112,7 @@ class DiskNumbers:
 
 def write_places(step: "Step", index: int, picture: "Picture", files: "RealFiles") -> None:
     """Write what others ask of a volume that is ``picture``, if anybody asks anything."""
-    from doit_diskimg.abilities import Locating
+    from doit_diskimg.disk.abilities import Locating
     from doit_diskimg.host.state import write_json
     from doit_diskimg.tasks.populating import place_of
 

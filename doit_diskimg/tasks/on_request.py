@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from doit.dependency import UptodateCalculator
 
-from doit_diskimg.content import digest_of
 from doit_diskimg.host.state import read
+from doit_diskimg.plan.content import digest_of
 from doit_diskimg.tasks.step import Late
 from doit_diskimg.tasks.uptodate import Reason
 
@@ -201,6 +201,6 @@ def crosscheck_tasks(tasks: "DiskTasks") -> Iterator[dict[str, Any]]:
 
 
 def _is_fat(payload: object) -> bool:
-    from doit_diskimg.filesystems.fat.volume import Fat  # late: not every disk has one
+    from doit_diskimg.kinds.filesystems.fat.volume import Fat  # late: not every disk has one
 
     return isinstance(payload, Fat)

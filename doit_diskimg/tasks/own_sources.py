@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from os import fspath
 from typing import TYPE_CHECKING
 
-from doit_diskimg.content import Tree, Wanted
 from doit_diskimg.errors import OwnFile, Problem
 from doit_diskimg.host.paths import normal, place
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.host.written import STATE, Target, Written, is_below, is_source
+from doit_diskimg.plan.content import Tree, Wanted
 
 if TYPE_CHECKING:
-    from doit_diskimg.spec import Disk
+    from doit_diskimg.disk.model import Disk
 
 
 def image_of(disk: "Disk") -> Target:
@@ -125,7 +125,7 @@ def _wrong_tree(where: str, tree: Tree, ours: Written) -> Iterator[Problem]:
 
 def _takes(tree: Tree, path: str) -> bool:
     """Return whether a file of that path would be taken from the tree, if it was there."""
-    from doit_diskimg.patterns import Patterns
+    from doit_diskimg.plan.patterns import Patterns
 
     include = Patterns(tree.include) if tree.include else None
     exclude = Patterns(tree.exclude)

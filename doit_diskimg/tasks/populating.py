@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.state import StateFolder, broken, need, read_record, write_record
-from doit_diskimg.plan import Plan, decode_plan, encode_plan
+from doit_diskimg.plan.stored import Plan, decode_plan, encode_plan
 from doit_diskimg.tasks.amending import amend, noted
 from doit_diskimg.tasks.step import Step, judge
 
 if TYPE_CHECKING:
+    from doit_diskimg.disk.placed import Layout
+    from doit_diskimg.disk.ports import Place
     from doit_diskimg.host.files import RealFiles
-    from doit_diskimg.picture import Picture
-    from doit_diskimg.placed import Layout
-    from doit_diskimg.ports import Place
+    from doit_diskimg.plan.picture import Picture
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def fill(step: Step, index: int, files: "RealFiles") -> "Picture":
 
 def place_of(step: Step, index: int, files: "RealFiles") -> "Place":
     """Return what a partition's payload is told of the disk."""
-    from doit_diskimg.ports import Place
+    from doit_diskimg.disk.ports import Place
     from doit_diskimg.tasks.numbers import DiskNumbers
 
     part, layout = step.disk.partitions[index], layout_of(step)
@@ -98,7 +98,7 @@ def place_of(step: Step, index: int, files: "RealFiles") -> "Place":
 
 def layout_of(step: Step) -> "Layout":
     """Return the layout that the table's task wrote.  Raises WorldError."""
-    from doit_diskimg.layout_file import decode_layout
+    from doit_diskimg.disk.layout_file import decode_layout
 
     path = step.state.file("layout.json")
     try:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from unicodedata import combining, east_asian_width
 
-from doit_diskimg.layout_file import map_rows
-from doit_diskimg.placed import Layout
+from doit_diskimg.disk.layout_file import map_rows
+from doit_diskimg.disk.placed import Layout
 
 _HEAD = ("region", "start", "end", "length", "type")
 _RIGHT = (False, True, True, True, False)

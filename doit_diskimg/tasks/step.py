@@ -14,11 +14,11 @@ from doit_diskimg.host.state import StateFolder, read_record, write_record
 if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
 
+    from doit_diskimg.disk.model import Disk
     from doit_diskimg.errors import Problem
     from doit_diskimg.host.files import RealFiles
     from doit_diskimg.host.written import Written
-    from doit_diskimg.recipe import Contents
-    from doit_diskimg.spec import Disk
+    from doit_diskimg.plan.recipe import Contents
 
 INJECTED_FILES = ".files-injected.json"
 """Ending of the state file with what the injection of a part without a plan asked."""

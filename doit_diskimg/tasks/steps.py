@@ -6,8 +6,11 @@ and `injection` have those that come after.
 
 import json
 
-from doit_diskimg.abilities import Noting
-from doit_diskimg.content import FORMAT, Tree
+from doit_diskimg.disk.abilities import Noting
+from doit_diskimg.disk.layout_file import decode_places, encode_layout
+from doit_diskimg.disk.model import TABLE, Disk, Partition
+from doit_diskimg.disk.placed import Layout
+from doit_diskimg.disk.ports import Room
 from doit_diskimg.errors import DescriptionError, ImageWritten, Problem, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import kept, seal
@@ -17,12 +20,9 @@ from doit_diskimg.host.kept import Places
 from doit_diskimg.host.machine import new_generation, running_as_root
 from doit_diskimg.host.patching import alone
 from doit_diskimg.host.state import broken, need, write, write_json
-from doit_diskimg.layout_file import decode_places, encode_layout
-from doit_diskimg.picture import Picture
-from doit_diskimg.placed import Layout
-from doit_diskimg.plan import encode_plan
-from doit_diskimg.ports import Room
-from doit_diskimg.spec import TABLE, Disk, Partition
+from doit_diskimg.plan.content import FORMAT, Tree
+from doit_diskimg.plan.picture import Picture
+from doit_diskimg.plan.stored import encode_plan
 from doit_diskimg.tasks import proof
 from doit_diskimg.tasks.guests import guests_of, places
 from doit_diskimg.tasks.keeping import check, listed, only_guests_wrote, settled
@@ -79,7 +79,7 @@ class MakeTable(Asking):
 
     def work(self, files: RealFiles) -> str | None:
         """Write ``layout.json``, the table's plan and its blob; show the map if it is new."""
-        from doit_diskimg.layout import place
+        from doit_diskimg.disk.layout import place
 
         settled: list[str] = []
 

@@ -14,13 +14,13 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from doit_diskimg.content import Tree
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host.paths import normal
+from doit_diskimg.plan.content import Tree
 from doit_diskimg.tasks.step import interrupted
 
 if TYPE_CHECKING:
-    from doit_diskimg.placed import Layout
+    from doit_diskimg.disk.placed import Layout
 
 _Values = dict[str, Any]
 
@@ -231,8 +231,8 @@ class ImageAsSealed(Reason):
 
 def stored_layout(path: str) -> "Layout | None":
     """Return the layout that the table's task wrote, None if there is none that can be read."""
+    from doit_diskimg.disk.layout_file import decode_layout
     from doit_diskimg.host.state import read
-    from doit_diskimg.layout_file import decode_layout
 
     try:
         return decode_layout(read(path) or b"")
@@ -242,8 +242,8 @@ def stored_layout(path: str) -> "Layout | None":
 
 def stored_places(path: str) -> tuple[dict[str, list[int]], str, int]:
     """Return what `decode_places` finds in the layout that the table's task wrote, if anything."""
+    from doit_diskimg.disk.layout_file import decode_places
     from doit_diskimg.host.state import read
-    from doit_diskimg.layout_file import decode_places
 
     try:
         return decode_places(read(path) or b"")

@@ -24,9 +24,9 @@ from doit import cmd_run, plugin
 from doit.doit_cmd import DoitMain
 
 from doit_diskimg.host import child
+from doit_diskimg.host.changes import States, states, wait
 from doit_diskimg.host.qemu import process
 from doit_diskimg.host.terminal import say
-from doit_diskimg.host.watch import States, states, wait
 
 USAGE = "usage: python -m doit_diskimg watch [-f DODO.PY] [TASK ...]"
 _LEAVE = signal.SIGUSR1
@@ -218,18 +218,25 @@ def _warm_up() -> None:
 
     import xxhash  # noqa: F401
 
-    from doit_diskimg import bootfield, esp, layout, made, ranges, shape  # noqa: F401
-    from doit_diskimg.filesystems import prebuilt, zero  # noqa: F401
-    from doit_diskimg.filesystems.fat import populate, volume  # noqa: F401
-    from doit_diskimg.host import names, patching, recorded, walk, written  # noqa: F401
-    from doit_diskimg.tables import gpt, gpt_mbr, gpt_problems, mbr, mbr_chain, mbr_problems  # noqa: F401
+    from doit_diskimg.disk import bootfield, layout, made, ranges, shape  # noqa: F401
+    from doit_diskimg.host import patching, recorded, state_names, walk, written  # noqa: F401
+    from doit_diskimg.kinds.filesystems import esp, file, zero  # noqa: F401
+    from doit_diskimg.kinds.filesystems.fat import decide, volume  # noqa: F401
+    from doit_diskimg.kinds.tables import (  # noqa: F401
+        gpt,
+        gpt_mbr,
+        gpt_problems,
+        mbr,
+        mbr_chain,
+        mbr_problems,
+    )
     from doit_diskimg.tasks import (  # noqa: F401
-        boot,
+        boots,
         disk,
         injection,
         numbers,
         own_sources,
-        qemu,
+        qemu_task,
         show,
         steps,
         uptodate,

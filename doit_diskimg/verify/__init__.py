@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 
 class _Callable(ModuleType):
-    """This package: ``import doit_diskimg.verify.fat`` finds a package, a call checks an image."""
+    """This package: ``import doit_diskimg.verify.judge`` finds it, a call checks an image."""
 
     def __call__(
         self, path: str | PathLike[str], *, offset: int | None = None, witnesses: bool = True
     ) -> "list[Finding]":
         """See `image.verify`."""
-        from doit_diskimg.verify.image import verify
+        from doit_diskimg.verify.judge import verify
 
         return verify(path, offset=offset, witnesses=witnesses)
 

@@ -8,11 +8,11 @@ this package reads them, are compared with their sources too.
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
-from doit_diskimg.content import hasher
 from doit_diskimg.extent import Extent, subtract
-from doit_diskimg.picture import Picture, Piece
+from doit_diskimg.plan.content import hasher
+from doit_diskimg.plan.picture import Picture, Piece
 from doit_diskimg.verify.finding import Findings
-from doit_diskimg.verify.image import Checked
+from doit_diskimg.verify.judge import Checked
 from doit_diskimg.verify.source import CHUNK, Source
 
 _GHOSTS = 100

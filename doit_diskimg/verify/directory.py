@@ -7,9 +7,9 @@ import struct
 from collections.abc import Callable, Iterator
 
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.verify import names
+from doit_diskimg.verify import name_reader
 from doit_diskimg.verify.finding import Findings
-from doit_diskimg.verify.names import Piece
+from doit_diskimg.verify.name_reader import Piece
 
 SIZE = 32
 MOST = 65536
@@ -134,7 +134,7 @@ class Reader:
         long = "" if attributes & _VOLUME else self._long_name(short, place)
         self._orphans()
         is_label = attributes & _VOLUME
-        shown = names.label_text(short) if is_label else names.short_text(short, case)
+        shown = name_reader.label_text(short) if is_label else name_reader.short_text(short, case)
         entry = Entry(
             name=long or shown, short=short, attributes=attributes,
             cluster=high << 16 | low if self._wide else low, size=size, place=place,
@@ -142,7 +142,7 @@ class Reader:
         )  # fmt: skip
         path = self._path + entry.name
         if not entry.is_dot:
-            for code, text in names.short_faults(short, label=entry.is_label):
+            for code, text in name_reader.short_faults(short, label=entry.is_label):
                 self._found.add(code, text, at=place, length=11, path=path)
         if attributes & 0xC0 or case & 0xE7:
             text = f"attributes {attributes:#04x}, case {case:#04x}, bits that must be 0 are set"
@@ -155,21 +155,21 @@ class Reader:
 
     def _long_name(self, short: bytes, place: int) -> str:
         """Return the long name that the pieces before a short entry make, or nothing."""
-        pieces, path = self._pieces, self._path + names.short_text(short)
+        pieces, path = self._pieces, self._path + name_reader.short_text(short)
         if not pieces or pieces[-1].order != 1:
             return ""
         self._pieces = []
         at, length = pieces[0].place, SIZE * len(pieces)
-        wanted = names.checksum(short)
+        wanted = name_reader.checksum(short)
         wrong = next((piece for piece in pieces if piece.checksum != wanted), None)
         if wrong is not None:
             text = f"checksum {wrong.checksum:#04x}, its short name has {wanted:#04x}"
             self._found.add("fat-long-checksum", text, at=wrong.place + 13, path=path)
             return ""
-        name, fault = names.long_text(pieces)
+        name, fault = name_reader.long_text(pieces)
         if fault:
             self._found.add("fat-long-fill", fault, at=at, length=length, path=path)
-        for code, text in names.long_faults(name):
+        for code, text in name_reader.long_faults(name):
             self._found.add(code, text, at=at, length=length, path=self._path + name)
         return name
 
@@ -199,13 +199,13 @@ def check_names(entries: list[Entry], path: str, found: Findings) -> None:
             continue
         other = shorts.setdefault(entry.short, entry)
         if other is not entry:
-            short = names.short_text(entry.short)
+            short = name_reader.short_text(entry.short)
             text = f"{other.name!r} and {entry.name!r} have one short name, {short!r}"
             found.add("fat-short-twice", text, at=entry.place, length=11, path=path + entry.name)
     for entry in entries:
         if entry.is_label or entry.is_dot:
             continue
-        own = {names.fold(entry.name), names.fold(names.short_text(entry.short))}
+        own = {name_reader.fold(entry.name), name_reader.fold(name_reader.short_text(entry.short))}
         for name in sorted(own):
             other = folded.setdefault(name, entry)
             if other is not entry and other.short != entry.short:

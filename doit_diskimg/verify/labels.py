@@ -3,7 +3,7 @@
 from doit_diskimg.verify.boot_sector import Boot
 from doit_diskimg.verify.directory import SIZE, Entry
 from doit_diskimg.verify.finding import Findings
-from doit_diskimg.verify.names import label_text
+from doit_diskimg.verify.name_reader import label_text
 
 
 class Labels:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from doit_diskimg.errors import BadImage, EngineCannot, Problem, ProgramFailed, WorldError, refuse
-from doit_diskimg.recipe import Contents, Stored
-from doit_diskimg.verify import boot_sector, volume
+from doit_diskimg.plan.recipe import Contents, Stored
+from doit_diskimg.verify import boot_sector, volume_reader
 from doit_diskimg.verify.budget import Budget
 from doit_diskimg.verify.catalogue import RULES
 from doit_diskimg.verify.finding import Finding, Findings
-from doit_diskimg.verify.names import fold
+from doit_diskimg.verify.name_reader import fold
 from doit_diskimg.verify.source import Source, Window
 from doit_diskimg.verify.survey import contents_of
 
@@ -66,7 +66,7 @@ def _read(path: str) -> _Seen:
         boot = boot_sector.decode(window.read(0, 512))
         # What lies before it, nobody here knows: whatever it says is right.
         hidden = {boot.hidden * boot.sector_size}
-        checked = volume.check(window, source.length, hidden, found, Budget())
+        checked = volume_reader.check(window, source.length, hidden, found, Budget())
         files, shorts = dict[str, tuple[str, int, str, str]](), dict[str, str]()
         for file in checked.files if checked else ():
             above, _, name = file.path.rstrip("/").rpartition("/")

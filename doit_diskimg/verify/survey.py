@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from os import PathLike
 from typing import NamedTuple
 
-from doit_diskimg.content import hasher
-from doit_diskimg.verify import boot_sector, volume
+from doit_diskimg.plan.content import hasher
+from doit_diskimg.verify import boot_sector, volume_reader
 from doit_diskimg.verify.budget import Budget
 from doit_diskimg.verify.finding import Findings
 from doit_diskimg.verify.source import CHUNK, Source, Window
-from doit_diskimg.verify.volume import Volume
+from doit_diskimg.verify.volume_reader import Volume
 
 _ATTRIBUTES = ((0x01, "r"), (0x02, "h"), (0x04, "s"), (0x20, "a"))
 
@@ -33,7 +33,7 @@ def survey(path: str | PathLike[str]) -> Survey:
         boot = boot_sector.decode(window.read(0, 512))
         # What lies before it, nobody here knows: whatever it says is right.
         hidden = {boot.hidden * boot.sector_size}
-        checked = volume.check(window, source.length, hidden, found, Budget())
+        checked = volume_reader.check(window, source.length, hidden, found, Budget())
         errors = tuple(str(one) for one in found if one.is_error)
         if checked is None:
             return Survey({}, {}, errors)

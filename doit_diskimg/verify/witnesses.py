@@ -21,8 +21,8 @@ from time import monotonic
 
 from doit_diskimg.host.programs import Answer, ask_program, find_program
 from doit_diskimg.verify.finding import Findings
-from doit_diskimg.verify.image import Checked, Report
-from doit_diskimg.verify.volume import Volume
+from doit_diskimg.verify.judge import Checked, Report
+from doit_diskimg.verify.volume_reader import Volume
 
 _MOST_METADATA = 1 << 26
 _MOST_CLUSTERS = 1 << 23  # for which fsck.fat takes 16 bytes each, used or not
@@ -141,8 +141,8 @@ def _pyfatfs(report: Report, checked: Checked, volume: Volume) -> None:
         or len(volume.files) > _MOST_FILES
     ):
         return
-    from doit_diskimg.verify.fat import listing
-    from doit_diskimg.verify.names import fold
+    from doit_diskimg.verify.name_reader import fold
+    from doit_diskimg.verify.pyfat_reader import listing
 
     try:
         theirs = listing(f"/proc/self/fd/{report.source.handle}", checked.start)

@@ -22,7 +22,7 @@ def test_a_linked_image_boots(example: Callable[[str], Any], boot: Callable[...,
                "def task_linked():\n    return disk.linked_task()\n")
     hello.doit("hello.img:linked")
     assert not (hello.folder / "build/hello.img").exists()
-    ask = "from doit_diskimg.host.linked import drive; print(drive('build/hello.img'))"
+    ask = "from doit_diskimg.host.linked_image import drive; print(drive('build/hello.img'))"
     value = subprocess.run(
         [sys.executable, "-c", ask], cwd=hello.folder, capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},

@@ -24,9 +24,9 @@ from doit_diskimg import (
     Segment,
     Zero,
 )
+from doit_diskimg.disk.ports import Place
 from doit_diskimg.errors import DescriptionError
 from doit_diskimg.extent import Extent
-from doit_diskimg.ports import Place
 
 DODO = """
 from doit_diskimg import Disk, Fat, Gpt, GrubBios, Mbr, Partition, Zero

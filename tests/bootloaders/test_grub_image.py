@@ -9,7 +9,7 @@ import pytest
 from project import Project
 from tools import tool
 
-from doit_diskimg.bootloaders.grub_image import GrubImage, dependencies
+from doit_diskimg.kinds.bootloaders.grub_image import GrubImage, dependencies
 
 DODO = """
 from doit_diskimg import GrubEfi

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from tools import tool
 
+from doit_diskimg.disk.ports import Place
 from doit_diskimg.extent import Extent
-from doit_diskimg.filesystems.fat.image import FatImage
-from doit_diskimg.filesystems.fat.volume import Fat
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.folder import MARKER
 from doit_diskimg.host.image import ImageFile, create_sparse
 from doit_diskimg.host.state import StateFolder
-from doit_diskimg.patch import Patch
-from doit_diskimg.ports import Place
+from doit_diskimg.kinds.filesystems.fat.fat_image import FatImage
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.plan.patch import Patch
 from doit_diskimg.verify.readback import watch
 
 EPOCH = 1700000001

@@ -28,15 +28,15 @@ from doit_diskimg import (
     WorldError,
     at,
 )
-from doit_diskimg.content import digest_of
+from doit_diskimg.disk.ports import Place
 from doit_diskimg.errors import EngineCannot
 from doit_diskimg.extent import Extent
-from doit_diskimg.filesystems.fat import names
-from doit_diskimg.filesystems.fat.engines import guestfish
 from doit_diskimg.host import program
 from doit_diskimg.host.files import RealFiles
-from doit_diskimg.ports import Place
-from doit_diskimg.verify.fat import read_volume
+from doit_diskimg.kinds.filesystems.fat import names
+from doit_diskimg.kinds.filesystems.fat.engines import guestfish
+from doit_diskimg.plan.content import digest_of
+from doit_diskimg.verify.pyfat_reader import read_volume
 from doit_diskimg.verify.readback import watch
 from doit_diskimg.verify.survey import differences, survey
 

@@ -4,8 +4,8 @@ import pytest
 from fakes import FakeFiles
 
 from doit_diskimg import DescriptionError, Ext, Tree
+from doit_diskimg.disk.ports import Payload, Place
 from doit_diskimg.extent import Extent
-from doit_diskimg.ports import Payload, Place
 
 MIB = 1 << 20
 BAD = [
@@ -181,10 +181,10 @@ def test_the_place_on_the_disk_is_no_part_of_the_recipe():
     ],
 )
 def test_the_number_of_inodes(entries, length, inodes, expected):
-    from doit_diskimg.filesystems.ext import check
+    from doit_diskimg.kinds.filesystems.ext import ext_check
 
-    geometry = check.geometry(Ext(size=length), None, 512)
-    assert check.inodes(Ext(inodes=inodes), geometry, entries) == expected
+    geometry = ext_check.geometry(Ext(size=length), None, 512)
+    assert ext_check.inodes(Ext(inodes=inodes), geometry, entries) == expected
 
 
 @pytest.mark.parametrize(

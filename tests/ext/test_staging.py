@@ -6,10 +6,10 @@ import stat
 import pytest
 
 from doit_diskimg import WorldError
-from doit_diskimg.content import digest_of
 from doit_diskimg.host import folder as reached
 from doit_diskimg.host import staging
-from doit_diskimg.recipe import Staged
+from doit_diskimg.plan.content import digest_of
+from doit_diskimg.plan.recipe import Staged
 
 DATA = b"begin" + bytes(3 << 20) + b"end"
 

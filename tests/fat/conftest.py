@@ -18,13 +18,13 @@ from pathlib import Path
 import pytest
 from tools import tool
 
-from doit_diskimg.content import Entry, Tree, digest_of
+from doit_diskimg.disk.ports import Place
 from doit_diskimg.errors import SourceMissing, WorldError
 from doit_diskimg.extent import Extent
-from doit_diskimg.filesystems.fat.volume import Fat
-from doit_diskimg.picture import BLOB, Picture
-from doit_diskimg.ports import Place
-from doit_diskimg.verify.fat import read_volume
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.plan.content import Entry, Tree, digest_of
+from doit_diskimg.plan.picture import BLOB, Picture
+from doit_diskimg.verify.pyfat_reader import read_volume
 
 EPOCH = 1700000001
 IDENTITY = uuid.UUID(int=0x0BADCAFE12345678)

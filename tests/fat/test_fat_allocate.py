@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_diskimg.filesystems.fat.allocate import Need, assign, slot
-from doit_diskimg.filesystems.fat.volume import Fat
+from doit_diskimg.kinds.filesystems.fat.allocate import Need, assign, slot
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.ondisk.fat_entries import Run
 from doit_diskimg.units import MIB
 
@@ -90,7 +90,7 @@ FILES = {"EFI/BOOT/BOOTX64.EFI": "kernel", "initrd": "initrd", "zero": b""}
 
 def places(bench, fake, contents):
     """Return where each file of the host lies, and the picture."""
-    from doit_diskimg.content import Tree
+    from doit_diskimg.plan.content import Tree
 
     files = fake(contents)
     picture = bench.fill(Fat({**FILES, "sys": Tree("sys")}), 64 * MIB, files)

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_diskimg import at
-from doit_diskimg.amend import Change, amended
-from doit_diskimg.bootcode import BootCode
-from doit_diskimg.bootfield import Patch
-from doit_diskimg.content import Tree, parts
+from doit_diskimg.disk.bootcode import BootCode
+from doit_diskimg.disk.bootfield import Patch
+from doit_diskimg.disk.ports import Place
 from doit_diskimg.extent import Extent
-from doit_diskimg.filesystems.fat.volume import Fat
-from doit_diskimg.ports import Place
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.plan.content import Tree, parts
+from doit_diskimg.shortcuts.amend import Change, amended
 
 MIB = 1 << 20
 UNIT = 4096

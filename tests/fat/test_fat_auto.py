@@ -4,10 +4,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from doit_diskimg.content import Tree
 from doit_diskimg.errors import DescriptionError
-from doit_diskimg.esp import Esp
-from doit_diskimg.filesystems.fat.volume import Fat
+from doit_diskimg.kinds.filesystems.esp import Esp
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.plan.content import Tree
 from doit_diskimg.units import GIB, KIB, MIB
 
 SIZES = [

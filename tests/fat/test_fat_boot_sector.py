@@ -9,8 +9,8 @@ import pytest
 from tools import run, tool
 
 from doit_diskimg.errors import DescriptionError
-from doit_diskimg.filesystems.fat.reserved import MOST
-from doit_diskimg.filesystems.fat.volume import Fat
+from doit_diskimg.kinds.filesystems.fat.reserved import MOST
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.units import KIB, MIB
 
 CODE = bytes(range(1, 251))

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from tools import tool
 
 from doit_diskimg.errors import DescriptionError
-from doit_diskimg.filesystems.fat import geometry
-from doit_diskimg.filesystems.fat.choose import LEAST, MOST, choose
-from doit_diskimg.filesystems.fat.geometry import Options, least_length
-from doit_diskimg.filesystems.fat.volume import Fat
+from doit_diskimg.kinds.filesystems.fat import geometry
+from doit_diskimg.kinds.filesystems.fat.choose import LEAST, MOST, choose
+from doit_diskimg.kinds.filesystems.fat.geometry import Options, least_length
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.units import GIB, KIB, MIB, TIB
 
 CLUSTER_SIZES = [512 << n for n in range(7)]

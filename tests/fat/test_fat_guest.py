@@ -5,13 +5,13 @@ import struct
 import pytest
 from tools import run, tool
 
+from doit_diskimg.disk.layout import place
+from doit_diskimg.disk.model import Disk, Partition
+from doit_diskimg.disk.ports import Place
 from doit_diskimg.errors import DescriptionError
 from doit_diskimg.extent import Extent
-from doit_diskimg.filesystems.fat.volume import Fat
-from doit_diskimg.layout import place
-from doit_diskimg.ports import Place
-from doit_diskimg.spec import Disk, Partition
-from doit_diskimg.tables.gpt import Gpt
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.kinds.tables.gpt import Gpt
 from doit_diskimg.units import MIB
 
 DISKS = [

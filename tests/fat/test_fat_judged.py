@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from doit_diskimg.content import Tree
-from doit_diskimg.filesystems.fat import names
-from doit_diskimg.filesystems.fat.volume import Fat
+from doit_diskimg.kinds.filesystems.fat import names
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.plan.content import Tree
 from doit_diskimg.units import GIB, KIB, MIB
 
 VOLUMES = [

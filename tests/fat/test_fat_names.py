@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_diskimg.filesystems.fat import names
+from doit_diskimg.kinds.filesystems.fat import names
 
 
 def shorts(*given_names):

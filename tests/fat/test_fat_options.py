@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from tools import run
 
 from doit_diskimg import verify
-from doit_diskimg.content import Tree
 from doit_diskimg.errors import DescriptionError
-from doit_diskimg.filesystems.fat import names
-from doit_diskimg.filesystems.fat.volume import Fat
+from doit_diskimg.kinds.filesystems.fat import names
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.plan.content import Tree
 from doit_diskimg.units import KIB, MIB
 
 BIG = bytes(range(256)) * 200  # 100 clusters of 512

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from doit_diskimg.bootcode import BootCode
-from doit_diskimg.content import Tree
-from doit_diskimg.filesystems.ext.volume import Ext
-from doit_diskimg.filesystems.fat import tree
-from doit_diskimg.filesystems.fat.tree import Directory
-from doit_diskimg.filesystems.fat.volume import Fat
+from doit_diskimg.disk.bootcode import BootCode
+from doit_diskimg.kinds.filesystems.ext.ext_volume import Ext
+from doit_diskimg.kinds.filesystems.fat import tree
+from doit_diskimg.kinds.filesystems.fat.tree import Directory
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.plan.content import Tree
 
 HOST = {
     "build/a": b"a",

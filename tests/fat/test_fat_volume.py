@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from doit_diskimg.content import Tree, Wanted
+from doit_diskimg.disk.ports import Payload, Room
 from doit_diskimg.errors import DescriptionError, SourceMissing, WorldError
-from doit_diskimg.filesystems.fat.volume import Fat
-from doit_diskimg.ports import Payload, Room
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.plan.content import Tree, Wanted
 from doit_diskimg.units import GIB, KIB, MIB
 
 
@@ -22,17 +22,17 @@ def test_fits_the_port():
 def test_is_cheap_to_import():
     """A dodo.py is read on every doit; of the rib it needs one module."""
     code = (
-        "import sys, doit_diskimg.filesystems.fat.volume as v;"
+        "import sys, doit_diskimg.kinds.filesystems.fat.volume as v;"
         "v.Fat({'a': b''});"
         "print(*sorted(m for m in sys.modules if m.startswith('doit_diskimg.')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [
-        "doit_diskimg.content",
+        "doit_diskimg.plan.content",
         "doit_diskimg.errors",
-        "doit_diskimg.filesystems",
-        "doit_diskimg.filesystems.fat",
-        "doit_diskimg.filesystems.fat.volume",
+        "doit_diskimg.kinds.filesystems",
+        "doit_diskimg.kinds.filesystems.fat",
+        "doit_diskimg.kinds.filesystems.fat.volume",
         "doit_diskimg.frozen",
         "doit_diskimg.units",
     ]

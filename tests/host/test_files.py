@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from doit_diskimg.content import Tree, digest_of
 from doit_diskimg.errors import SourceChanged, WorldError
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.hashing import CHUNK, digest_file
 from doit_diskimg.host.recorded import still_true
+from doit_diskimg.plan.content import Tree, digest_of
 
 WHERE = "partitions[0]"
 

@@ -9,7 +9,6 @@ from fakes import render
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from doit_diskimg.content import digest_of
 from doit_diskimg.errors import ImageKind, SourceChanged, WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.host import image as image_module
@@ -17,8 +16,9 @@ from doit_diskimg.host.hashing import CHUNK
 from doit_diskimg.host.image import ImageFile, copy_sparse, create_sparse
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.host.target import check_target
-from doit_diskimg.patch import Patch, diff
-from doit_diskimg.picture import Canvas, Picture, Piece
+from doit_diskimg.plan.content import digest_of
+from doit_diskimg.plan.patch import Patch, diff
+from doit_diskimg.plan.picture import Canvas, Picture, Piece
 
 NOT_ONE = "an image is a regular file and nothing else (name another file; nothing was written)"
 

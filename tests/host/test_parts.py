@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from fakes import FakeFiles
 
-from doit_diskimg.content import PART, digest_of, part_length, parts
 from doit_diskimg.errors import SourceChanged, WorldError
 from doit_diskimg.host import hashing
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.recorded import still_true
+from doit_diskimg.plan.content import PART, digest_of, part_length, parts
 
 MIB, GIB, TIB = 1 << 20, 1 << 30, 1 << 40
 DATA = random.Random(0).randbytes(9 * PART + 5)

@@ -12,9 +12,9 @@ from forked import doit
 from project import Project
 
 from doit_diskimg import verify
-from doit_diskimg.content import Tree, parts
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host.files import RealFiles
+from doit_diskimg.plan.content import Tree, parts
 
 WHERE = "partitions[0]"
 MORE = "its size is 0, and it gives more bytes than that, a source must have the bytes"
@@ -73,7 +73,7 @@ def test_what_is_no_file_is_not_opened(tmp_path, reader, kind):
                                   2 << 20, 3 << 20, (3 << 20) + 5])
 def test_a_file_that_keeps_its_word(tmp_path, size):
     """Also where the last read of it ends with a block."""
-    from doit_diskimg.content import digest_of
+    from doit_diskimg.plan.content import digest_of
 
     data = bytes(range(251)) * (size // 251 + 1)
     (tmp_path / "file").write_bytes(data[:size])

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from doit_diskimg.content import digest_of
 from doit_diskimg.errors import SourceChanged, SourceMissing, WorldError
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.hashing import CHUNK
 from doit_diskimg.host.recorded import still_true
+from doit_diskimg.plan.content import digest_of
 
 DATA = bytes(n % 251 for n in range(3 * CHUNK))
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from tools import tool
 
-from doit_diskimg.content import Entry, Tree
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host import walk as walk_module
 from doit_diskimg.host.walk import entries_digest, tree_key, walk
+from doit_diskimg.plan.content import Entry, Tree
 
 WHERE = "partitions[0].files['boot']"
 

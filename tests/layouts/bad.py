@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 from layouts.good import bare, fat, flat, gpt, mbr, part, root
 
-from doit_diskimg.filesystems.prebuilt import File
-from doit_diskimg.segment import Segment
-from doit_diskimg.spec import Disk
-from doit_diskimg.tables.gpt import Gpt
-from doit_diskimg.tables.mbr import Mbr
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.segment import Segment
+from doit_diskimg.kinds.filesystems.file import File
+from doit_diskimg.kinds.tables.gpt import Gpt
+from doit_diskimg.kinds.tables.mbr import Mbr
 
 K, M = 1 << 10, 1 << 20
 

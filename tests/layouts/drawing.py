@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from doit_diskimg.content import Entry, Tree, digest_of
+from doit_diskimg.disk.layout import place
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.placed import Layout
+from doit_diskimg.disk.ports import Place, Room
+from doit_diskimg.disk.segment import Segment
 from doit_diskimg.errors import SourceMissing, WorldError, refuse
-from doit_diskimg.layout import place
-from doit_diskimg.picture import BLOB, Picture
-from doit_diskimg.placed import Layout
-from doit_diskimg.ports import Place, Room
-from doit_diskimg.segment import Segment
-from doit_diskimg.spec import Disk
+from doit_diskimg.plan.content import Entry, Tree, digest_of
+from doit_diskimg.plan.picture import BLOB, Picture
 from doit_diskimg.units import parse_size
 
 EPOCH = 315532800

@@ -6,14 +6,14 @@ Numbers in the right column are sectors, written by hand from the description on
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from doit_diskimg.esp import Esp
-from doit_diskimg.filesystems.fat.volume import Fat
-from doit_diskimg.filesystems.prebuilt import File
-from doit_diskimg.filesystems.zero import Zero
-from doit_diskimg.segment import Segment
-from doit_diskimg.spec import Disk, Partition
-from doit_diskimg.tables.gpt import Gpt
-from doit_diskimg.tables.mbr import Mbr
+from doit_diskimg.disk.model import Disk, Partition
+from doit_diskimg.disk.segment import Segment
+from doit_diskimg.kinds.filesystems.esp import Esp
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.kinds.filesystems.file import File
+from doit_diskimg.kinds.filesystems.zero import Zero
+from doit_diskimg.kinds.tables.gpt import Gpt
+from doit_diskimg.kinds.tables.mbr import Mbr
 
 FILES = {
     "root.ext2": b"r" * 100_000,  # 196 sectors, the last one partly

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from layouts.drawing import lay_out
 from layouts.good import FILES
 
+from doit_diskimg.disk.model import Disk, Partition
+from doit_diskimg.disk.placed import Layout
+from doit_diskimg.disk.segment import Segment
 from doit_diskimg.errors import DescriptionError
-from doit_diskimg.filesystems.zero import Zero
-from doit_diskimg.placed import Layout
-from doit_diskimg.segment import Segment
-from doit_diskimg.spec import Disk, Partition
-from doit_diskimg.tables.gpt import Gpt
-from doit_diskimg.tables.mbr import Mbr
+from doit_diskimg.kinds.filesystems.zero import Zero
+from doit_diskimg.kinds.tables.gpt import Gpt
+from doit_diskimg.kinds.tables.mbr import Mbr
 
 M = 1 << 20
 TABLES = [Mbr(), Gpt(), Gpt(entry_count=16), Gpt(backup=False), Gpt(sector_size=4096)]

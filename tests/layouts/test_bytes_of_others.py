@@ -7,8 +7,8 @@ from layouts.drawing import draw
 from layouts.good import FILES, MBRS, Good, fat, gpt, part
 from tools import run
 
-from doit_diskimg.placed import Layout
-from doit_diskimg.tables.gpt import Gpt
+from doit_diskimg.disk.placed import Layout
+from doit_diskimg.kinds.tables.gpt import Gpt
 
 WITH_LOGICAL = [
     case for case in MBRS

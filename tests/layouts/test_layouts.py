@@ -7,8 +7,8 @@ from layouts import judges
 from layouts.drawing import draw
 from layouts.good import BARE, FILES, GPTS, MBRS, SECTORS_OF_4096, SIZES, TYPICAL, Good
 
-from doit_diskimg.filesystems.fat.volume import Fat
-from doit_diskimg.tables.gpt import Gpt
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.kinds.tables.gpt import Gpt
 
 WITH_A_TABLE = [*TYPICAL, *SIZES, *MBRS, *GPTS]
 ALL = [*WITH_A_TABLE, *SECTORS_OF_4096, *BARE]

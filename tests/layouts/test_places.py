@@ -10,13 +10,13 @@ from layouts.drawing import draw
 from layouts.good import BOOT, FILES, fat, flat, gpt, mbr, part
 from tools import run
 
+from doit_diskimg.disk.model import Disk, Partition
+from doit_diskimg.disk.segment import Segment
 from doit_diskimg.errors import WorldError
-from doit_diskimg.filesystems.fat.volume import Fat
-from doit_diskimg.filesystems.prebuilt import File
-from doit_diskimg.segment import Segment
-from doit_diskimg.spec import Disk, Partition
-from doit_diskimg.tables.gpt import Gpt
-from doit_diskimg.tables.mbr import Mbr
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.kinds.filesystems.file import File
+from doit_diskimg.kinds.tables.gpt import Gpt
+from doit_diskimg.kinds.tables.mbr import Mbr
 
 K = 1024
 SPL, STAGE2 = FILES["spl.bin"], FILES["stage2.bin"]

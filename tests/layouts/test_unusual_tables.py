@@ -11,11 +11,11 @@ from layouts.good import FILES, GPTS, MBRS, Good, fat, gpt, mbr, part
 from tools import run, tool
 
 from doit_diskimg import verify
-from doit_diskimg.abilities import Noting
-from doit_diskimg.segment import Segment
-from doit_diskimg.spec import Disk
-from doit_diskimg.tables.gpt import Gpt
-from doit_diskimg.tables.mbr import Mbr
+from doit_diskimg.disk.abilities import Noting
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.segment import Segment
+from doit_diskimg.kinds.tables.gpt import Gpt
+from doit_diskimg.kinds.tables.mbr import Mbr
 
 CODE = Segment("code", b"\xf4" * 440, 0)
 ENTRIES = slice(446, 512)

@@ -198,7 +198,7 @@ def test_what_a_type_means_in_each_table(
 
 def test_importing_the_tables_is_cheap() -> None:
     code = (
-        "import sys, doit_diskimg.tables.gpt, doit_diskimg.tables.mbr;"
+        "import sys, doit_diskimg.kinds.tables.gpt, doit_diskimg.kinds.tables.mbr;"
         "print({'uuid', 'difflib', 'xxhash', 'hashlib'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

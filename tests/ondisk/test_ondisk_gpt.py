@@ -5,7 +5,7 @@ from zlib import crc32
 
 import pytest
 
-from doit_diskimg.ondisk.gpt import (
+from doit_diskimg.ondisk.gpt_header import (
     GptEntry,
     GptHeader,
     attributes_value,

@@ -3,7 +3,7 @@ from struct import error
 import pytest
 
 from doit_diskimg.ondisk.chs import Chs
-from doit_diskimg.ondisk.mbr import ENTRY_COUNT, UNUSED, Mbr, MbrEntry
+from doit_diskimg.ondisk.mbr_sector import ENTRY_COUNT, UNUSED, Mbr, MbrEntry
 
 # truncate -s 512M m.img; sfdisk m.img <<E; xxd -s 440 m.img
 #   label: dos

@@ -9,7 +9,7 @@ from project import Project
 from tools import run, tool
 
 from doit_diskimg.errors import WorldError
-from doit_diskimg.outputs.linked import MOST_EXTENTS, can_name
+from doit_diskimg.kinds.outputs.link_formats import MOST_EXTENTS, can_name
 
 MIB = 1 << 20
 
@@ -49,7 +49,7 @@ def descriptor(project):
 
 def drive(project):
     """Ask as a task that starts QEMU asks, in the project's folder."""
-    code = "import sys; from doit_diskimg.host.linked import drive\n" \
+    code = "import sys; from doit_diskimg.host.linked_image import drive\n" \
         "from doit_diskimg.errors import WorldError\n" \
         "try: print(drive('build/os.img'))\nexcept WorldError as error: sys.exit(str(error))"
     done = subprocess.run([os.sys.executable, "-c", code], cwd=project.folder, capture_output=True,

@@ -9,7 +9,7 @@ from guests import boot_code
 from machines import Reader, gone, machines, make, start
 from project import Project
 
-from doit_diskimg.host.watch import states
+from doit_diskimg.host.changes import states
 from doit_diskimg.tasks.watch import sources
 
 ROUND = '''

@@ -17,19 +17,19 @@ import pytest
 from tools import run, tool
 
 from doit_diskimg import Disk, Ext, Fat, Iso, Qcow2, Qemu, Sha256, Tree, Vdi, Vhdx, Vmdk
-from doit_diskimg.bootloaders.grub_image import GrubImage
+from doit_diskimg.disk.ports import Place
 from doit_diskimg.errors import DiskimgError, refuse
 from doit_diskimg.extent import Extent
-from doit_diskimg.host import grub
+from doit_diskimg.host import grub_mkimage
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.qemu import command
 from doit_diskimg.host.qemu.monitor import Monitor
 from doit_diskimg.host.work import RealWork
-from doit_diskimg.outputs.linked import descriptor, link
-from doit_diskimg.picture import Picture, Piece
-from doit_diskimg.ports import Place
-from doit_diskimg.tasks.boot import Run
-from doit_diskimg.verify.fat import read_volume
+from doit_diskimg.kinds.bootloaders.grub_image import GrubImage
+from doit_diskimg.kinds.outputs.link_formats import descriptor, link
+from doit_diskimg.plan.picture import Picture, Piece
+from doit_diskimg.tasks.boots import Run
+from doit_diskimg.verify.pyfat_reader import read_volume
 from doit_diskimg.verify.readback import watch
 
 MIB = 1 << 20
@@ -273,10 +273,10 @@ def grub_image(name):
     made = GrubImage(f"{name[:200]}.img", format="i386-pc", modules=["echo"], config=name,
                      directory=f"directory {name[:200]}", prefix="(,gpt2)/-a b;#'\"$")
     refuse(made.problems())
-    grub.make(made)
+    grub_mkimage.make(made)
     assert set(os.listdir()) == {name, f"{name[:200]}.img", f"directory {name[:200]}"}
     again = replace(made, path="again.img", directory="/usr/lib/grub/i386-pc")
-    grub.make(again)
+    grub_mkimage.make(again)
     assert Path(made.path).read_bytes() == Path("again.img").read_bytes()
 
 

@@ -19,7 +19,7 @@ from project import Project
 from tools import path_without, tool
 from tools import run as run_tool
 
-from doit_diskimg.content import FORMAT
+from doit_diskimg.plan.content import FORMAT
 
 DODO = f'''
 import json, sys
@@ -27,10 +27,10 @@ sys.path.insert(0, {HERE!r})
 import faults
 from pathlib import Path
 
-import doit_diskimg.content
+import doit_diskimg.plan.content
 
 spec = json.loads(Path("spec.json").read_text())
-doit_diskimg.content.FORMAT = spec["format"]
+doit_diskimg.plan.content.FORMAT = spec["format"]
 
 from doit_diskimg import Compressed, Disk, Esp, Fat, File, Gpt, Partition, Segment
 parts = {{

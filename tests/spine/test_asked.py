@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from doit_diskimg import BootCode, Fat, File, Gpt, Mbr, Partition, Patch, Segment, Tree, at, spec
-from doit_diskimg.asked import Located, located, needs
+from doit_diskimg import BootCode, Fat, File, Gpt, Mbr, Partition, Patch, Segment, Tree, at
+from doit_diskimg.disk import model
+from doit_diskimg.disk.asked import Located, located, needs
+from doit_diskimg.disk.layout import place
+from doit_diskimg.disk.ports import Bootloader, Room
 from doit_diskimg.errors import BadValue
-from doit_diskimg.layout import place
-from doit_diskimg.ports import Bootloader, Room
 
 CONTENTS = "must be the path of a file with contents in the volume (mend the path, or put the file "
 
@@ -35,7 +36,7 @@ def disk(*boot, stage2=(), table=None, files=None, **changes):
         ],
         **changes,
     }
-    return spec.Disk("os.img", **fields)
+    return model.Disk("os.img", **fields)
 
 
 GUESTS = [Partition("data", Fat({"k": b"kernel"}), size="8MiB", persist=True)]
@@ -231,7 +232,7 @@ def test_a_name_that_a_bootloader_takes_is_taken():
 
 
 def test_a_bare_volume_has_its_own_boot_sector():
-    described = spec.Disk(
+    described = model.Disk(
         "a.img", size="1MiB", table=None, boot=code(), partitions=[Partition("a", Fat({}))]
     )
     assert [str(problem) for problem in described.problems()] == [

@@ -3,11 +3,11 @@
 import pytest
 from fakes import FakeFiles
 
-from doit_diskimg.bare import signature_note
-from doit_diskimg.bootcode import BootCode
-from doit_diskimg.bootfield import Patch
+from doit_diskimg.disk.bare import signature_note
+from doit_diskimg.disk.bootcode import BootCode
+from doit_diskimg.disk.bootfield import Patch
+from doit_diskimg.disk.segment import Segment
 from doit_diskimg.extent import Extent
-from doit_diskimg.segment import Segment
 
 BOOTS = b"\xf4" * 510 + b"\x55\xaa"
 FILES = {

@@ -7,8 +7,8 @@ import pytest
 from fakes import FakeFiles, render
 
 from doit_diskimg import BootCode, DescriptionError, Disk, Gpt, Mbr, Patch, Segment, at
+from doit_diskimg.disk.symbols import Symbol
 from doit_diskimg.extent import Extent
-from doit_diskimg.symbols import Symbol
 
 GUID = UUID("00112233-4455-6677-8899-aabbccddeeff")
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_diskimg.content import DIGEST, digest_of, hasher
+from doit_diskimg.plan.content import DIGEST, digest_of, hasher
 
 
 @pytest.mark.parametrize(

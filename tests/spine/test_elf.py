@@ -14,7 +14,7 @@ from fakes import FakeFiles, render
 from tools import tool
 
 from doit_diskimg import BootCode, DescriptionError, Patch, Segment, WorldError
-from doit_diskimg.elf import Elf
+from doit_diskimg.ondisk.elf import Elf
 
 SOURCE = """
     .section .text

@@ -165,7 +165,7 @@ def test_dataclasses_of_the_standard_library_inherit_from_ours(base):
 
 def test_objects_are_pickled():
     from doit_diskimg import Partition
-    from doit_diskimg.filesystems.zero import Zero
+    from doit_diskimg.kinds.filesystems.zero import Zero
 
     part = Partition("a", Zero(), size=512)
     assert pickle.loads(pickle.dumps(part)) == part

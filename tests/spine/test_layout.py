@@ -7,12 +7,12 @@ from fakes import FakePayload, FakeTable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doit_diskimg.disk.layout import place
+from doit_diskimg.disk.model import Disk, Partition
+from doit_diskimg.disk.ports import Room
+from doit_diskimg.disk.segment import Segment
 from doit_diskimg.errors import ContentTooLarge, DescriptionError, Overlap, UnknownType
 from doit_diskimg.extent import Extent
-from doit_diskimg.layout import place
-from doit_diskimg.ports import Room
-from doit_diskimg.segment import Segment
-from doit_diskimg.spec import Disk, Partition
 
 K, M = 1024, 1024 * 1024
 TABLE = FakeTable(head=K, tail=512)

@@ -7,10 +7,10 @@ from fakes import patched, render
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_diskimg.content import digest_of
 from doit_diskimg.extent import Extent
-from doit_diskimg.patch import Patch, diff
-from doit_diskimg.picture import Canvas, Picture
+from doit_diskimg.plan.content import digest_of
+from doit_diskimg.plan.patch import Patch, diff
+from doit_diskimg.plan.picture import Canvas, Picture
 
 DISK = 16 * 512
 FILLERS = [b"\0", b"a", b"b"]

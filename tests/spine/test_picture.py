@@ -5,8 +5,8 @@ from fakes import render
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_diskimg.content import digest_of
-from doit_diskimg.picture import BLOB, Canvas, Picture, Piece
+from doit_diskimg.plan.content import digest_of
+from doit_diskimg.plan.picture import BLOB, Canvas, Picture, Piece
 
 SIZE = 20 * 512
 PATTERN = bytes(range(1, 256)) * 3

@@ -10,14 +10,17 @@ from fakes import FakePayload, FakeTable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_diskimg.content import FORMAT
+from doit_diskimg.disk.layout import place
+from doit_diskimg.disk.layout_file import decode_layout, encode_layout, map_rows
+from doit_diskimg.disk.model import Disk, Partition
+from doit_diskimg.disk.placed import Layout
+from doit_diskimg.disk.ports import Room
+from doit_diskimg.disk.segment import Region, Segment
 from doit_diskimg.extent import Extent
-from doit_diskimg.layout import place
-from doit_diskimg.layout_file import decode_layout, encode_layout, map_rows
-from doit_diskimg.patch import Patch, diff
-from doit_diskimg.picture import BLOB, Canvas, Picture, Piece
-from doit_diskimg.placed import Layout
-from doit_diskimg.plan import (
+from doit_diskimg.plan.content import FORMAT
+from doit_diskimg.plan.patch import Patch, diff
+from doit_diskimg.plan.picture import BLOB, Canvas, Picture, Piece
+from doit_diskimg.plan.stored import (
     FEW,
     Plan,
     decode_differing,
@@ -32,9 +35,6 @@ from doit_diskimg.plan import (
     lines_naming,
     total,
 )
-from doit_diskimg.ports import Room
-from doit_diskimg.segment import Region, Segment
-from doit_diskimg.spec import Disk, Partition
 from doit_diskimg.units import KIB, MIB
 
 GENERATION = "ab" * 16

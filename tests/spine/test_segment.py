@@ -5,10 +5,10 @@ from pathlib import PurePath
 import pytest
 from fakes import FakeFiles, render
 
-from doit_diskimg.content import digest_of
+from doit_diskimg.disk.segment import Segment
 from doit_diskimg.errors import WorldError
-from doit_diskimg.picture import BLOB, Piece
-from doit_diskimg.segment import Segment
+from doit_diskimg.plan.content import digest_of
+from doit_diskimg.plan.picture import BLOB, Piece
 
 STAGE2 = b"stage 2" + bytes(1000)
 WHERE = "segments[0]"

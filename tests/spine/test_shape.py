@@ -21,7 +21,7 @@ from doit_diskimg import (
     Tree,
     Zero,
 )
-from doit_diskimg.spec import Disk as Described
+from doit_diskimg.disk.model import Disk as Described
 
 FITS = (
     "must be Fat(...), File(...) or an object of your own that fits the Payload port "
@@ -37,8 +37,8 @@ def with_output(output):
 
 MISTAKES = [
     (gpt(Partition("a", Fat, size="1MiB", type="esp")),
-     "partitions[0].payload: <class 'doit_diskimg.filesystems.fat.volume.Fat'> is no payload, "
-     + FITS),
+     "partitions[0].payload: <class 'doit_diskimg.kinds.filesystems.fat.volume.Fat'> is no "
+     "payload, " + FITS),
     (gpt(Partition("a", [Fat({})], size="1MiB", type="esp")),
      "partitions[0].payload: [Fat(files={}, fat=None, prefer=None, size=None, free=Non... is "
      "no payload, " + FITS),

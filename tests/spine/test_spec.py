@@ -11,13 +11,13 @@ from fakes import FakePayload, FakeTable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_diskimg.bootcode import BootCode
-from doit_diskimg.canonical import canonical
-from doit_diskimg.content import Tree
+from doit_diskimg.disk.bootcode import BootCode
+from doit_diskimg.disk.model import Disk, Partition
+from doit_diskimg.disk.segment import Segment
 from doit_diskimg.errors import BadLabel, TooManyPartitions
-from doit_diskimg.filesystems.prebuilt import File
-from doit_diskimg.segment import Segment
-from doit_diskimg.spec import Disk, Partition
+from doit_diskimg.kinds.filesystems.file import File
+from doit_diskimg.plan.canonical import canonical
+from doit_diskimg.plan.content import Tree
 
 ESP = Partition("esp", FakePayload())
 ROOT = Partition("root", FakePayload())

@@ -4,15 +4,15 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from doit_diskimg.content import Entry, Tree, Wanted, digest_of
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.ports import Place, Room
+from doit_diskimg.disk.segment import Region
 from doit_diskimg.errors import Problem, SourceMissing, WorldError
 from doit_diskimg.extent import Extent
-from doit_diskimg.patch import Patch
-from doit_diskimg.picture import BLOB, Canvas, Picture, Piece
-from doit_diskimg.ports import Place, Room
-from doit_diskimg.recipe import Chunk, Made, Recipe
-from doit_diskimg.segment import Region
-from doit_diskimg.spec import Disk
+from doit_diskimg.plan.content import Entry, Tree, Wanted, digest_of
+from doit_diskimg.plan.patch import Patch
+from doit_diskimg.plan.picture import BLOB, Canvas, Picture, Piece
+from doit_diskimg.plan.recipe import Chunk, Made, Recipe
 
 
 @dataclass

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from doit_diskimg.picture import BLOB, Picture
+from doit_diskimg.plan.picture import BLOB, Picture
 
 PACKAGES = {
     "bmaptool": "bmap-tools",

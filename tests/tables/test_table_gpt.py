@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tools import paint, run
 
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.ports import Table
+from doit_diskimg.disk.segment import Identity, PlacedPartition
 from doit_diskimg.extent import Extent
-from doit_diskimg.ondisk import gpt as ondisk
+from doit_diskimg.kinds.tables import gpt
+from doit_diskimg.kinds.tables.gpt import Gpt
+from doit_diskimg.ondisk import gpt_header as ondisk
 from doit_diskimg.ondisk.guids import GPT_TYPES
-from doit_diskimg.ports import Table
-from doit_diskimg.segment import Identity, PlacedPartition
-from doit_diskimg.spec import Disk
-from doit_diskimg.tables import gpt
-from doit_diskimg.tables.gpt import Gpt
 from doit_diskimg.units import MIB, TIB
 
 GUID = UUID("11111111-2222-3333-4444-555555555555")

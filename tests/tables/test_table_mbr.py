@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tools import paint, run
 
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.ports import Table
+from doit_diskimg.disk.segment import Identity, PlacedPartition
 from doit_diskimg.extent import Extent
-from doit_diskimg.ondisk import mbr as ondisk
-from doit_diskimg.ports import Table
-from doit_diskimg.segment import Identity, PlacedPartition
-from doit_diskimg.spec import Disk
-from doit_diskimg.tables.mbr import Mbr
+from doit_diskimg.kinds.tables.mbr import Mbr
+from doit_diskimg.ondisk import mbr_sector as ondisk
 from doit_diskimg.units import GIB, MIB, TIB
 
 IDENTITY = Identity(UUID("11111111-2222-3333-4444-5555deadbeef"), 0xDEADBEEF)

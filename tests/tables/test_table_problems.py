@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from doit_diskimg.disk.model import Disk, Partition
 from doit_diskimg.errors import (
     BadName,
     BadValue,
@@ -16,10 +17,9 @@ from doit_diskimg.errors import (
     Unaligned,
     UnknownType,
 )
-from doit_diskimg.filesystems.prebuilt import File
-from doit_diskimg.spec import Disk, Partition
-from doit_diskimg.tables.gpt import Gpt
-from doit_diskimg.tables.mbr import Mbr
+from doit_diskimg.kinds.filesystems.file import File
+from doit_diskimg.kinds.tables.gpt import Gpt
+from doit_diskimg.kinds.tables.mbr import Mbr
 from doit_diskimg.units import SizeLike
 
 GUID = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"

@@ -18,20 +18,8 @@ from doit.cmd_base import ModuleTaskLoader
 from doit.doit_cmd import DoitMain
 from layouts.good import BARE, FILES, GPTS, MBRS, SECTORS_OF_4096, SIZES, TYPICAL
 
-from doit_diskimg import (
-    BootCode,
-    Disk,
-    Fat,
-    File,
-    Gpt,
-    Mbr,
-    Partition,
-    Patch,
-    Segment,
-    Tree,
-    at,
-    spec,
-)
+from doit_diskimg import BootCode, Disk, Fat, File, Gpt, Mbr, Partition, Patch, Segment, Tree, at
+from doit_diskimg.disk import model
 
 STEPS = int(os.environ.get("DESCRIPTIONS", "400"))
 SEED = int(os.environ.get("SEED", "1"))
@@ -154,7 +142,7 @@ DISKS = {
 def volume(options, changes):
     values = {"size": "64MiB", "table": Gpt(), **changes}
     payload = Fat(**{"files": SOURCES, **options})
-    return spec.Disk("os.img", partitions=[Partition("v", payload, size="40MiB")], **values)
+    return model.Disk("os.img", partitions=[Partition("v", payload, size="40MiB")], **values)
 
 
 DESCRIPTIONS = {
@@ -171,7 +159,7 @@ RANGES = {
     " in whole sectors": {"offset": 1024, "length": 20_000},
 }
 DESCRIPTIONS |= {
-    f"a file{name}": spec.Disk("os.img", size="8MiB", table=Mbr(), partitions=[
+    f"a file{name}": model.Disk("os.img", size="8MiB", table=Mbr(), partitions=[
         Partition("v", File("spl.bin", **fields), size="64KiB", type=0xDA),
     ]) for name, fields in RANGES.items()
 }

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from project import Project
 
-from doit_diskimg.content import PART
+from doit_diskimg.plan.content import PART
 
 MIB = 1 << 20
 

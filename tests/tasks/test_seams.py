@@ -11,7 +11,7 @@ import struct
 import pytest
 from project import Project
 
-from doit_diskimg.host import linked
+from doit_diskimg.host import linked_image
 
 HOOKS = '''
 import os, re, signal, subprocess, sys, time
@@ -114,7 +114,7 @@ def test_the_linked_image_killed_when_its_record_is_written(make, monkeypatch):
     assert project.doit("os.img:linked", code=None).code == -9
     project.doit("os.img:linked")
     monkeypatch.chdir(project.folder)
-    assert linked.ready("os.img") == "os.img.vmdk"
+    assert linked_image.ready("os.img") == "os.img.vmdk"
 
 
 # What a task saw is what is stored, not what is there when doit hears of its end ------------------

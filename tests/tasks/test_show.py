@@ -2,9 +2,9 @@
 
 import pytest
 
+from doit_diskimg.disk.placed import Layout
+from doit_diskimg.disk.segment import PlacedPartition, Region
 from doit_diskimg.extent import Extent
-from doit_diskimg.placed import Layout
-from doit_diskimg.segment import PlacedPartition, Region
 from doit_diskimg.tasks.show import layout_map
 
 MIB = 1 << 20

@@ -13,7 +13,7 @@ from project import Project
 from tools import run as tool_run
 from tools import tool
 
-from doit_diskimg.patterns import faults
+from doit_diskimg.plan.patterns import faults
 
 DODO = '''
 import json, shutil

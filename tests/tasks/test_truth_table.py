@@ -15,10 +15,10 @@ DODO = '''
 import json
 from pathlib import Path
 
-import doit_diskimg.content
+import doit_diskimg.plan.content
 
 spec = json.loads(Path("spec.json").read_text())
-doit_diskimg.content.FORMAT = spec["format"]  # a later version of the package has another
+doit_diskimg.plan.content.FORMAT = spec["format"]  # a later version of the package has another
 
 from doit_diskimg import Disk, Esp, File, Gpt, Partition, Segment, Tree
 

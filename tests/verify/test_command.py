@@ -97,8 +97,8 @@ def test_offset(volume, tmp_path, offset):
     "from doit_diskimg import verify; verify(P)",
     "import doit_diskimg; doit_diskimg.verify(P)",
     "import doit_diskimg.verify; doit_diskimg.verify(P)",
-    "import doit_diskimg.verify.fat; doit_diskimg.verify(P); doit_diskimg.verify.fat.read_volume",
-    "from doit_diskimg import verify; from doit_diskimg.verify.fat import listing; verify(P)",
+    "import doit_diskimg.verify.judge; doit_diskimg.verify(P); doit_diskimg.verify.judge.verify",
+    "from doit_diskimg import verify; from doit_diskimg.verify.judge import Report; verify(P)",
     "from doit_diskimg import *; verify(P)",
 ])
 def test_every_spelling(volume, code):

@@ -10,7 +10,7 @@ from foreign import MIB
 from tools import run
 
 from doit_diskimg import verify
-from doit_diskimg.verify import gpt, mbr
+from doit_diskimg.verify import gpt_reader, mbr_reader
 from doit_diskimg.verify.finding import Findings
 from doit_diskimg.verify.source import Source
 
@@ -392,9 +392,9 @@ def test_decoders_read_what_sfdisk_reads(tmp_path, script):
     dump = json.loads(run("sfdisk", "--json", disk))["partitiontable"]
     with Source(disk) as source:
         if dump["label"] == "gpt":
-            parts = gpt.check(source, 512, Findings())
+            parts = gpt_reader.check(source, 512, Findings())
         else:
-            parts = mbr.check(source, 512, Findings())
+            parts = mbr_reader.check(source, 512, Findings())
     theirs = [
         (part["start"] * 512, part["size"] * 512, part["type"].lower(), part.get("name", ""))
         for part in dump["partitions"]

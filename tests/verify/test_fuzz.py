@@ -21,7 +21,15 @@ from hypothesis import strategies as st
 from tools import run
 
 from doit_diskimg import verify
-from doit_diskimg.verify import boot_sector, directory, gpt, image, likeness, mbr, names
+from doit_diskimg.verify import (
+    boot_sector,
+    directory,
+    gpt_reader,
+    judge,
+    likeness,
+    mbr_reader,
+    name_reader,
+)
 from doit_diskimg.verify.finding import KEPT, Findings, one_line
 from doit_diskimg.verify.source import Source
 
@@ -75,9 +83,9 @@ def test_long_names(pieces):
 @QUICK
 @given(st.binary(min_size=11, max_size=11), st.integers(0, 255))
 def test_short_names(short, case):
-    assert names.short_text(short, case) is not None
-    list(names.short_faults(short))
-    assert 0 <= names.checksum(short) < 256
+    assert name_reader.short_text(short, case) is not None
+    list(name_reader.short_faults(short))
+    assert 0 <= name_reader.checksum(short) < 256
 
 
 @QUICK
@@ -92,9 +100,9 @@ def test_tables(tmp_path, data):
     path = tmp_path / "disk.img"
     path.write_bytes(data)
     with Source(path) as source:
-        mbr.check(source, 512, Findings())
-        gpt.check(source, 512, Findings())
-        image.inspect(source, witnesses=False)
+        mbr_reader.check(source, 512, Findings())
+        gpt_reader.check(source, 512, Findings())
+        judge.inspect(source, witnesses=False)
 
 
 @QUICK
@@ -204,7 +212,7 @@ def measured(path, *options):
     """Run the command and return (exit code, output, seconds, MiB)."""
     code = (
         "import re, sys\n"
-        "from doit_diskimg.cli.verify import main\n"
+        "from doit_diskimg.cli.verify_command import main\n"
         "code = main(sys.argv[1:])\n"
         # Not getrusage: its maximum begins with that of the process before exec.
         "status = open('/proc/self/status').read()\n"

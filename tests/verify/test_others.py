@@ -13,9 +13,9 @@ from foreign import MADE, MIB
 from tools import run, tool
 
 from doit_diskimg import verify
-from doit_diskimg.filesystems.fat.volume import Fat
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.tasks.from_image import fields
-from doit_diskimg.verify import mbr
+from doit_diskimg.verify import mbr_reader
 from doit_diskimg.verify.finding import Findings
 from doit_diskimg.verify.source import Source
 
@@ -177,7 +177,7 @@ def link_first(path):
     foreign.sfdisk(path, foreign.LOGICAL)
     data = bytearray(path.read_bytes())
     with Source(path) as source:
-        for at in mbr.links(source, 512):
+        for at in mbr_reader.links(source, 512):
             a, b = at + 446, at + 462
             data[a : a + 16], data[b : b + 16] = data[b : b + 16], data[a : a + 16]
     path.write_bytes(data)
@@ -187,10 +187,10 @@ def test_links_that_come_first(tmp_path):
     path = tmp_path / "disk.img"
     foreign.sfdisk(path, foreign.LOGICAL)
     with Source(path) as source:
-        expected = mbr.check(source, 512, Findings())
+        expected = mbr_reader.check(source, 512, Findings())
     link_first(path)
     with Source(path) as source:
-        parts = mbr.check(source, 512, found := Findings())
+        parts = mbr_reader.check(source, 512, found := Findings())
     assert list(map(str, found)) == []
     assert [(part.number, part.start, part.length, part.type) for part in parts] == [
         (part.number, part.start, part.length, part.type) for part in expected
@@ -230,8 +230,8 @@ def test_an_mbr_of_sectors_of_4096_bytes(tmp_path, more, places):
     disk = wide(tmp_path / "disk.img", *more)
     assert list(map(str, verify(disk))) == []
     with Source(disk) as source:
-        size = mbr.sector_size(source)
-        parts = mbr.check(source, size, Findings())
+        size = mbr_reader.sector_size(source)
+        parts = mbr_reader.check(source, size, Findings())
     assert size == 4096
     assert [part.start // MIB for part in parts] == places
 
@@ -240,7 +240,7 @@ def test_an_mbr_of_sectors_of_4096_bytes(tmp_path, more, places):
 def test_an_mbr_of_sectors_of_512_bytes_stays_one(tmp_path, script):
     disk = foreign.sfdisk(tmp_path / "disk.img", script)
     with Source(disk) as source:
-        assert mbr.sector_size(source) == 512
+        assert mbr_reader.sector_size(source) == 512
 
 
 def test_a_base_image_is_read_as_verify_reads_it(tmp_path):

@@ -11,11 +11,11 @@ from layouts.good import BARE, FILES, GPTS, MBRS, SECTORS_OF_4096, SIZES, TYPICA
 from tools import run, tool
 
 from doit_diskimg import verify
-from doit_diskimg.filesystems.fat.volume import Fat
-from doit_diskimg.spec import Disk, Partition
-from doit_diskimg.tables.gpt import Gpt
+from doit_diskimg.disk.model import Disk, Partition
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.kinds.tables.gpt import Gpt
 from doit_diskimg.verify import likeness
-from doit_diskimg.verify.image import Known, inspect
+from doit_diskimg.verify.judge import Known, inspect
 from doit_diskimg.verify.source import Source
 
 LAYOUTS = [*TYPICAL, *SIZES, *MBRS, *GPTS, *SECTORS_OF_4096, *BARE]

@@ -12,7 +12,7 @@ import pytest
 from tools import tool
 
 from doit_diskimg import verify
-from doit_diskimg.verify import fat
+from doit_diskimg.verify import pyfat_reader
 
 
 @pytest.fixture
@@ -73,8 +73,8 @@ def test_a_program_that_fails_has_no_opinion_and_that_is_said(tmp_path, program,
 
 def test_another_listing_of_pyfatfs_is_a_warning(tmp_path, monkeypatch):
     volume = foreign.filled(tmp_path / "v.img", 12)
-    real = fat.listing
-    monkeypatch.setattr(fat, "listing", lambda *a: real(*a) | {"GHOST": (1, [5])})
+    real = pyfat_reader.listing
+    monkeypatch.setattr(pyfat_reader, "listing", lambda *a: real(*a) | {"GHOST": (1, [5])})
     (found,) = verify(volume)
     assert (found.severity, found.code) == ("warning", "witness")
     assert "'GHOST'" in found.text
@@ -84,8 +84,8 @@ def limited(path, *options, room):
     """Run the command with ``room`` bytes of memory more than it has once everything is loaded."""
     code = (
         "import re, resource, sys\n"
-        "import doit_diskimg.verify.witnesses, doit_diskimg.verify.fat\n"
-        "from doit_diskimg.cli.verify import main\n"
+        "import doit_diskimg.verify.witnesses, doit_diskimg.verify.pyfat_reader\n"
+        "from doit_diskimg.cli.verify_command import main\n"
         "main([sys.argv[2]])\n"
         "size = int(re.search(r'VmSize:\\s*(\\d+)', open('/proc/self/status').read())[1]) << 10\n"
         "resource.setrlimit(resource.RLIMIT_AS, (size + int(sys.argv[1]),) * 2)\n"
@@ -232,7 +232,7 @@ def test_nobody_is_asked_about_a_damaged_volume(tmp_path, program):
 
 def test_fsck_reads_the_metadata_only_and_sees_all_of_it(tmp_path):
     """The file in memory that it gets has no contents of files; it must not miss them."""
-    from doit_diskimg.verify.image import inspect
+    from doit_diskimg.verify.judge import inspect
     from doit_diskimg.verify.source import Source
     from doit_diskimg.verify.witnesses import _metadata
 

@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY
 from typing import NamedTuple
 
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.recipe import plain
+from doit_diskimg.plan.recipe import plain
 from doit_diskimg.units import MIB
 
 DEBUG_EXIT_PORT = 0xF4

@@ -1,0 +1,165 @@
+"""Where the second part of a loader lies that is loaded by its first sector: two places.
+
+With an MBR it follows sector 0, in the gap before the first partition.  On a GPT the table lies
+there, so the loader has a partition of its own, a "BIOS boot partition" (UEFI knows nothing of it;
+GRUB chose its type GUID).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from os import PathLike
+from typing import Any, ClassVar, Protocol
+
+from doit_diskimg.disk.bootcode import BootCode, draw
+from doit_diskimg.disk.ports import Payload, Place, Room
+from doit_diskimg.errors import BadValue, ContentTooLarge, DescriptionError, Problem
+from doit_diskimg.extent import Extent
+from doit_diskimg.frozen import dataclass
+from doit_diskimg.ondisk.guids import type_guid
+from doit_diskimg.plan.content import Files, Wanted
+from doit_diskimg.plan.picture import Canvas, Picture
+from doit_diskimg.units import MIB, SECTOR, align_up, exact_size
+
+BIOS_BOOT = "bios-boot"
+
+
+class DescribedPartition(Protocol):
+    """A partition as the user wrote it."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102  # see spec.Partition
+    @property
+    def payload(self) -> object: ...  # noqa: D102
+    @property
+    def type(self) -> str | int | None: ...  # noqa: D102
+    @property
+    def active(self) -> bool: ...  # noqa: D102
+    @property
+    def in_table(self) -> bool: ...  # noqa: D102
+
+
+class DescribedDisk(Protocol):
+    """A disk as the user wrote it."""
+
+    @property
+    def partitions(self) -> Sequence[DescribedPartition]: ...  # noqa: D102  # see spec.Disk
+    @property
+    def table(self) -> Any: ...  # noqa: D102
+    @property
+    def sector_size(self) -> int: ...  # noqa: D102
+
+
+def gap_is_free(disk: DescribedDisk) -> bool:
+    """Return whether sector 1 is nobody's: it is the header's on a GPT."""
+    sector = Extent(SECTOR, SECTOR)
+    regions = disk.table.regions(1 << 30) if disk.table is not None else ()
+    return not any(region.extent.overlaps(sector) for region in regions)
+
+
+def holder(disk: DescribedDisk, payload: Payload) -> DescribedPartition | None:
+    """Return the partition that holds the second part, None if none does."""
+    return next((part for part in disk.partitions if part.payload == payload), None)
+
+
+def problems(
+    disk: DescribedDisk, payload: Payload, where: str, name: str, call: str
+) -> Iterator[Problem]:
+    """Yield why the second part of the loader ``name`` has no place on the disk.
+
+    ``call`` is what a user writes for ``payload``.
+    """
+    partition = holder(disk, payload)
+    if partition is None:
+        if not gap_is_free(disk):
+            yield BadValue(
+                where, "sector 1 is the table's, so nothing can follow the boot sector",
+                f"{name} on a GPT has a BIOS boot partition",
+                f'add Partition("bios", {call}) to the partitions',
+            )
+        return
+    if disk.table is None or partition.type is None:
+        return
+    try:
+        wanted = disk.table.type_of(partition, BIOS_BOOT)
+    except ValueError:
+        return  # reported with the partition
+    if not gap_is_free(disk) and wanted != type_guid(BIOS_BOOT):
+        yield BadValue(
+            f"partitions[{list(disk.partitions).index(partition)}].type",
+            f"{partition.type!r} is the type of the partition with {name}'s second part",
+            f"{name} looks for a BIOS boot partition", f'leave type out, or write "{BIOS_BOOT}"',
+        )
+
+
+@dataclass(frozen=True)
+class SecondPart:
+    """The second part of a loader as what fills a partition of its own, from its beginning on.
+
+    Without a size the partition has whole mebibytes, so that a longer one moves nothing.
+    """
+
+    path: str | PathLike[str]
+
+    TERM: ClassVar[str]
+    """What it is, for people."""
+
+    populated = False
+
+    def length(self, files: Files, where: str) -> int:
+        """Return how many bytes it has.  Raises DescriptionError or WorldError."""
+        raise NotImplementedError
+
+    def code(self, start: int) -> BootCode:
+        """Return its bytes for a partition that begins at ``start``, a byte of the disk."""
+        raise NotImplementedError
+
+    def problems(
+        self, where: str, size: int | None, sector_size: int = SECTOR
+    ) -> Iterator[Problem]:
+        """Yield what is wrong with the description; see `ports.Payload`."""
+        raise NotImplementedError
+
+    def sources(self, where: str) -> Iterable[Wanted]:
+        """Yield the file that it comes from."""
+        return [Wanted(f"{where}.payload", self.path)]
+
+    def blank(self) -> object:
+        """Nothing but its length decides the room."""
+        return None
+
+    def room(
+        self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
+    ) -> Room:
+        """Return the length; see `ports.Payload`."""
+        length = self.length(files, f"{where}.payload")
+        room = align_up(length, MIB) if size is None else length
+        return Room(length=room, type=BIOS_BOOT, facts=((self.TERM, exact_size(length)),))
+
+    def fill(self, place: Place, files: Files, where: str) -> Picture:
+        """Return it, for its place."""
+        code, where, canvas = self.code(place.extent.start), f"{where}.payload", Canvas()
+        own = _fit(place, code.size(files, where), where, self._name)
+        draw(canvas, own.start, code.stretches(own, [own], files, None, where))
+        return canvas.picture()
+
+    @property
+    def _name(self) -> str:
+        return self.TERM
+
+    def needed(self, extent: Extent, picture: Picture) -> Iterator[Extent]:
+        """Yield what is read at the boot: what is in it; see `abilities.Selective`."""
+        for piece in picture.pieces:
+            yield Extent(piece.start, piece.length)
+
+
+def _fit(place: Place, length: int, where: str, what: str) -> Extent:
+    """Return where ``length`` bytes lie that fill a partition from its beginning on.
+
+    Raises DescriptionError if they are more than it has, by a change since it was placed.
+    """
+    if length > place.extent.length:
+        raise DescriptionError(ContentTooLarge(
+            where, f"{what} has {exact_size(length)}",
+            f"its partition has {exact_size(place.extent.length)}",
+            "run doit again if it has just grown, else raise the partition's size",
+        ))
+    return Extent(place.extent.start, length)

@@ -1,0 +1,246 @@
+"""Limine for PCs with a BIOS, put where ``limine bios-install`` puts it.
+
+Its file for hard disks is a boot sector, which goes into sector 0, and a stage 2, which that loads
+from wherever the boot sector says (see `limine_hdd`).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY
+from os import PathLike, fspath
+
+from doit_diskimg.disk import at
+from doit_diskimg.disk.bootcode import BootCode, Stretch
+from doit_diskimg.disk.fields import is_path, shown
+from doit_diskimg.disk.sector_zero import KEEP
+from doit_diskimg.disk.segment import Segment
+from doit_diskimg.disk.symbols import Numbers, Symbol
+from doit_diskimg.errors import (
+    BadValue,
+    ContentTooLarge,
+    DescriptionError,
+    Problem,
+    TooSmall,
+    refuse,
+)
+from doit_diskimg.extent import Extent
+from doit_diskimg.frozen import dataclass
+from doit_diskimg.kinds.bootloaders import embedding
+from doit_diskimg.kinds.bootloaders.embedding import DescribedDisk
+from doit_diskimg.kinds.bootloaders.limine_hdd import (
+    FIELDS,
+    MOST,
+    TIME,
+    Hdd,
+    fields,
+    generation_of,
+    read,
+)
+from doit_diskimg.plan.content import Files, digest_of
+from doit_diskimg.units import KIB, SECTOR
+
+BOOT, STAGE2 = "limine", "limine-stage2"
+"""The segments of a disk with Limine."""
+
+_FIRST_PARTITION = 63 * SECTOR
+"""No partition begins earlier on a disk that Limine takes for one with an MBR."""
+
+_LEAST_PARTITION = 32 * KIB
+
+
+@dataclass(frozen=True)
+class Limine:
+    """Limine for a BIOS: ``Disk(boot=limine)``, and its files for `Fat` or `Esp`.
+
+    With an MBR, stage 2 goes into the gap behind it.  With a GPT it needs a partition of its own,
+    ``Partition("bios", limine.stage2())``.
+
+    ``folder`` has the files of one release of Limine's, ``hdd`` is the name of the one for hard
+    disks: ``limine-bios-hdd.h`` in releases, ``limine-bios-hdd.bin`` where Limine was built.
+    ``generation`` is 8 for a boot sector of Limine 8.x and before, 9 for a later one; the boot
+    sector's code tells, unless somebody changed it.
+    """
+
+    folder: str | PathLike[str]
+    _: KW_ONLY
+    hdd: str = "limine-bios-hdd.h"
+    generation: int | None = None
+
+    @property
+    def _path(self) -> str:
+        return f"{self._folder}/{self.hdd}"
+
+    @property
+    def _folder(self) -> str:
+        return fspath(self.folder) if is_path(self.folder) else str(self.folder)
+
+    # Where it boots the disk: `ports.Bootloader` -------------------------------------------------
+
+    def problems(self, where: str, disk: DescribedDisk) -> Iterator[Problem]:
+        """Yield what is wrong with the description, or with this disk for Limine."""
+        if not is_path(self.folder):
+            yield BadValue(f"{where}.folder", f"{shown(self.folder)} is no path",
+                           "must be the folder with Limine's files", 'write for example "limine"')
+            return
+        if not isinstance(self.hdd, str) or not self.hdd:
+            yield BadValue(f"{where}.hdd", f"{shown(self.hdd)} is no name",
+                           "must be that of a file in the folder", "leave it out for a release's")
+        if self.generation not in (None, *MOST):
+            yield BadValue(f"{where}.generation", f"{shown(self.generation)} is unknown",
+                           "must be 8, or 9 for all that came later", "leave it out")
+        yield from embedding.problems(disk, self.stage2(), where, "Limine", "limine.stage2()")
+        if disk.table is not None and embedding.gap_is_free(disk):
+            yield from _active_problems(disk)
+
+    def segments(self, disk: DescribedDisk) -> Sequence[Segment]:
+        """Return the boot sector, and stage 2 unless a partition has it."""
+        partition = embedding.holder(disk, self.stage2())
+        if partition is not None:
+            stage1 = Stage1(self._path, generation=self.generation, stage2=partition.name)
+            return [Segment(BOOT, stage1, 0, keep=KEEP)]
+        names = tuple(part.name for part in disk.partitions if part.in_table)
+        stage1 = Stage1(
+            self._path, generation=self.generation, stage2=STAGE2, partitions=names
+        )
+        return [
+            Segment(BOOT, stage1, 0, keep=KEEP),
+            Segment(STAGE2, Stage2(self._path), SECTOR),
+        ]
+
+    # What else of it a disk has ------------------------------------------------------------------
+
+    def stage2(self) -> "LimineStage2":
+        """Return stage 2 as what fills a BIOS boot partition."""
+        return LimineStage2(self._path)
+
+    def files(self, *efi: str) -> Mapping[str, str]:
+        """Return the files that Limine needs in a FAT volume, for ``Fat({**limine.files(), ...})``.
+
+        Stage 2 looks for ``limine-bios.sys``; ``efi`` are names of loaders for UEFI, such as
+        ``"BOOTX64.EFI"``.  Its configuration, ``limine.conf``, is yours.
+        """
+        folder = self._folder
+        paths = {"boot/limine/limine-bios.sys": f"{folder}/limine-bios.sys"}
+        return {**paths, **{f"EFI/BOOT/{name}": f"{folder}/{name}" for name in efi}}
+
+
+def _active_problems(disk: DescribedDisk) -> Iterator[Problem]:
+    if disk.partitions and not any(part.active for part in disk.partitions):
+        yield BadValue(
+            "partitions", "none is active", "some BIOS boot no disk without one, and limine "
+            "bios-install makes the first one so", "write active=True for the first",
+        )
+
+
+# The parts as sources of segments ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stage1(BootCode):
+    """Limine's boot sector, which finds its stage 2 at the beginning of a part of the disk.
+
+    ``partitions`` are the names of those that must begin late enough.
+    """
+
+    _: KW_ONLY
+    generation: int | None = None
+    stage2: str = STAGE2
+    partitions: tuple[str, ...] = ()
+
+    def asks(self, where: str) -> Iterator[tuple[str, Symbol]]:
+        """Yield the symbols in it; see `BootCode`."""
+        yield from ((where, at.start(name)) for name in (self.stage2, *self.partitions))
+
+    def size(self, files: Files, where: str) -> int:
+        """Return a sector."""
+        return SECTOR
+
+    def stretches(
+        self,
+        place: Extent,
+        own: Iterable[Extent],
+        files: Files,
+        numbers: Numbers | None,
+        where: str,
+    ) -> list[Stretch]:
+        """Return its bytes; see `BootCode`."""
+        assert numbers is not None
+        hdd = read(str(self.source), files, where)
+        generation = self.generation or generation_of(hdd.stage1)
+        if generation is None:
+            raise DescriptionError(BadValue(
+                where, f"{self.source!r} does not show where its boot sector finds stage 2",
+                "must be the file of a release of Limine's", "write generation=8 for Limine 8.x "
+                "and before, 9 for a later one",
+            ))
+        self._refuse(hdd, generation, numbers, where)
+        code = bytearray(hdd.stage1)
+        code[TIME] = bytes(6)
+        at = numbers.extent(self.stage2, where).start
+        found = fields(generation, len(hdd.stage2), at)
+        code[FIELDS : FIELDS + len(found)] = found
+        parts = [Extent(extent.start - place.start, extent.length) for extent in own]
+        return [Stretch(*part, bytes(code[part.start : part.end]), "") for part in parts]
+
+    def _refuse(self, hdd: Hdd, generation: int, numbers: Numbers, where: str) -> None:
+        wrong: list[Problem] = []
+        length, most = len(hdd.stage2), MOST[generation]
+        if length > most:
+            wrong.append(ContentTooLarge(
+                where, f"the stage 2 of {self.source!r} has {length:,} bytes",
+                f"its boot sector loads {most:,}", "take a release as it is",
+            ))
+        for name in self.partitions:
+            first = numbers.extent(name, where).start
+            if first < _FIRST_PARTITION:
+                wrong.append(BadValue(
+                    where, f"partition {name!r} begins in sector {first // SECTOR}", "Limine takes "
+                    "a disk with one before sector 63 for one without a table",
+                    "leave start out, and align",
+                ))
+        refuse(wrong)
+
+
+@dataclass(frozen=True)
+class Stage2(BootCode):
+    """Limine's stage 2."""
+
+    def size(self, files: Files, where: str) -> int:
+        """Return its length; see `BootCode`."""
+        return len(read(str(self.source), files, where).stage2)
+
+    def stretches(
+        self,
+        place: Extent,
+        own: Iterable[Extent],
+        files: Files,
+        numbers: Numbers | None,
+        where: str,
+    ) -> list[Stretch]:
+        """Return its bytes; see `BootCode`."""
+        data = read(str(self.source), files, where).stage2
+        return [Stretch(0, len(data), data, digest_of(data))]
+
+
+@dataclass(frozen=True)
+class LimineStage2(embedding.SecondPart):
+    """Limine's stage 2 as what fills a BIOS boot partition; `Limine.stage2` makes it."""
+
+    TERM = "stage 2"
+
+    def problems(
+        self, where: str, size: int | None, sector_size: int = SECTOR
+    ) -> Iterator[Problem]:
+        """Yield what is wrong with the description; see `ports.Payload`."""
+        if size is not None and size < _LEAST_PARTITION:
+            yield TooSmall(
+                f"{where}.size", f"{size:,} bytes for Limine's stage 2",
+                "its boot sector reads 32 KiB", 'leave size out, or write "1MiB"',
+            )
+
+    def length(self, files: Files, where: str) -> int:
+        """Return the length of what follows the boot sector in Limine's file."""
+        return self.code(0).size(files, where)
+
+    def code(self, start: int) -> "Stage2":
+        """Return stage 2, which is the same everywhere."""
+        return Stage2(self.path)

@@ -1,0 +1,132 @@
+"""The tree of a volume as files for a program: which, under which names, with which times."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from doit_diskimg.kinds.filesystems.fat import names
+from doit_diskimg.kinds.filesystems.fat.contents import ROOT
+from doit_diskimg.kinds.filesystems.fat.names import StoredName
+from doit_diskimg.kinds.filesystems.fat.tree import Directory, File
+from doit_diskimg.ondisk import fat_dirent
+from doit_diskimg.ondisk.fat_dirent import Timestamp
+from doit_diskimg.plan.content import FilePart, digest_of
+from doit_diskimg.plan.recipe import Contents, Staged, Stored
+
+_LETTERS = (
+    (fat_dirent.READ_ONLY, "r"), (fat_dirent.HIDDEN, "h"), (fat_dirent.SYSTEM, "s"),
+    (fat_dirent.ARCHIVE, "a"),
+)
+
+
+class Load(NamedTuple):
+    """What goes into a volume, whatever the volume; the fields are those of `build.Volume`."""
+
+    root: Directory
+    stored: Mapping[str, Mapping[str, StoredName]]
+    digests: Mapping[str, Sequence[FilePart]]
+    time: Timestamp
+    times: Mapping[str, Timestamp]
+
+
+class Laden(Protocol):
+    """A `Load` or a `build.Volume`."""
+
+    @property
+    def root(self) -> Directory: ...  # noqa: D102
+    @property
+    def stored(self) -> Mapping[str, Mapping[str, StoredName]]: ...  # noqa: D102
+    @property
+    def digests(self) -> Mapping[str, Sequence[FilePart]]: ...  # noqa: D102
+    @property
+    def time(self) -> Timestamp: ...  # noqa: D102
+    @property
+    def times(self) -> Mapping[str, Timestamp]: ...  # noqa: D102
+
+
+def name(volume: Laden, node: File | Directory) -> str:
+    """Return the name that readers will see: on a volume without long names, the short one."""
+    stored = volume.stored[_above(node.path)][node.name]
+    if stored.long or stored.case:
+        return node.name
+    return _short_text(stored)
+
+
+def paths(volume: Laden) -> Iterator[tuple[str, File | Directory]]:
+    """Yield everything but the root, with the path that readers will see.
+
+    That is in path order, but for what must be made before its neighbours (`early`).
+    """
+    seen, first = {ROOT: ""}, early(volume)
+    nodes = volume.root.everything()
+    for node in sorted(nodes, key=lambda node: _order(node.path, first)) if first else nodes:
+        if node.path == ROOT:
+            continue
+        seen[node.path] = f"{seen[_above(node.path)]}{name(volume, node)}"
+        yield seen[node.path], node
+        seen[node.path] += "/"
+
+
+def early(volume: Laden) -> frozenset[str]:
+    """Return the paths of what programs must make before anything else in the same directory.
+
+    A program chooses the short names of long names by itself, among those that are free at that
+    moment; and it looks names up among the short ones too.  So a file whose own name is such a
+    short name would be written over the file that got it first.
+    """
+    found = set[str]()
+    for directory, stored in volume.stored.items():
+        others = [name for name, it in stored.items() if it.long and not _is_short(name, it)]
+        wide = any(not name.isascii() for name in others)
+        found.update(
+            f"{directory}/{name}" if directory else name
+            for name, it in stored.items()
+            if others and _is_short(name, it) and ("~" in name or (wide and "_" in name))
+        )
+    return frozenset(found)
+
+
+def _is_short(name: str, stored: StoredName) -> bool:
+    """Whether a name is 8.3, in whatever case: it is its own short name."""
+    return names.fold(name) == _short_text(stored)
+
+
+def _short_text(stored: StoredName) -> str:
+    base, extension = stored.short[:8].decode("ascii"), stored.short[8:].decode("ascii")
+    return f"{base.rstrip()}.{extension.rstrip()}".rstrip(".")
+
+
+def _order(path: str, first: frozenset[str]) -> list[tuple[bool, str]]:
+    """Return the key that sorts a path behind its directory, and early ones before others."""
+    parts = path.split("/")
+    above = ("/".join(parts[: count + 1]) for count in range(len(parts)))
+    return [(one not in first, part) for one, part in zip(above, parts, strict=True)]
+
+
+def contents(volume: Laden, base: str = "") -> Contents:
+    """Return what must be in the volume when it is made; ``base`` is the image below it."""
+    return Contents(tuple(_stored(volume, path, node) for path, node in paths(volume)), base)
+
+
+def _stored(volume: Laden, path: str, node: File | Directory) -> Stored:
+    letters = "".join(letter for bit, letter in _LETTERS if node.attributes & bit)
+    if isinstance(node, Directory):
+        return Stored(f"{path}/", 0, letters, "")
+    if isinstance(node.source, str) and node.size:
+        return Stored(path, node.size, letters, volume.digests[node.source][0].digest)
+    data = node.source if isinstance(node.source, bytes) else b""
+    return Stored(path, len(data), letters, digest_of(data))
+
+
+def file(volume: Laden, node: File, path: str) -> Staged:
+    """Return a file as it is laid out at ``path``."""
+    digest = ""
+    source = node.source
+    if isinstance(source, str):
+        # An empty file was never digested; any digest of nothing is that of empty bytes.
+        source, digest = (source, volume.digests[source][0].digest) if node.size else (b"", "")
+    time = volume.times.get(node.path, volume.time)
+    return Staged(path, source, digest, seconds=time.epoch())
+
+
+def _above(path: str) -> str:
+    return path.rpartition("/")[0]

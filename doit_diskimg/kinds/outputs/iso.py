@@ -1,0 +1,209 @@
+"""A CD that boots, and that boots as a disk too: ISO 9660 with El Torito, by xorriso."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, field
+from itertools import pairwise
+from os import PathLike, fspath
+from typing import ClassVar
+from uuid import uuid5
+
+from doit_diskimg.disk.fields import YES_OR_NO, Kind, is_number, is_path, kind_problems
+from doit_diskimg.disk.ports import Work
+from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem, refuse
+from doit_diskimg.frozen import dataclass
+from doit_diskimg.kinds.filesystems.mapped import Mapped, key_path, mapped
+from doit_diskimg.kinds.outputs.of_disk import DescribedDisk, Target
+from doit_diskimg.kinds.outputs.partition import unknown
+from doit_diskimg.plan.content import Sources, Tree, Wanted, wanted
+from doit_diskimg.plan.recipe import Program, plain
+
+_XORRISO = Program("xorriso", "xorriso", ("-version",))
+
+_CD_SECTOR = 2048
+
+_EFI = "/efi.img"
+# A file of the ISO, and not a partition behind it: El Torito counts its sectors in 16 bits, and of
+# a longer one (32 MiB) UEFI takes what is left of the volume, which ends before the partitions.
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_source(value: object) -> bool:
+    return value is None or isinstance(value, bytes) or is_path(value)
+
+
+_KINDS = {
+    "files": Kind(
+        lambda value: isinstance(value, Mapping) and all(map(_is_text, value)),
+        "must map paths in the ISO to sources", 'write {"boot/kernel.elf": "build/kernel.elf"}',
+    ),
+    "efi": Kind(
+        lambda value: value is None or _is_text(value), "must be the name of a partition",
+        'write for example "esp"',
+    ),
+    "bios": Kind(
+        lambda value: value is None or _is_text(value), "must be the path of one of the files",
+        "write the key that it has in files",
+    ),
+    "load_size": Kind(is_number, "must be a number of bytes", f"leave it out for {_CD_SECTOR}"),
+    "boot_info_table": YES_OR_NO,
+    "boot_code": Kind(_is_source, "must be the path of a file, or bytes", "change it"),
+    "label": Kind(_is_text, "must be text", 'write for example "MYOS"'),
+}
+
+
+@dataclass(frozen=True)
+class Iso(Target):
+    """An ISO 9660 image with Rock Ridge names.
+
+    * ``files`` is what is in it: paths to sources, as in `Fat`.
+    * ``efi`` names a FAT partition of the disk that UEFI boots from.  It becomes ``efi.img`` in
+      the ISO, is El Torito's UEFI entry, and is an EFI system partition in the ISO's own GPT, so
+      that it boots from a stick as well.
+    * ``bios`` is the path, among ``files``, of the boot image that a BIOS loads from the CD, with
+      no emulation: its first ``load_size`` bytes to 0x7C00.  ``boot_info_table`` says whether it
+      has room for the table of 56 bytes at 8 that GRUB and Limine read.
+    * ``boot_code`` is up to 32 KiB for the very beginning, whose first 440 bytes a BIOS runs when
+      the image is on a stick.
+    * ``label`` is the volume id, up to 32 of ``A-Z``, ``0-9`` and ``_``.
+    """
+
+    _: KW_ONLY
+    files: Mapping[str, Sources] = field(default_factory=dict)
+    efi: str | None = None
+    bios: str | None = None
+    load_size: int = _CD_SECTOR
+    boot_info_table: bool = False
+    boot_code: str | PathLike[str] | bytes | None = None
+    label: str = "BOOT"
+
+    KIND: ClassVar[str] = "iso"
+    programs: ClassVar[Sequence[Program]] = (_XORRISO,)
+
+    def problems(self, where: str, disk: DescribedDisk) -> Iterator[Problem]:
+        """Yield what is wrong with the description."""
+        kinds = list(kind_problems(self, f"{where}.", _KINDS))
+        yield from kinds
+        if not kinds:
+            yield from self._problems(where, disk)
+
+    def _problems(self, where: str, disk: DescribedDisk) -> Iterator[Problem]:
+        if self.efi is not None:
+            yield from unknown(f"{where}.efi", self.efi, disk)
+        if self.bios is not None and _absolute(self.bios) not in map(_absolute, self.files):
+            yield BadValue(
+                f"{where}.bios", f"{self.bios!r} is none of the files",
+                "must be the path in the ISO of one of them", "add it to files",
+            )
+        if self.load_size <= 0 or self.load_size % 512:
+            yield BadValue(
+                f"{where}.load_size", f"it is {self.load_size!r}",
+                "must be a multiple of 512 bytes", f"leave it out for {_CD_SECTOR}",
+            )
+        known = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+        if not 0 < len(self.label) <= 32 or not known.issuperset(self.label):
+            yield BadValue(
+                f"{where}.label", f"{self.label!r} is no volume id",
+                "must be 1 to 32 of A-Z, 0-9 and _", 'write for example "MYOS"',
+            )
+        for path, sources in self.files.items():
+            here = f"{where}.files[{path!r}]"
+            yield from (one for one in mapped(path, sources, here) if isinstance(one, Problem))
+            if self.efi is not None and _absolute(path).lower() == _EFI:
+                yield DuplicatePath(
+                    f"{where}.files[{path!r}]", "it is the name of UEFI's volume too",
+                    "every file needs a path of its own", "rename it",
+                )
+            if ".." in path.split("/") or not path.isprintable():
+                yield BadPath(
+                    f"{where}.files[{path!r}]", "it can't be stored",
+                    "must be a path of printable names", "rename it",
+                )
+
+    def sources(self, where: str, disk: DescribedDisk) -> Iterator[Wanted]:
+        """Yield the files and trees of the host."""
+        for path, source in sorted(self.files.items()):
+            yield from wanted(source, f"{where}.files[{path!r}]")
+        if self.boot_code is not None and not isinstance(self.boot_code, bytes):
+            yield Wanted(f"{where}.boot_code", self.boot_code)
+
+    def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
+        """Let xorriso make the image; see `ports.Output`."""
+        grafts = sorted(self._grafts(work, where))
+        refuse(_twice(grafts, where))
+        names = "".join(f"{_graft(path, source)}\n" for path, source in grafts)
+        listing = work.beside("files", [names.encode("utf-8", "surrogateescape")])
+        arguments = ["-no_rc", "-as", "mkisofs", "-quiet", "-o", plain(work.target)]
+        # Rock Ridge with root's ids and a neutral umask; what a link leads to; Joliet for Windows.
+        arguments += ["-V", self.label, "-r", "-f", "-J", "-joliet-long"]
+        # By itself xorriso takes SOURCE_DATE_EPOCH for the volume, but the files' own for files.
+        arguments += ["--set_all_file_dates", f"={work.epoch}"]
+        arguments += self._boot(disk, work)
+        work.run(_XORRISO, *arguments, "-graft-points", "--quoted_path_list", plain(listing))
+        return None
+
+    def _boot(self, disk: DescribedDisk, work: Work) -> Iterator[str]:
+        """Yield the arguments that make it boot."""
+        if isinstance(self.boot_code, bytes):
+            yield from ("-G", plain(work.beside("code", [self.boot_code])))
+        elif self.boot_code is not None:
+            yield from ("-G", plain(fspath(self.boot_code)))
+        if self.boot_code is not None and self.efi is None:
+            yield "--protective-msdos-label"  # a GPT brings one of its own; BIOSes want the 55 AA
+        if self.bios is not None:
+            yield from ("-b", _absolute(self.bios), "-no-emul-boot")
+            yield from ("-boot-load-size", str(self.load_size // 512))
+            if self.boot_info_table:
+                yield "-boot-info-table"
+        if self.efi is not None:
+            if self.bios is not None:
+                yield "-eltorito-alt-boot"
+            yield from ("-e", _EFI, "-no-emul-boot", "-efi-boot-part", "--efi-boot-image")
+            yield from ("--gpt_disk_guid", str(uuid5(disk.identity, "iso")))
+
+    def _grafts(self, work: Work, where: str) -> Iterator[tuple[str, str]]:
+        """Yield each file's path in the ISO and on the host."""
+        if self.efi is not None:
+            yield _EFI, work.beside("efi", work.read(work.extent(self.efi)))
+        for number, one in enumerate(self._sources(where)):
+            top = f"/{one.path}"
+            if isinstance(one.source, bytes):
+                yield top, work.beside(f"inline{number}", [one.source])
+            elif isinstance(one.source, Tree):
+                for entry in work.entries(one.source, one.where):
+                    if entry.source is not None:
+                        yield f"{top.rstrip('/')}/{entry.path}", entry.source
+            else:
+                yield top, one.source
+
+    def _sources(self, where: str) -> Iterator[Mapped]:
+        """Yield every source of the files."""
+        for path, sources in sorted(self.files.items()):
+            for one in mapped(path, sources, f"{where}.files[{path!r}]"):
+                if isinstance(one, Mapped):
+                    yield one
+
+
+def _twice(grafts: Sequence[tuple[str, str]], where: str) -> Iterator[Problem]:
+    """Yield the paths in the ISO that have two sources; xorriso would take the last."""
+    for (path, source), (other, there) in pairwise(grafts):
+        if path == other:
+            yield DuplicatePath(
+                f"{where}.files", f"{path!r} is {there!r} and {source!r}",
+                "a path has one source", "remove one of the two",
+            )
+
+
+def _absolute(path: str) -> str:
+    return f"/{key_path(path)}"
+
+
+def _graft(path: str, source: str) -> str:
+    """Return a graft point as one word of xorriso's quoted input.
+
+    In single quotes it takes every byte as it is, a newline too; nothing stands for a single quote,
+    so that one is put between two words without a space, which are one.
+    """
+    pair = "=".join(text.replace("\\", "\\\\").replace("=", "\\=") for text in (path, source))
+    return "'" + pair.replace("'", "'\"'\"'") + "'"

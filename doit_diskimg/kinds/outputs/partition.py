@@ -1,0 +1,16 @@
+"""Partitions that an output names."""
+
+from collections.abc import Iterator
+
+from doit_diskimg.errors import BadValue, Problem
+from doit_diskimg.kinds.outputs.of_disk import DescribedDisk
+
+
+def unknown(where: str, name: object, disk: DescribedDisk) -> Iterator[Problem]:
+    """Yield a problem if the disk has no partition of that name."""
+    names = [partition.name for partition in disk.partitions]
+    if name not in names:
+        yield BadValue(
+            where, f"{name!r} is no partition of this disk", "must be the name of one",
+            f"it has {', '.join(map(repr, names))}" if names else "describe one",
+        )

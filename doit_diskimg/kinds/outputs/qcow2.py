@@ -1,0 +1,38 @@
+"""QEMU's own disk format."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY
+from typing import ClassVar
+
+from doit_diskimg.disk.ports import Work
+from doit_diskimg.errors import Problem
+from doit_diskimg.frozen import dataclass
+from doit_diskimg.kinds.outputs.of_disk import DescribedDisk
+from doit_diskimg.kinds.outputs.qemu_img import VirtualDisk, choice, convert
+
+
+@dataclass(frozen=True)
+class Qcow2(VirtualDisk):
+    """A qcow2 file; ``compress`` its clusters with ``"zlib"`` or ``"zstd"``.
+
+    The same image gives the same bytes, with one version of qemu-img.
+    """
+
+    _: KW_ONLY
+    compress: str | None = None
+
+    KIND: ClassVar[str] = "qcow2"
+    FIELDS: ClassVar[Mapping[str, str]] = {"compression_type": "compress"}
+
+    def problems(self, where: str, disk: DescribedDisk) -> Iterable[Problem]:
+        """Yield what is wrong with the description."""
+        yield from super().problems(where, disk)
+        yield from choice(where, "compress", self.compress, (None, "zlib", "zstd"))
+
+    def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
+        """Convert the image; see `ports.Output`."""
+        if self.compress is None:
+            convert(work, self.KIND, self.options)
+        else:
+            convert(work, self.KIND, {"compression_type": self.compress, **self.options}, "-c")
+        return None

@@ -1,0 +1,115 @@
+"""What a GPT can't store of a description, each with the path to it."""
+
+from collections.abc import Collection, Iterator
+
+from doit_diskimg.errors import BadName, BadValue, DuplicateGuid, Problem
+from doit_diskimg.kinds.tables.described import (
+    DescribedDisk,
+    DescribedPartition,
+    byte_meant,
+    names_to_use,
+    type_problem,
+)
+from doit_diskimg.ondisk import gpt_header as ondisk
+from doit_diskimg.ondisk.guids import GPT_TYPES, parse_guid, type_byte, type_guid
+
+
+def of_guids(disk: DescribedDisk) -> Iterator[Problem]:
+    """Each GUID must be one, and no two the same, those that are derived included."""
+    given = [("guid", disk.guid)]
+    given += [(f"partitions[{n}].guid", part.guid) for n, part in enumerate(disk.partitions)]
+    owners: dict[str, str] = {}
+    malformed = False
+    for where, value in given:
+        if not value:
+            continue
+        try:
+            guid = parse_guid(value)
+        except ValueError as error:
+            malformed = True
+            yield BadValue(
+                where, str(error), "must be 8-4-4-4-12 hexadecimal digits, not all zero",
+                "leave it out to have one derived",
+            )
+            continue
+        if guid in owners:
+            yield _duplicate(where, guid, owners[guid])
+        owners.setdefault(guid, "the disk" if where == "guid" else where)
+    if not malformed:
+        yield from _derived_twice(disk, owners)
+
+
+def _derived_twice(disk: DescribedDisk, owners: dict[str, str]) -> Iterator[Problem]:
+    """Somebody may have given one part the GUID that another one derives from its name."""
+    derived = [] if disk.guid else [("guid", disk.identity)]
+    derived += [
+        (f"partitions[{n}].guid", disk.identity_of(part))
+        for n, part in enumerate(disk.partitions)
+        if not part.guid and isinstance(part.name, str)
+    ]
+    for where, value in derived:
+        if str(value) in owners:
+            yield _duplicate(owners[str(value)], str(value), f"{where}, which is derived,")
+
+
+def _duplicate(where: str, guid: str, owner: str) -> DuplicateGuid:
+    return DuplicateGuid(
+        "guid" if where == "the disk" else where, f"{guid} is that of {owner} too",
+        "must be the only one of its kind", "leave it out to have one derived",
+    )
+
+
+def of_partition(
+    partition: DescribedPartition, where: str, mirrored: Collection[str]
+) -> Iterator[Problem]:
+    """Yield what is wrong with one partition; ``mirrored`` are those that the MBR has too."""
+    yield from _type_problems(partition.type, f"{where}.type")
+    yield from _name_problems(partition, where)
+    try:
+        ondisk.attributes_value(partition.attributes)
+    except ValueError as error:
+        yield BadValue(
+            f"{where}.attributes", str(error), "must be a 64-bit number or a list of names",
+            f"the names are {', '.join(ondisk.ATTRIBUTES)}",
+        )
+    if partition.active and partition.name not in mirrored:
+        yield BadValue(
+            f"{where}.active", "is set", "must be left out, since a GPT has no such flag",
+            "write attributes=['legacy-bios-bootable'] if a BIOS is to start the partition",
+        )
+    if partition.logical is not None:
+        yield BadValue(
+            f"{where}.logical", f"{partition.logical!r} is given",
+            "must be left out, since all partitions of a GPT are alike", "leave it out",
+        )
+
+
+def _name_problems(partition: DescribedPartition, where: str) -> Iterator[Problem]:
+    field = "name" if partition.partition_name is None else "partition_name"
+    name = getattr(partition, field)
+    fault = "" if isinstance(name, str) else f"{name!r} is no text"
+    if fault and field == "name":
+        return  # reported with the disk
+    try:
+        ondisk.name_bytes("" if fault else name)
+    except ValueError as error:
+        fault = str(error)
+    if fault:
+        yield BadName(
+            f"{where}.{field}", fault,
+            f"must be text of {ondisk.NAME_UNITS} UTF-16 units at most, without NUL",
+            "give another name" if field != "name" else "give another name, or a partition_name, "
+            "which the table stores instead",
+        )
+
+
+def _type_problems(value: str | int | None, where: str) -> Iterator[Problem]:
+    if value is None or type_guid(value) is not None:
+        return
+    byte = type_byte(value)
+    byte = byte_meant(value) if byte is None else byte
+    meant = [name for name in GPT_TYPES if byte is not None and type_byte(name) == byte]
+    yield type_problem(
+        where, value, "must be a name that a GPT has a type for, or a type GUID",
+        names_to_use(value, GPT_TYPES, meant),
+    )

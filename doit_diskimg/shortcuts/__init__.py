@@ -1,0 +1,1 @@
+"""Delete this folder and every byte is the same, only later."""

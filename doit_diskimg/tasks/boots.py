@@ -1,0 +1,258 @@
+"""The actions of `Qemu`, and what makes a boot test run again."""
+
+import json
+import os
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from doit_diskimg.errors import BootFailed, DiskimgError, ProgramMissing, WorldError
+from doit_diskimg.frozen import dataclass
+from doit_diskimg.host import own
+from doit_diskimg.host.hashing import digest_file
+from doit_diskimg.host.paths import normal
+from doit_diskimg.host.qemu import command, find, guest, process, verdict
+from doit_diskimg.host.qemu.command import Host, Machine
+from doit_diskimg.host.seal import sealed_digest
+from doit_diskimg.host.state import StateFolder, host_failed, read
+from doit_diskimg.host.target import check_target
+from doit_diskimg.plan.content import FORMAT, digest_of
+from doit_diskimg.plan.recipe import plain
+from doit_diskimg.tasks.on_request import OnRequest, skipped
+from doit_diskimg.tasks.step import CLAIMS, failure_text
+from doit_diskimg.tasks.turn import leave
+
+if TYPE_CHECKING:
+    from doit.exceptions import TaskFailed
+
+    from doit_diskimg.tasks.qemu_task import Qemu
+
+
+@dataclass(frozen=True)
+class _Boot:
+    qemu: "Qemu"
+    machine: Machine
+
+    def host(self) -> Host:
+        """Look for everything that the machine needs.  Raises WorldError."""
+        flash = self.qemu.flash or (find.uefi() if self.qemu.firmware == "uefi" else None)
+        for path in flash or ():
+            if not os.path.isfile(path):
+                raise WorldError(
+                    ProgramMissing(
+                        "firmware", f"there is no file {path!r}", "must be UEFI's code and "
+                        "its variables", "mend the path, or write firmware='uefi'",
+                    )
+                )
+        accel = find.accel() if self.qemu.accel == "auto" else self.qemu.accel
+        return Host(find.program(self.qemu.program), flash, accel)
+
+    def failed(self, error: DiskimgError, more: str = "") -> "TaskFailed":
+        from doit.exceptions import TaskFailed
+
+        return TaskFailed(failure_text(self.qemu.disk.name, error) + more)
+
+
+@dataclass(frozen=True)
+class Run(_Boot):
+    """Boots before the user's eyes."""
+
+    linked: bool = False
+
+    def __call__(self, task: Any, gdb: bool) -> "TaskFailed | None":
+        """Called by doit."""
+        if skipped(task):
+            return None
+        try:
+            argv = command.command(self._disk(), self.host())
+            argv += command.attended(display=find.has_display(), gdb=gdb)
+            if gdb:
+                _say(f"waiting for: gdb -ex 'target remote localhost:1234'{self._symbols()}")
+            return self._ended(process.attend(argv))
+        except DiskimgError as error:
+            return self.failed(error)
+        except OSError as error:
+            return self.failed(host_failed(self.qemu.program, error, "start QEMU"))
+
+    def _symbols(self) -> str:
+        """Return the file with symbols as the last word of a line that somebody types."""
+        from shlex import quote
+
+        path = os.fspath(self.qemu.symbols)
+        return f" {quote(plain(path) if path.startswith('-') else path)}" if path else ""
+
+    def _disk(self) -> Machine:
+        """Return the machine with the disk that it boots.  Raises WorldError."""
+        if not self.linked:
+            if not self.machine.snapshot:
+                _check_names(self.machine.image)
+            return self.machine
+        from doit_diskimg.host.linked_image import ready
+
+        return replace(self.machine, image=ready(self.machine.image), format="vmdk")
+
+    def _ended(self, status: int | None) -> "TaskFailed | None":
+        good = self.qemu.debug_exit
+        if status in (None, 0) or (good is not None and status == 2 * good + 1):
+            return None
+        if good is None or status is None or status < 2 or status % 2 == 0:
+            found, must = f"it ended with status {status}", "0 is the one without trouble"
+        else:
+            found, must = f"the guest wrote {status >> 1:#x} to port 0xf4", f"must be {good:#x}"
+        return self.failed(WorldError(BootFailed("qemu", found, must, "see above")))
+
+
+def _check_names(image: str) -> None:
+    """Raise WorldError if what a guest writes to the image would show under another name too."""
+    try:
+        names = os.lstat(image).st_nlink
+    except OSError:
+        return  # QEMU will say so
+    if names > 1:
+        raise WorldError(BootFailed(
+            image, f"it has {names} names (hard links)",
+            "with snapshot=False the guest would write to what the others name, too",
+            "make the other name a copy, or leave snapshot out",
+        ))
+
+
+class Boot(OnRequest):
+    """It runs whenever it is asked for."""
+
+    def __init__(self, image: str) -> None:
+        super().__init__()
+        self._image = image
+
+    def reason(self, task: Any, values: dict[str, Any]) -> str:
+        """Give the image free, which is built by now: another doit shall not wait for the guest."""
+        leave(StateFolder(normal(self._image)).file("lock"))
+        return super().reason(task, values)
+
+
+@dataclass(frozen=True)
+class Test(_Boot):
+    """Boots in secret and fails if the guest does not do what is wished."""
+
+    wish: verdict.Wish
+    screenshot: str | None
+
+    def __call__(self, task: Any) -> "TaskFailed | None":
+        """Called by doit."""
+        if skipped(task):
+            return None
+        began = time.monotonic()
+        try:
+            self.boot(task.name)
+        except DiskimgError as error:
+            return self.failed(error, self._end_of_log(task.name, error))
+        _say(f"booted in {time.monotonic() - began:.1f} s")
+        return None
+
+    def boot(self, name: str) -> None:
+        """Boot once, as the task ``name``.  Raises WorldError unless all is as wished."""
+        self._check_screenshot()
+        argv, log = command.command(self.machine, self.host()), self._log(name)
+        try:
+            trouble = guest.boot(argv, log, self.wish, self.screenshot, self._claim)
+        except KeyboardInterrupt:
+            trouble = "it was interrupted"
+        except OSError as error:
+            raise host_failed(self.qemu.program, error, "start QEMU") from error
+        if trouble:
+            must = "the guest must do what the test says"
+            change = f"the serial port's log is {log!r}"
+            raise WorldError(BootFailed(name, trouble, must, change))
+
+    def claims(self, screenshot: str) -> str:
+        """Return the path of the record that says which file at ``screenshot`` is ours."""
+        return self._state.file(f"screenshot:{screenshot}", CLAIMS)
+
+    def _check_screenshot(self) -> None:
+        """Raise WorldError if the screenshot would replace what is not ours."""
+        if self.screenshot is not None:
+            check_target(self.screenshot)
+            own.check_file(
+                self.claims(self.screenshot), self.screenshot, replace=self.qemu.disk.replace
+            )
+
+    def _claim(self, new: str) -> None:
+        """Record that a file is ours that is about to become the screenshot."""
+        assert self.screenshot is not None
+        own.claim(self.claims(self.screenshot), new, self.screenshot)
+
+    @property
+    def _state(self) -> StateFolder:
+        return StateFolder(normal(self.machine.image))
+
+    def _log(self, name: str) -> str:
+        return self._state.file(name, ".serial.log")
+
+    def _end_of_log(self, name: str, error: DiskimgError) -> str:
+        if not any(isinstance(problem, BootFailed) for problem in error.problems):
+            return ""
+        lines = verdict.tail(read(self._log(name)) or b"")
+        return "".join(f"\n  | {line}" for line in lines) or "\n  (it said nothing)"
+
+
+class BootedAsIs(OnRequest):
+    """The last boot passed, and nothing changed that it depends on."""
+
+    KEY = "doit_diskimg:booted"
+
+    def __init__(self, test: Test) -> None:
+        super().__init__()
+        self._test = test
+        self._now: dict[str, str] = {}
+
+    def configure_task(self, task: Any) -> None:
+        """Called by doit when the task is made: ask for a word after each success."""
+        task.value_savers.append(self.values)
+
+    def values(self) -> dict[str, Any]:
+        """Return what doit is to store with the task: what was booted, as it was before."""
+        return {self.KEY: self._now} if self._now else {}
+
+    def reason(self, task: Any, values: dict[str, Any]) -> str:
+        """Return what is other than at the last boot that passed."""
+        try:
+            self._now = _facts(self._test)
+        except (DiskimgError, OSError) as error:
+            return str(error)  # the action will say so
+        before = values.get(self.KEY)
+        if not isinstance(before, dict):
+            return "it has not passed yet"
+        if not self._now["the image"]:
+            return "the image is not as the last build left it"
+        other = [name for name, fact in self._now.items() if before.get(name) != fact]
+        return f"{' and '.join(other)} changed" if other else ""
+
+
+def _facts(test: Test) -> dict[str, str]:
+    """Return everything that decides about a boot, except time.  Raises WorldError, OSError."""
+    host = test.host()
+    argv = command.command(test.machine, host)
+    argv += command.watched(stay=test.screenshot is not None)
+    # The program's version stands for it: an update of QEMU need not change its path.
+    patterns = [test.wish.expect, test.wish.forbid, test.wish.status]
+    return {
+        "the image": sealed_digest(test.machine.image),
+        "QEMU's version": find.version(host.program),
+        "the firmware": _digests(list(host.flash or ())),
+        "the arguments": digest_of(json.dumps([FORMAT, argv[1:]]).encode("utf-8")),
+        "the files in the arguments": _digests(sorted(set(command.words(test.qemu.arguments)))),
+        "what is expected": digest_of(json.dumps(patterns).encode("utf-8")),
+    }
+
+
+def _digests(paths: list[str]) -> str:
+    """Return one digest of the contents of those ``paths`` that are files."""
+    found = [digest_file(path)[1] for path in paths if os.path.isfile(path)]
+    return digest_of(json.dumps(found).encode("ascii"))
+
+
+def _say(text: str) -> None:
+    from doit_diskimg.host.terminal import say
+
+    say(text)
+
+

@@ -1,0 +1,137 @@
+"""`GrubBios` and `GrubEfi`: images of GRUB's as descriptions with their tasks."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any
+
+from doit_diskimg.errors import BadValue, DiskimgError, Problem
+from doit_diskimg.frozen import dataclass
+from doit_diskimg.host.paths import normal, spellings
+from doit_diskimg.kinds.bootloaders import grub
+from doit_diskimg.kinds.bootloaders.grub_image import GrubImage
+from doit_diskimg.plan.canonical import canonical
+from doit_diskimg.plan.content import digest_of
+from doit_diskimg.tasks.output_task import ProgramsAsMade
+from doit_diskimg.tasks.step import failure_text
+from doit_diskimg.tasks.uptodate import Reason, Recorded
+
+if TYPE_CHECKING:
+    from doit.exceptions import TaskFailed
+
+_Values = dict[str, Any]
+
+FORMAT = 1
+"""Raised when images are made in another way."""
+
+
+@dataclass(frozen=True)
+class GrubEfi:
+    """GRUB for UEFI: a file for an EFI system partition, made by ``grub-mkimage``.
+
+    It stands wherever the path of a file may, so ``Esp({"EFI/BOOT/BOOTX64.EFI": grub})``.  The
+    fields are those of `GrubImage`.
+    """
+
+    path: str | PathLike[str]
+    _: KW_ONLY
+    format: str = "x86_64-efi"
+    prefix: str = "/boot/grub"
+    modules: Sequence[str] | None = None
+    config: str | PathLike[str] | bytes | None = None
+    directory: str | PathLike[str] | None = None
+    program: str = "grub-mkimage"
+
+    def __fspath__(self) -> str:
+        return fspath(self.path)
+
+    @property
+    def image(self) -> GrubImage:
+        """What grub-mkimage is to make."""
+        return GrubImage(
+            self.path, format=self.format, prefix=self.prefix, modules=self.modules,
+            config=self.config, directory=self.directory, program=self.program,
+        )  # fmt: skip
+
+    def task(self) -> _Values:
+        """Return the task that makes the file, for ``return grub.task()`` in a task function."""
+        return image_task(self.image)
+
+
+class GrubBios(grub.GrubBios):
+    """GRUB for a BIOS, and the task that makes its core.img.
+
+    The fields are those of `bootloaders.grub.GrubBios`.
+    """
+
+    def task(self) -> _Values:
+        """Return the task that makes core.img, for ``return grub.task()`` in a task function."""
+        problems = list(self.own_problems(""))
+        if self.path is None and not problems:
+            problems.append(BadValue(
+                "core_image", f"{self.core_image!r} is there already", "must be made by a task",
+                "leave the task out, or name a path and not a core_image",
+            ))
+        _refuse(problems)
+        return image_task(self.image)
+
+
+def image_task(image: GrubImage) -> _Values:
+    """Return the task that makes an image of GRUB's.  Raises doit's InvalidTask."""
+    _refuse(image.problems())
+    target = normal(image.path)
+    config = [] if image.config is None or isinstance(image.config, bytes) else [image.config]
+    digest = digest_of(repr(canonical([FORMAT, image])).encode("utf-8", "surrogatepass"))
+    return {
+        "actions": [MakeGrub(image)],
+        "file_dep": [text for path in config for text in spellings(path)],
+        "targets": [target],
+        "uptodate": [
+            Recorded(digest, [target]), MadeOfTheSame(), ProgramsAsMade([image.mkimage]),
+        ],
+        "clean": True,
+        "verbosity": 2,
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MakeGrub:
+    """Makes the image."""
+
+    image: GrubImage
+
+    def __call__(self) -> "_Values | TaskFailed":
+        """Called by doit, which stores with the task what is returned: what it was made of."""
+        from doit_diskimg.host.child import follow_doit
+        from doit_diskimg.host.grub_mkimage import make
+
+        follow_doit()
+        try:
+            return {MadeOfTheSame.KEY: make(self.image)}
+        except DiskimgError as error:
+            from doit.exceptions import TaskFailed
+
+            return TaskFailed(failure_text("grub", error))
+
+
+class MadeOfTheSame(Reason):
+    """GRUB's own files are those that the image was made of."""
+
+    KEY = "doit_diskimg:grub"
+
+    def reason(self, task: Any, values: _Values) -> str:
+        """Return which file is another; the user's own doit compares, after its task has run."""
+        from doit_diskimg.host.grub_mkimage import another
+
+        task.file_dep = {path for path in task.file_dep if path == normal(path)}
+        changed = another(values.get(self.KEY, {}))
+        return f"{changed!r} is another" if changed else ""
+
+
+def _refuse(problems: Iterable[Problem]) -> None:
+    """Stop doit before any task runs, with one line for each problem."""
+    lines = [f"grub: {problem}" for problem in problems]
+    if lines:
+        from doit.exceptions import InvalidTask
+
+        raise InvalidTask("\n".join(lines))

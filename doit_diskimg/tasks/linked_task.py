@@ -1,0 +1,179 @@
+"""The task of the linked image: made of plans, before and without any image."""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from doit_diskimg.disk.model import TABLE
+from doit_diskimg.errors import BadPath, WorldError
+from doit_diskimg.frozen import dataclass
+from doit_diskimg.host import linked_image as files_of_ours
+from doit_diskimg.host import own, seal
+from doit_diskimg.host.files import RealFiles
+from doit_diskimg.host.folder import unlink_in
+from doit_diskimg.host.hashing import changed
+from doit_diskimg.host.image import ImageFile, create_sparse
+from doit_diskimg.host.machine import boot_id
+from doit_diskimg.host.paths import normal
+from doit_diskimg.host.recorded import still_true
+from doit_diskimg.host.state import host_failed, read, write
+from doit_diskimg.host.target import check_target
+from doit_diskimg.host.written import Written
+from doit_diskimg.kinds.outputs.link_formats import Linked, can_name, descriptor, link
+from doit_diskimg.plan.content import digest_of, parts
+from doit_diskimg.plan.patch import diff
+from doit_diskimg.plan.picture import BLOB, Picture, Piece
+from doit_diskimg.plan.stored import decode_plan, decode_receipt, encode_plan, encode_receipt
+from doit_diskimg.tasks.injection import fill_segment
+from doit_diskimg.tasks.own_sources import linked_image, written
+from doit_diskimg.tasks.populating import fill, layout_of, planned
+from doit_diskimg.tasks.step import CLAIMS, Asking
+from doit_diskimg.units import format_size
+
+
+@dataclass(frozen=True)
+class WriteLinked(Asking):
+    """Writes the descriptor and patches what is not linked."""
+
+    path: str
+
+    @property
+    def record(self) -> str:
+        """The state file with what was asked."""
+        return self.state.file("linked.sources.json")
+
+    @property
+    def payload(self) -> str:
+        """The file in which a payload goes that programs make."""
+        return self.state.file("linked", ".payload")
+
+    @property
+    def written(self) -> Written:
+        """What is written, but for the state: payloads that programs made lie there."""
+        return written(self.disk, state=False, more=[linked_image(self.path)])
+
+    def work(self, files: RealFiles) -> str:
+        """Write the descriptor; until all is whole, there is none that anybody takes for good."""
+        state, size = self.state, layout_of(self).size
+        check_target(self.path)
+        own.check_file(state.file("linked", CLAIMS), self.path, replace=self.disk.replace)
+        pictures = [_checked(picture, files) for picture in self._pictures(files)]
+        result = link(pictures, _tail)
+        rest = os.path.abspath(files_of_ours.rest_path(state))
+        if not can_name(rest):
+            raise WorldError(BadPath(
+                rest, "a VMDK descriptor can't name it",
+                "must have up to 511 bytes and no quotation mark", "build in another folder",
+            ))
+        written = self._patch(result.rest, size)
+        text = descriptor(result.links, rest, size, self.disk.identity.int).encode(
+            "utf-8", "surrogateescape"
+        )
+        files_of_ours.write_descriptor(state, self.path, text)
+        known = files.record()
+        if change := still_true(known, ())[0]:
+            raise changed(f"linked image: {change}")
+        identity = seal.identity(os.stat(files_of_ours.rest_path(state)))
+        files_of_ours.write_state(state, self.path, text, identity, _only(known, result))
+        return f"{_counted(result)}, {format_size(written)} written"
+
+    def _pictures(self, files: RealFiles) -> Iterator[Picture]:
+        """Yield what every part of the disk must hold."""
+        if self.disk.table is not None:
+            yield planned(self.state, TABLE)
+        for index, part in enumerate(self.disk.partitions):
+            if part.payload.populated:
+                yield planned(self.state, part.name)
+            else:
+                yield fill(self, index, files)
+        for index in range(len(self.disk.outside)):
+            yield fill_segment(self, index, files)
+
+    def _patch(self, rest: Picture, size: int) -> int:
+        """Make the file with the rest hold ``rest``; return how many bytes were written."""
+        path, receipt = files_of_ours.rest_path(self.state), files_of_ours.receipt_path(self.state)
+        old = self._held(path, receipt, size)
+        # Whatever happens next, it is no longer what was noted.
+        unlink_in(files_of_ours.state_path(self.state))
+        if old is not None and not diff(old, rest).extents:
+            return 0
+        unlink_in(receipt)
+        image = None if old is None else ImageFile(path, inside=True)
+        # A guest keeps the file that it has, and so does another name.
+        if image is None or not image.is_free() or image.has_other_names():
+            if image is not None:
+                image.close()
+            create_sparse(path, size)
+            old, image = None, ImageFile(path, inside=True)
+        with image:
+            image.apply(diff(old or Picture(), rest), rest.blob)
+        identity = seal.mark(path, _name(rest))
+        write(receipt, encode_receipt(encode_plan(rest), _life(identity)))
+        return image.written
+
+    @staticmethod
+    def _held(path: str, receipt: str, size: int) -> Picture | None:
+        """Return what the file holds, None if it is not the one that was written last."""
+        try:
+            identity = seal.identity(os.stat(path))
+            life, plan = decode_receipt(read(receipt) or b"")
+            picture = decode_plan(plan)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return picture if life == _life(identity) and identity["size"] == size else None
+
+
+def _life(identity: dict[str, object]) -> str:
+    return json.dumps([identity, boot_id()])
+
+
+def _name(rest: Picture) -> str:
+    return digest_of(encode_plan(rest).text)
+
+
+def _checked(picture: Picture, files: RealFiles) -> Picture:
+    """Return the picture with absolute paths; its files must still be what was planned."""
+
+    known: dict[str, dict[tuple[int, int], str]] = {}
+
+    def checked(piece: Piece) -> Piece:
+        if piece.file == BLOB:
+            return piece
+        if piece.file not in known:
+            size = files.size(piece.file, "linked image")
+            whole = parts(files, piece.file, size, "linked image")
+            known[piece.file] = {part[:2]: part.digest for part in whole}
+        place = piece.offset, piece.length
+        found = known[piece.file].get(place) or files.range_digest(
+            piece.file, *place, "linked image"
+        )
+        if found != piece.digest:
+            raise changed(piece.file)
+        return piece._replace(file=os.path.abspath(piece.file))
+
+    return Picture(tuple(map(checked, picture.pieces)), picture.blob)
+
+
+def _only(record: dict[str, Any], result: Linked) -> dict[str, Any]:
+    """Return what is recorded of the files that are linked."""
+    names = {normal(entry.file) for entry in result.links}
+    digests = {path: known for path, known in record["digests"].items() if path in names}
+    return {**record, "digests": digests, "sizes": {}, "trees": {}}
+
+
+def _tail(path: str, offset: int, length: int) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            file.seek(offset)
+            data = file.read(length)
+    except OSError as error:
+        raise host_failed(path, error, "read it") from error
+    if len(data) != length:
+        raise changed(path)
+    return data
+
+
+def _counted(result: Linked) -> str:
+    length = format_size(sum(entry.length for entry in result.links))
+    return f"{length} in {len(result.links)} files linked"

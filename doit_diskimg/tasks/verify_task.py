@@ -1,0 +1,96 @@
+"""The task ``os.img:verify``: reads the finished image back, with other code than wrote it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from doit_diskimg.disk.layout_file import decode_layout
+from doit_diskimg.errors import ImageWrong, WorldError
+from doit_diskimg.frozen import dataclass
+from doit_diskimg.host.files import RealFiles
+from doit_diskimg.host.paths import normal
+from doit_diskimg.host.state import broken, need, read_record
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.plan.content import digest_of
+from doit_diskimg.plan.picture import Picture
+from doit_diskimg.plan.stored import decode_plan, decode_receipt
+from doit_diskimg.tasks.step import Step
+
+if TYPE_CHECKING:
+    from doit_diskimg.verify.finding import Finding
+
+
+@dataclass(frozen=True)
+class Verify(Step):
+    """Compares the image with the plans and the sources, and looks for defects of any kind."""
+
+    parts: Sequence[str]
+
+    def run(self) -> str:
+        """Return the warnings, one a line.  Raises WorldError with all errors."""
+        from doit_diskimg.tasks.keeping import ours
+        from doit_diskimg.verify.against_plan import compare_bytes, compare_files
+        from doit_diskimg.verify.judge import Known, inspect
+        from doit_diskimg.verify.source import Source
+
+        layout = decode_layout(need(self.state.file("layout.json")))
+        parts = ours(self.state, self.parts)
+        guests = [layout.extent(part) for part in self.parts if part not in parts]
+        volumes = {
+            layout.extent(part.name).start: index
+            for index, part in enumerate(self.disk.partitions)
+            if isinstance(part.payload, Fat) and part.name in parts
+        }
+        known = [
+            Known(self.disk.partitions[index].name, start,
+                  layout.extent(self.disk.partitions[index].name).length)
+            for start, index in volumes.items()
+        ]
+        pictures = [self._picture(part) for part in parts]
+        with Source(self.state.image) as source:
+            report = inspect(source, known=known)
+            compare_bytes(source, layout.size, pictures, report.disk, guests)
+            for checked in report.volumes:
+                if checked.looked and (index := volumes.pop(checked.start, None)) is not None:
+                    compare_files(checked, self._wanted(index))
+            found = report.findings()
+        # A guest's own volume is looked at, and is what the guest made of it.
+        own = [one for checked in report.volumes for one in checked.found
+               if checked.start in {extent.start for extent in guests}]
+        errors = [one for one in found if one.is_error and one not in own]
+        if errors:
+            raise WorldError(*[_problem(one) for one in errors])
+        return "\n".join([*map(str, found), "no errors"])
+
+    def _picture(self, part: str) -> Picture:
+        path = self.state.file(part, ".injected")
+        try:
+            return decode_plan(decode_receipt(need(path))[1])
+        except (ValueError, KeyError, TypeError) as error:
+            raise broken(path, f"it can't be used: {error}") from error
+
+    def _wanted(self, index: int) -> dict[str, str | None]:
+        """Return the digest of every file that must be in a volume, None for its directories."""
+        from doit_diskimg.kinds.filesystems.fat import tree
+
+        part, where = self.disk.partitions[index], f"partitions[{index}]"
+        assert isinstance(part.payload, Fat)
+        files = RealFiles(read_record(self.state.file(part.name, ".files.json")))
+        gathered = tree.gather(part.payload.files, files, where)
+        wanted: dict[str, str | None] = {}
+        for node in gathered.root.everything():
+            path = node.path if part.payload.long_names else node.path.upper()
+            if isinstance(node, tree.Directory):
+                wanted[f"{path}/"] = None
+            elif isinstance(node.source, bytes):
+                wanted[path] = digest_of(node.source)
+            else:
+                wanted[path] = files.digest(normal(node.source), node.where)
+        wanted.pop("/", None)
+        return wanted
+
+
+def _problem(finding: "Finding") -> ImageWrong:
+    from doit_diskimg.verify.catalogue import RULES
+
+    must = "a finished image must be without errors"
+    return ImageWrong("verify", str(finding), must, RULES[finding.code].remedy)
