@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-COMMANDS = {"verify": "cli.verify", "watch": "tasks.watch"}
+COMMANDS = {"verify": "cli.verify_command", "watch": "tasks.watch"}
 """Command -> the module whose ``main(arguments)`` it is."""
 
 _HELP = """usage: python -m doit_diskimg COMMAND ...

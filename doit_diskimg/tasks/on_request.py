@@ -180,7 +180,7 @@ def verify_task(tasks: "DiskTasks") -> dict[str, Any]:
         "basename": tasks.disk.name,
         "name": "verify",
         "doc": "read the image back and look for defects (when asked for by name)",
-        "actions": [LateOnRequest("verify.Verify", tasks.disk, tasks.epoch, tasks.parts)],
+        "actions": [LateOnRequest("verify_task.Verify", tasks.disk, tasks.epoch, tasks.parts)],
         "task_dep": [f"{tasks.disk.name}:seal"],
         "uptodate": [VerifiedAsSealed(tasks.state.file("seal.json"))],
     }

@@ -209,8 +209,8 @@ def test_in_another_process_too(project, tmp_path, arguments):
 
 LISTING = DODO.replace("from doit_diskimg import", '''
 from dataclasses import replace
-from doit_diskimg.filesystems.fat.volume import Fat as Native
-from doit_diskimg.picture import Piece
+from doit_diskimg.kinds.filesystems.fat.volume import Fat as Native
+from doit_diskimg.plan.picture import Piece
 from doit_diskimg import''').replace("Disk, Fat,", "Disk,").replace("disk = ", '''
 class Fat(Native):
     """Writes the digest of the kernel over the boot code, which ours does not do."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from doit_diskimg import Disk, Fat, File, Gpt, Mbr, Partition, Segment, Tree, Zero
-from doit_diskimg.content import Wanted
-from doit_diskimg.picture import Canvas
+from doit_diskimg.plan.content import Wanted
+from doit_diskimg.plan.picture import Canvas
 from doit_diskimg.ports import Room
 
 spec = json.loads(Path("spec.json").read_text())

@@ -168,8 +168,8 @@ def task_aa_before_the_image():
 
 OWN_PAYLOAD = '''
 from dataclasses import dataclass
-from doit_diskimg.content import Tree, Wanted
-from doit_diskimg.picture import Canvas
+from doit_diskimg.plan.content import Tree, Wanted
+from doit_diskimg.plan.picture import Canvas
 from doit_diskimg.ports import Room
 
 @dataclass(frozen=True)

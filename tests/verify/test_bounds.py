@@ -14,7 +14,7 @@ from foreign import MIB
 
 COUNTED = """
 import os, re, resource, sys
-from doit_diskimg.cli.verify import main
+from doit_diskimg.cli.verify_command import main
 
 def number(path, name):
     return int(re.search(name + r":\\s*(\\d+)", open(path).read())[1])
