@@ -27,7 +27,7 @@ from doit_diskimg.host.hashing import (
 )
 from doit_diskimg.host.machine import now_ns
 from doit_diskimg.host.paths import normal
-from doit_diskimg.host.state import host_failed
+from doit_diskimg.host.state import UNREADABLE, host_failed
 from doit_diskimg.plan.content import Entry, Tree, digest_of, hasher
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def _signatures(record: dict[str, Any]) -> dict[str, tuple[Signature, str]]:
     try:
         digests = record["digests"].items()
         return {path: (Signature(*numbers), digest) for path, (*numbers, digest) in digests}
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except UNREADABLE:
         return {}  # a file that is not whole is as good as none
 
 
@@ -252,7 +252,7 @@ def _known_parts(
     try:
         parts = record["parts"].items()
         return {path: (known[path][0], length, found) for path, (length, found) in parts}
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except UNREADABLE:
         return {}
 
 

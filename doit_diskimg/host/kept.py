@@ -5,6 +5,7 @@ are.  While a new image takes the old one's place it says so of both, and which 
 image's name decides; so at no moment is there an image whose record is another's.
 """
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ from typing import Any, TypeAlias
 from doit_diskimg.errors import ImageBusy, WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.host.lock import holders, is_written
-from doit_diskimg.host.state import StateFolder, host_failed, read_json, write_json
+from doit_diskimg.host.state import StateFolder, host_failed, load_if_whole, write_json
 
 FORMAT = 1
 """Of this record alone: a new version of the package may not forget what it knows."""
@@ -29,8 +30,9 @@ def path_of(state: StateFolder) -> str:
 
 def recorded(state: StateFolder) -> Places | None:
     """Return what is on record, None if there is no record that can be read."""
-    try:
-        data: dict[str, Any] = read_json(path_of(state))
+
+    def decode(text: bytes) -> Places | None:
+        data: dict[str, Any] = json.loads(text)
         if data["format"] != FORMAT:
             return None
         places, coming = _decoded(data["parts"]), data["next"]
@@ -39,8 +41,8 @@ def recorded(state: StateFolder) -> Places | None:
         # The new image took its name, or somebody removed it: its inode says which.
         after = _decoded(coming["parts"])
         return after if _inode(state.image) == coming["inode"] or after == places else None
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
+
+    return load_if_whole(path_of(state), decode)
 
 
 def store(state: StateFolder, places: Places, coming: "Coming | None" = None) -> None:

@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from doit_diskimg.host.state import UNREADABLE
 from doit_diskimg.plan.content import Tree
 
 
@@ -38,7 +39,7 @@ def ask_again(record: dict[str, Any], trees: Sequence[Tree]) -> Answers:
         changed = list(_other_contents(fresh))
         text = f"the contents of {changed[0]!r} changed" if changed else ""
         return Answers(text, changed, {**record, "digests": fresh})
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except UNREADABLE:
         return Answers("nothing is recorded about its files", (), record)
     except OSError as error:
         return Answers(str(error), (), record)

@@ -7,10 +7,10 @@ exists for a finished one: after a kill a half-written file would pass for up to
 import json
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from errno import EDQUOT, EFBIG, ELOOP, ENOSPC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from doit_diskimg.errors import HostFailed, StateBroken, WorldError
@@ -20,6 +20,11 @@ from doit_diskimg.units import format_size
 
 if TYPE_CHECKING:
     from doit_diskimg.plan.stored import Plan
+
+_T = TypeVar("_T")
+
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
+"""What decoders raise of data that is not whole, has another shape or is of another version."""
 
 _LONGEST = 200
 """Characters of a part's name in the name of a file: Linux gives that 255, and our endings 45."""
@@ -168,6 +173,26 @@ def need(path: str) -> bytes:
     if data is None:
         raise broken(path, "it is missing")
     return data
+
+
+def load(path: str, decode: Callable[[bytes], _T]) -> _T:
+    """Return what ``decode`` makes of a state file that an earlier task made.
+
+    Raises WorldError if the file is missing, or is not one that ``decode`` understands.
+    """
+    data = need(path)
+    try:
+        return decode(data)
+    except UNREADABLE as error:
+        raise broken(path, f"it can't be used: {error}") from error
+
+
+def load_if_whole(path: str, decode: Callable[[bytes], _T]) -> _T | None:
+    """Like `load`, but return None where that finds the file missing or broken."""
+    data = read(path)
+    with suppress(*UNREADABLE):
+        return None if data is None else decode(data)
+    return None
 
 
 def read_json(path: str) -> dict[str, object]:

@@ -17,7 +17,7 @@ from doit_diskimg.host.image import ImageFile, create_sparse
 from doit_diskimg.host.machine import boot_id
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.recorded import still_true
-from doit_diskimg.host.state import host_failed, read, write
+from doit_diskimg.host.state import host_failed, load_if_whole, write
 from doit_diskimg.host.target import check_target
 from doit_diskimg.host.written import Written
 from doit_diskimg.kinds.outputs.link_formats import Linked, can_name, descriptor, link
@@ -117,11 +117,14 @@ class WriteLinked(Asking):
         """Return what the file holds, None if it is not the one that was written last."""
         try:
             identity = seal.identity(os.stat(path))
-            life, plan = decode_receipt(read(receipt) or b"")
-            picture = decode_plan(plan)
-        except (OSError, ValueError, KeyError, TypeError):
+        except OSError:
             return None
-        return picture if life == _life(identity) and identity["size"] == size else None
+
+        def decode(data: bytes) -> Picture | None:
+            life, plan = decode_receipt(data)
+            return decode_plan(plan) if life == _life(identity) else None
+
+        return load_if_whole(receipt, decode) if identity["size"] == size else None
 
 
 def _life(identity: dict[str, object]) -> str:

@@ -8,7 +8,7 @@ from doit_diskimg.errors import ImageWrong, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.paths import normal
-from doit_diskimg.host.state import broken, need, read_record
+from doit_diskimg.host.state import load, read_record
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.plan.content import digest_of
 from doit_diskimg.plan.picture import Picture
@@ -32,7 +32,7 @@ class Verify(Step):
         from doit_diskimg.verify.judge import Known, inspect
         from doit_diskimg.verify.source import Source
 
-        layout = decode_layout(need(self.state.file("layout.json")))
+        layout = load(self.state.file("layout.json"), decode_layout)
         parts = ours(self.state, self.parts)
         guests = [layout.extent(part) for part in self.parts if part not in parts]
         volumes = {
@@ -45,7 +45,7 @@ class Verify(Step):
                   layout.extent(self.disk.partitions[index].name).length)
             for start, index in volumes.items()
         ]
-        pictures = [self._picture(part) for part in parts]
+        pictures = [load(self.state.file(part, ".injected"), _injected) for part in parts]
         with Source(self.state.image) as source:
             report = inspect(source, known=known)
             compare_bytes(source, layout.size, pictures, report.disk, guests)
@@ -60,13 +60,6 @@ class Verify(Step):
         if errors:
             raise WorldError(*[_problem(one) for one in errors])
         return "\n".join([*map(str, found), "no errors"])
-
-    def _picture(self, part: str) -> Picture:
-        path = self.state.file(part, ".injected")
-        try:
-            return decode_plan(decode_receipt(need(path))[1])
-        except (ValueError, KeyError, TypeError) as error:
-            raise broken(path, f"it can't be used: {error}") from error
 
     def _wanted(self, index: int) -> dict[str, str | None]:
         """Return the digest of every file that must be in a volume, None for its directories."""
@@ -87,6 +80,10 @@ class Verify(Step):
                 wanted[path] = files.digest(normal(node.source), node.where)
         wanted.pop("/", None)
         return wanted
+
+
+def _injected(receipt: bytes) -> Picture:
+    return decode_plan(decode_receipt(receipt)[1])
 
 
 def _problem(finding: "Finding") -> ImageWrong:

@@ -11,6 +11,8 @@ from doit_diskimg.host.state import (
     StateFolder,
     broken,
     host_failed,
+    load,
+    load_if_whole,
     need,
     read,
     read_json,
@@ -28,6 +30,47 @@ def state(here):
     folder = StateFolder("os.img")
     folder.make()
     return folder
+
+
+# Decoded -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "Expecting value"),
+        (b"{", "Expecting property name"),
+        (b"[]", "list indices must be integers"),
+        (b"{}", "'size'"),
+        (b'{"size": []}', "int() argument must be"),
+    ],
+)
+def test_what_a_decoder_does_not_understand_is_broken(state, data, why):
+    path = state.file("layout.json")
+    write(path, data)
+
+    def decode(text):
+        return int(json.loads(text)["size"])
+
+    with pytest.raises(WorldError) as caught:
+        load(path, decode)
+    (problem,) = caught.value.problems
+    assert isinstance(problem, StateBroken)
+    assert problem.where == path
+    assert why in problem.found
+    assert load_if_whole(path, decode) is None
+
+
+def test_what_is_missing_is_not_decoded(state):
+    with pytest.raises(WorldError, match="it is missing"):
+        load(state.file("layout.json"), json.loads)
+    assert load_if_whole(state.file("layout.json"), json.loads) is None
+
+
+def test_what_a_decoder_understands_is_what_it_returns(state):
+    write(state.file("layout.json"), b"[1]")
+    assert load(state.file("layout.json"), json.loads) == [1]
+    assert load_if_whole(state.file("layout.json"), json.loads) == [1]
 
 
 # Names -------------------------------------------------------------------------------------------
