@@ -24,7 +24,7 @@ FACES = {"", "__main__", "ports"}
 """What stands at the door and may show anything that is inside."""
 
 LEVELS = (
-    STONES, {"plan", "ondisk"}, {"disk"}, {"kinds"}, {"host"}, {"verify"}, {"build"},
+    STONES, {"plan", "ondisk"}, {"disk"}, {"kinds"}, {"host"}, {"verify"}, {"chain"},
     {"shortcuts"}, {"tasks", "cli"},
 )  # fmt: skip
 """The rooms, lowest first.  A room imports lower ones; the stones may import each other."""
@@ -32,7 +32,7 @@ LEVELS = (
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 APART = {
     "verify": {"plan", "disk", "kinds"},  # it judges what these made, by other code
-    "build": {"kinds", "shortcuts"},  # it meets kinds in the sockets, shortcuts as hooks
+    "chain": {"kinds", "shortcuts"},  # it meets kinds in the sockets, shortcuts as hooks
 }
 """Rooms, and the lower ones that they don't know all the same."""
 
@@ -244,10 +244,10 @@ STUB = "class P(Protocol):\n    'Doc.'\n    def f(self): ..."
         (imports_go_down, "disk.model",
          "if TYPE_CHECKING:\n    from doit_diskimg.host.files import f",
          ["2: disk imports host, which is above it"]),
-        (imports_go_down, "build.populate", "from doit_diskimg.kinds.tables.gpt import Gpt",
-         ["1: build imports kinds, which it may not know"]),
-        (imports_go_down, "build.populate", "from doit_diskimg.shortcuts.amend import f",
-         ["1: build imports shortcuts, which is above it"]),
+        (imports_go_down, "chain.populate", "from doit_diskimg.kinds.tables.gpt import Gpt",
+         ["1: chain imports kinds, which it may not know"]),
+        (imports_go_down, "chain.populate", "from doit_diskimg.shortcuts.amend import f",
+         ["1: chain imports shortcuts, which is above it"]),
         (imports_go_down, "verify.judge", "from doit_diskimg.plan.picture import Picture",
          ["1: verify imports plan, which it may not know"]),
         (imports_go_down, "cli.build", "from doit_diskimg.tasks.disk import Disk",

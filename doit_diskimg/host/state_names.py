@@ -18,9 +18,9 @@ NAMES = frozenset({
 """The files of the image as a whole."""
 
 SUFFIXES = frozenset({
-    ".blob", ".files-geometry.json", ".files-injected.json", ".files.json", ".geometry.json",
-    ".injected", ".made.json", ".outline.json", ".output.json", ".payload", ".places.json", ".plan",
-    ".serial.log", ".volume",
+    ".blob", ".facts", ".files-geometry.json", ".files-injected.json", ".files.json",
+    ".geometry.json", ".injected", ".made.json", ".outline.json", ".output.json", ".payload",
+    ".places.json", ".plan", ".serial.log", ".volume",
 })  # fmt: skip
 """What the files of one part of the disk end in; its name comes first."""
 

@@ -1,0 +1,1 @@
+"""The chain: one function a step, in the order of the work; knows no doit."""
