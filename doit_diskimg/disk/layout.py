@@ -20,8 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from doit_diskimg.disk.arrange import NO_PARTITION, Block, arrange
-from doit_diskimg.disk.fields import as_size
-from doit_diskimg.disk.model import TABLE, Disk, Outside
+from doit_diskimg.disk.model import TABLE, Disk, Outside, Part, Wish
 from doit_diskimg.disk.overlaps import (
     intruders,
     outgrown,
@@ -62,19 +61,19 @@ def place(
     size = work.least_size() if disk.length is None else disk.length
     extents, ebrs, segments = work.places(size)
     rooms = [
-        settle(index, extents[index].length) if settle and disk.takes_rest(part) else rooms[index]
-        for index, part in enumerate(disk.partitions)
+        settle(part.index, extents[part.index].length) if settle and part.wish.grows else room
+        for part, room in zip(work.parts, rooms, strict=True)
     ]
     chain = work.extended(extents, ebrs)
     regions = work.regions(size, extents, ebrs, segments)
-    partitions, problems = _record(disk, rooms, extents, ebrs)
+    partitions, problems = _record(disk, work.parts, rooms, extents, ebrs)
     refuse(
         [
-            *without_bytes(disk, extents),
-            *oversized(disk, rooms, extents),
+            *without_bytes(work.parts, extents, disk.sector_size),
+            *oversized(work.parts, rooms, extents, disk.sector_size),
             *outgrown(disk, lengths),
             *(outside(disk, size, regions) or overlaps(disk, size, regions)),
-            *intruders(work.usable(size), partitions, chain),
+            *intruders(work.usable(size), work.parts, partitions, chain),
             *problems,
         ]
     )
@@ -101,6 +100,7 @@ class _Work:
 
     def __init__(self, disk: Disk, rooms: Sequence[Room], lengths: Mapping[str, int]) -> None:
         self._disk = disk
+        self.parts = disk.parts()
         self._chain: Chain | None = disk.table.chain(disk) if disk.table is not None else None
         self._lengths = lengths
         self._fixed, self._loose = list[Region](), list[Outside]()
@@ -110,17 +110,9 @@ class _Work:
             else:
                 self._fixed += self._regions_of(one, parse_size(one.segment.start))
         self._wanted = [
-            self._least(index, room) for index, room in enumerate(rooms)
+            _least(part.wish, room.length, disk.sector_size)
+            for part, room in zip(self.parts, rooms, strict=True)
         ]
-
-    def _least(self, index: int, room: Room) -> int:
-        """Return the length of a partition, or of the smallest that may take the rest."""
-        part = self._disk.partitions[index]
-        size, sector = self._disk.size_of(part), self._disk.sector_size
-        if size is not None:
-            return parse_size(size)
-        length = room.length if self._disk.asked_first(part) else 0
-        return max(align_up(length, sector), sector if self._disk.takes_rest(part) else 0)
 
     def _regions_of(self, one: Outside, start: int) -> list[Region]:
         where, segment = one
@@ -145,7 +137,7 @@ class _Work:
         """Return where each partition and segment lies on a disk of ``size``."""
         disk = self._disk
         if disk.is_one_volume:
-            grows = growing and disk.takes_rest(disk.partitions[0])
+            grows = growing and self.parts[0].wish.grows
             return _Places([Extent(0, size if grows else self._wanted[0])], {}, [])
         usable = self.usable(size)
         # Not the table's backup at the end: a partition that reaches it is reported where it would
@@ -163,7 +155,7 @@ class _Work:
         heads = {block.index: block.head for block in blocks}
         extents = [
             Extent(found[index].start + heads[index], found[index].length - heads[index])
-            for index in range(len(disk.partitions))
+            for index in range(len(self.parts))
         ]
         ebrs = {index: found[index].start for index in found if heads[index]}
         return _Places(extents, self._with_first_ebr(ebrs), segments)
@@ -189,7 +181,7 @@ class _Work:
 
         The members of a chain lie together, where the first of them is described.
         """
-        indexes = range(len(self._disk.partitions))
+        indexes = range(len(self.parts))
         members = self._chain.members if self._chain else frozenset()
         first = min(members, default=0)
         before = [index for index in indexes if index < first and index not in members]
@@ -197,14 +189,12 @@ class _Work:
         return [*before, *sorted(members), *after] if members else list(indexes)
 
     def _block(self, index: int, usable: Extent, *, growing: bool) -> Block:
-        disk, chain = self._disk, self._chain
-        part, sector = disk.partitions[index], disk.sector_size
-        align = parse_size(disk.align if part.align is None else part.align)
-        start, head, bounds = as_size(part.start), 0, usable
+        chain, sector = self._chain, self._disk.sector_size
+        wish, head, bounds = self.parts[index].wish, 0, usable
         if chain and index in chain.members:
             # An EBR has an aligned place of its own, or the sector before a partition whose place
             # is given: so do sfdisk and parted.
-            head = sector if start is not None else align_up(sector, align)
+            head = sector if wish.start is not None else align_up(sector, wish.align)
             low = usable.start if chain.start is None else chain.start
             high = usable.end if chain.length is None else low + chain.length
             bounds = Extent(low, high - low)
@@ -218,10 +208,10 @@ class _Work:
             index=index,
             length=self._wanted[index],
             head=head,
-            align=align,
-            start=start,
+            align=wish.align,
+            start=wish.start,
             bounds=bounds,
-            rest=sector if growing and disk.takes_rest(part) else 0,
+            rest=sector if growing and wish.grows else 0,
         )
 
     def _with_first_ebr(self, ebrs: dict[int, int]) -> dict[int, int]:
@@ -257,30 +247,41 @@ class _Work:
         disk = self._disk
         found = list(disk.table.regions(size)) if disk.table is not None else []
         found += segments
-        for index, part in enumerate(disk.partitions):
-            where = f"partitions[{index}]"
-            found.append(Region(name=part.name, where=where, extent=extents[index]))
-            if index in ebrs:
-                extent = Extent(ebrs[index], disk.sector_size)
+        for part in self.parts:
+            found.append(Region(name=part.name, where=part.where, extent=extents[part.index]))
+            if part.index in ebrs:
+                extent = Extent(ebrs[part.index], disk.sector_size)
                 found.append(Region(name=f"EBR of {part.name}", where=TABLE, extent=extent))
         return sorted(found, key=lambda region: region.extent)
 
 
+def _least(wish: Wish, room: int, sector: int) -> int:
+    """Return the length of a partition, or of the smallest that may take the rest."""
+    if wish.length is not None:
+        return wish.length
+    length = room if wish.asked_first else 0
+    return max(align_up(length, sector), sector if wish.grows else 0)
+
+
 def _record(
-    disk: Disk, rooms: Sequence[Room], extents: Sequence[Extent], ebrs: Mapping[int, int]
+    disk: Disk,
+    parts: Sequence[Part],
+    rooms: Sequence[Room],
+    extents: Sequence[Extent],
+    ebrs: Mapping[int, int],
 ) -> tuple[tuple[PlacedPartition, ...], list[Problem]]:
     """Return the partitions as the table will record them, and the types it can't record."""
     numbers = _numbers(disk, extents)
     placed, problems = list[PlacedPartition](), list[Problem]()
-    for index, (part, room) in enumerate(zip(disk.partitions, rooms, strict=True)):
-        type_ = ""
+    for part, room in zip(parts, rooms, strict=True):
+        index, described, type_ = part.index, part.partition, ""
         if disk.table is not None and numbers[index]:
             try:
-                type_ = disk.table.type_of(part, room.type)
+                type_ = disk.table.type_of(described, room.type)
             except ValueError as error:
                 problems.append(
                     UnknownType(
-                        f"partitions[{index}].type", str(error),
+                        f"{part.where}.type", str(error),
                         "the table must say what the partition is", 'write for example type="esp"',
                     )
                 )
@@ -290,10 +291,10 @@ def _record(
                 name=part.name,
                 extent=extents[index],
                 type=type_,
-                guid=str(disk.identity_of(part)),
-                attributes=attributes_value(part.attributes),
-                active=part.active,
-                partition_name=part.partition_name,
+                guid=str(disk.identity_of(described)),
+                attributes=attributes_value(described.attributes),
+                active=described.active,
+                partition_name=described.partition_name,
                 payload_type=room.type or "",
                 ebr=ebrs.get(index),
             )

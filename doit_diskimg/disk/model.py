@@ -116,6 +116,37 @@ class Partition:
                 )
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What a partition asks of the layout, in bytes; what is no size counts as not given."""
+
+    length: int | None
+    """What it was given: its own size, or the disk's if it is the whole disk; None if the layout
+    has to find it, by asking the payload or as what the others leave."""
+    grows: bool
+    """Whether it is as long as the others leave it room."""
+    asked_first: bool
+    """Whether its payload has to say how much room it needs before anything is placed: not if a
+    disk of given size leaves the partition what it has."""
+    align: int
+    start: int | None
+    """Its place; None for the next free multiple of ``align``."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A partition of one disk: what it is, and where in the description it stands."""
+
+    index: int
+    name: str
+    where: str
+    """Its place in the description, such as ``partitions[1]``."""
+    payload: "Payload"
+    wish: Wish
+    partition: Partition
+    """As it is described."""
+
+
 class Outside(NamedTuple):
     """A segment and the place in the description that it comes from."""
 
@@ -172,6 +203,23 @@ class Disk:
             value = getattr(self, field)
             if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
                 object.__setattr__(self, field, tuple(value))
+
+    def parts(self) -> tuple[Part, ...]:
+        """Return the partitions, in the order of the description."""
+        return tuple(
+            Part(index, it.name, f"partitions[{index}]", it.payload, self._wish(it), it)
+            for index, it in enumerate(self.partitions)
+        )
+
+    def _wish(self, it: Partition) -> Wish:
+        grows, align = self.takes_rest(it), self.align if it.align is None else it.align
+        return Wish(
+            length=as_size(self.size_of(it)),
+            grows=grows,
+            asked_first=self.size == AUTO or not grows,
+            align=as_size(align) or self.sector_size,
+            start=as_size(it.start),
+        )
 
     @cached_property
     def outside(self) -> tuple[Outside, ...]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from doit_diskimg.disk.abilities import Yielding
 from doit_diskimg.disk.fields import as_size
-from doit_diskimg.disk.model import TABLE, Disk
+from doit_diskimg.disk.model import TABLE, Disk, Part
 from doit_diskimg.disk.ports import Room
 from doit_diskimg.disk.segment import BOOT, PlacedPartition, Region
 from doit_diskimg.errors import ContentTooLarge, OutsideDisk, Overlap, Problem, TooSmall
@@ -16,34 +16,36 @@ from doit_diskimg.extent import Extent
 from doit_diskimg.units import MIB, align_up, counted, exact_size, format_size
 
 
-def without_bytes(disk: Disk, extents: Sequence[Extent]) -> Iterator[Problem]:
+def without_bytes(
+    parts: Sequence[Part], extents: Sequence[Extent], sector_size: int
+) -> Iterator[Problem]:
     """Yield the partitions that are as long as their content, which has no bytes."""
-    for index, extent in enumerate(extents):
+    for part, extent in zip(parts, extents, strict=True):
         if not extent.length:
             yield TooSmall(
-                f"partitions[{index}] {disk.partitions[index].name!r}",
-                "it has no bytes",
-                f"a partition has {disk.sector_size} bytes or more",
+                _title(part), "it has no bytes", f"a partition has {sector_size} bytes or more",
                 "give it a size, or content",
             )
 
 
 def oversized(
-    disk: Disk, rooms: Sequence[Room], extents: Sequence[Extent]
+    parts: Sequence[Part], rooms: Sequence[Room], extents: Sequence[Extent], sector_size: int
 ) -> Iterator[Problem]:
     """Yield the partitions that are shorter than their content."""
-    for index, (part, room) in enumerate(zip(disk.partitions, rooms, strict=True)):
-        if room.length <= extents[index].length:
+    for part, room, extent in zip(parts, rooms, extents, strict=True):
+        if room.length <= extent.length:
             continue
-        change = f"give it size={align_up(room.length, disk.sector_size)} or more, or shrink it"
-        if disk.takes_rest(part):
+        change = f"give it size={align_up(room.length, sector_size)} or more, or shrink it"
+        if part.wish.grows:
             change = "raise the disk's size, or make the other parts smaller"
         yield ContentTooLarge(
-            f"partitions[{index}] {part.name!r}",
-            f"its content has {exact_size(room.length)}",
-            f"the partition has {exact_size(extents[index].length)}",
-            change,
+            _title(part), f"its content has {exact_size(room.length)}",
+            f"the partition has {exact_size(extent.length)}", change,
         )
+
+
+def _title(part: Part) -> str:
+    return f"{part.where} {part.name!r}"
 
 
 def outgrown(disk: Disk, lengths: Mapping[str, int]) -> Iterator[Problem]:
@@ -189,7 +191,10 @@ def _beside_table(disk: Disk, size: int, table: Region, part: Region, start: int
 
 
 def intruders(
-    usable: Extent, partitions: Sequence[PlacedPartition], extended: PlacedPartition | None
+    usable: Extent,
+    parts: Sequence[Part],
+    places: Sequence[PlacedPartition],
+    extended: PlacedPartition | None,
 ) -> Iterator[Problem]:
     """Yield what lies on the wrong side of the extended partition's border, or that itself."""
     if extended is None:
@@ -202,19 +207,18 @@ def intruders(
             "every part must lie inside",
             "give it another start or size, or leave both out",
         )
-    for index, part in enumerate(partitions):
-        where = f"partitions[{index}] {part.name!r}"
-        if part.ebr is not None and not extended.extent.contains(part.extent):
+    for part, place in zip(parts, places, strict=True):
+        if place.ebr is not None and not extended.extent.contains(place.extent):
             yield OutsideDisk(
-                where,
-                f"{part.extent} is not inside the extended partition at {extended.extent}",
+                _title(part),
+                f"{place.extent} is not inside the extended partition at {extended.extent}",
                 "logical partitions must lie inside",
                 "give the extended partition another start or size, or leave both out",
             )
-        elif part.ebr is None and extended.extent.overlaps(part.extent):
+        elif place.ebr is None and extended.extent.overlaps(place.extent):
             yield Overlap(
-                where,
-                f"{part.extent} overlaps the extended partition at {extended.extent}",
+                _title(part),
+                f"{place.extent} overlaps the extended partition at {extended.extent}",
                 "only logical partitions lie in it",
                 "give it another start, or write logical=True",
             )
