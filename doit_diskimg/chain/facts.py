@@ -24,11 +24,11 @@ hold (``the image is not as the last build left it``), empty if all does.
 `look` before its work and `keep` after it.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from doit_diskimg.errors import WorldError
+from doit_diskimg.host.machine import as_made
 from doit_diskimg.host.state import read_record, write_record
 from doit_diskimg.plan.content import FORMAT
 
@@ -87,7 +87,7 @@ class Facts:
     def _other_results(self, before: Found) -> Iterator[str]:
         known = before.get("results")
         for path in self._results:
-            if not isinstance(known, dict) or known.get(path) != signature(path):
+            if not isinstance(known, dict) or known.get(path) != as_made(path):
                 yield f"{path!r} is not what this step wrote there"
 
     def look(self) -> None:
@@ -99,7 +99,7 @@ class Facts:
         """Return what to store after a success: the facts of before, the results as they are."""
         if self._now is None:
             return {}
-        results = {path: signature(path) for path in self._results}
+        results = {path: as_made(path) for path in self._results}
         return {"format": FORMAT, "facts": self._now, "results": results}
 
     def keep(self) -> None:
@@ -121,12 +121,3 @@ def _differences(before: Found, now: Found) -> Iterator[str]:
         elif before[word] != value:
             numbers = isinstance(value, int) and isinstance(before[word], int)
             yield f"{word} is {value} and was {before[word]}" if numbers else f"{word} changed"
-
-
-def signature(path: str) -> list[int]:
-    """Return what tells a file that was written anew from the one before; renames make new ones."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return []
-    return [status.st_size, status.st_mtime_ns, status.st_ino]

@@ -9,6 +9,7 @@ import signal
 import stat
 from collections.abc import Iterable
 
+from doit_diskimg.host.machine import Signature
 from doit_diskimg.plan.content import digest_of
 
 States = dict[str, list[int] | str | None]
@@ -48,7 +49,7 @@ def _state(path: str) -> list[int] | str | None:
     try:
         status = os.stat(path)
         if not stat.S_ISDIR(status.st_mode):
-            return [status.st_size, status.st_mtime_ns, status.st_ino]
+            return [*Signature.of(status)]
         names = sorted(os.listdir(path))
     except OSError:
         return None

@@ -16,7 +16,6 @@ from doit_diskimg.errors import SourceKind, SourceMissing, WorldError
 from doit_diskimg.host import hashing
 from doit_diskimg.host.hashing import (
     PartHasher,
-    Signature,
     changed,
     check_empty,
     check_read,
@@ -25,7 +24,7 @@ from doit_diskimg.host.hashing import (
     stretch,
     unknown,
 )
-from doit_diskimg.host.machine import now_ns
+from doit_diskimg.host.machine import Signature, now_ns
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import UNREADABLE, host_failed
 from doit_diskimg.plan.content import Entry, Tree, digest_of, hasher
@@ -164,7 +163,7 @@ class RealFiles:
         try:
             hashing.read_at[path] = now_ns()
             with open(path, "rb") as file:
-                signature = Signature.of(os.fstat(file.fileno()))
+                signature = Signature.of(file.fileno())
                 data = file.read()
                 check_read(path, len(data), signature, os.fstat(file.fileno()))
         except OSError as error:

@@ -12,7 +12,8 @@ from doit_diskimg.errors import BadValue, DescriptionError, ProgramMissing, Worl
 from doit_diskimg.host import program
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.folder import NEW
-from doit_diskimg.host.hashing import Signature, digest_file, is_sure
+from doit_diskimg.host.hashing import digest_file, is_sure
+from doit_diskimg.host.machine import Signature
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.scratch import Scratch
 from doit_diskimg.host.state import host_failed

@@ -8,10 +8,10 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from doit_diskimg.errors import SourceChanged, SourceLength, WorldError
 from doit_diskimg.host import machine
+from doit_diskimg.host.machine import Signature
 from doit_diskimg.plan.content import PART, digest_of, hasher, part_length
 
 CHUNK = 1 << 20
@@ -21,24 +21,6 @@ _SMALL = 1 << 16
 """Bytes of a file up to which it is read with one call, as most are."""
 
 _buffers = threading.local()
-
-
-class Signature(NamedTuple):
-    """What tells two states of a file apart without reading it."""
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> "Signature":
-        """Return the signature of a file with that status."""
-        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-
-    def settled(self, now: int) -> bool:
-        """Return whether a change from ``now`` on is sure to give another signature."""
-        return machine.settled((self.mtime_ns, self.ctime_ns), now)
 
 
 _memo: dict[str, tuple[Signature, str]] = {}
@@ -195,7 +177,7 @@ def stretch(path: str, offset: int, length: int, signature: Signature) -> Iterat
         while left and (count := file.readinto(buffer()[: min(left, CHUNK)])):
             yield buffer()[:count]
             left -= count
-        after = Signature.of(os.fstat(file.fileno()))
+        after = Signature.of(file.fileno())
     if left or after != signature:
         raise changed(path)
 

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from doit_diskimg.errors import ImageBusy, WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.host.lock import holders, is_written
+from doit_diskimg.host.machine import which
 from doit_diskimg.host.state import StateFolder, host_failed, load_if_whole, write_json
 
 FORMAT = 1
@@ -79,11 +80,11 @@ def _decoded(data: Mapping[str, list[int] | None]) -> Places:
 
 
 def _inode(path: str) -> list[int]:
+    """Return which file it is, for a guest writes to it; nothing if there is none."""
     try:
-        status = os.stat(path)
+        return [*which(os.stat(path))]
     except OSError:
         return []
-    return [status.st_dev, status.st_ino]
 
 
 @contextmanager

@@ -1,8 +1,11 @@
-"""The clock, the environment, the boot: what a build may know of the machine it runs on."""
+"""What a build may know of the machine it runs on: its clock, what that leaves on files, its boot,
+its environment.
+"""
 
 import os
 import time
 from collections.abc import Sequence
+from typing import NamedTuple, Self
 
 DOS_EPOCH = 315532800
 """1980-01-01 00:00:00 UTC, the first moment that FAT can express."""
@@ -58,6 +61,49 @@ def settled(stamps: Sequence[int], now: int) -> bool:
     if _SETTLED_NS < age <= _SETTLED_WHOLE_NS:
         return any(stamp % 1_000_000_000 for stamp in stamps)
     return age > _SETTLED_WHOLE_NS
+
+
+class Signature(NamedTuple):
+    """What tells a file from a later state of it, without reading it.
+
+    The one answer to "is it the same file, as it was?".  A place that compares less says why.
+    """
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, file: os.stat_result | str | int) -> Self:
+        """Return the signature of a file, by its status, its path or its handle.  Raises OSError.
+        """
+        status = file if isinstance(file, os.stat_result) else os.stat(file)
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+    def settled(self, now: int) -> bool:
+        """Return whether a change from ``now`` on is sure to give another signature."""
+        return settled((self.mtime_ns, self.ctime_ns), now)
+
+
+def as_made(path: str) -> list[int]:
+    """Return what tells a file of ours from what was put there later; nothing if there is none.
+
+    Without the ctime, which changes when a file takes its name or gets another one.
+    """
+    try:
+        found = Signature.of(path)
+    except OSError:
+        return []
+    return [found.size, found.mtime_ns, found.inode]
+
+
+def which(status: os.stat_result) -> tuple[int, int]:
+    """Return which file it is, whatever its name and whatever it holds by now.
+
+    After another boot a device may have another number.
+    """
+    return status.st_dev, status.st_ino
 
 
 def epoch() -> int:

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from doit_diskimg.errors import NotOurs, WorldError
 from doit_diskimg.host import folder
+from doit_diskimg.host.machine import which
 from doit_diskimg.host.state import StateFolder, host_failed, read_json, write_json
 
 FORMAT = 1
@@ -90,7 +91,8 @@ def _entry(path: str) -> _Entry:
     handle = os.open(path, folder.READ)
     try:
         status = os.fstat(handle)
-        return [status.st_dev, status.st_ino, _birth(handle), status.st_size, status.st_mtime_ns]
+        # No ctime: the file is about to take its name.
+        return [*which(status), _birth(handle), status.st_size, status.st_mtime_ns]
     finally:
         os.close(handle)
 

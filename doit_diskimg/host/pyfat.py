@@ -18,7 +18,7 @@ from pyfatfs.EightDotThree import EightDotThree
 from pyfatfs.FATDirectoryEntry import FATDirectoryEntry, make_lfn_entry
 from pyfatfs.PyFat import PyFat, PyFATException
 
-from doit_diskimg.host.library import LibraryError
+from doit_diskimg.host.program import LibraryError
 from doit_diskimg.ondisk import fat_dirent
 from doit_diskimg.ondisk.fat_boot import FsInfo
 from doit_diskimg.plan.recipe import PAYLOAD

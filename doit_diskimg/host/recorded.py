@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from doit_diskimg.host.machine import Signature
 from doit_diskimg.host.state import UNREADABLE
 from doit_diskimg.plan.content import Tree
 
@@ -104,12 +105,11 @@ def _other_contents(digests: dict[str, list[Any]]) -> Iterator[str]:
     """Yield the files with other contents; note new signatures of old contents in ``digests``."""
     for path, (*numbers, digest) in list(digests.items()):
         status = os.stat(path)
-        found = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-        if numbers == found and stat.S_ISREG(status.st_mode):
-            continue  # the usual case, thousands of times
-        from doit_diskimg.host.hashing import Signature, digest_file, is_sure
-
         known = Signature(*numbers)
+        if known == Signature.of(status) and stat.S_ISREG(status.st_mode):
+            continue  # the usual case, thousands of times
+        from doit_diskimg.host.hashing import digest_file, is_sure
+
         signature, now = digest_file(path, (known, digest), status)
         if now != digest:
             yield path

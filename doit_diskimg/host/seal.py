@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from doit_diskimg.host.folder import READ, entered
-from doit_diskimg.host.machine import boot_id, now_ns
+from doit_diskimg.host.machine import Signature, as_made, boot_id, now_ns
 from doit_diskimg.host.state import StateFolder, host_failed, read_json, write_json
 from doit_diskimg.plan.content import FORMAT
 
@@ -67,7 +67,7 @@ def write_seal(
     the image is not patched: nobody would know which old bytes have to go.
     """
     seal = {"format": FORMAT, "generation": generation, "digest": digest, "boot": boot_id()}
-    stamps = {os.path.basename(path): _stamp(path) for path in receipts}
+    stamps = {os.path.basename(path): as_made(path) for path in receipts}
     write_json(state.file("seal.json"), {**seal, "image": image, "receipts": stamps})
 
 
@@ -173,7 +173,7 @@ def _receipts(state: StateFolder, seal: dict[str, object]) -> list[str] | None:
     if not isinstance(stamps, dict):
         return None
     paths = {os.path.join(state.path, name): stamp for name, stamp in stamps.items()}
-    return [*paths] if all(_stamp(path) == stamp for path, stamp in paths.items()) else None
+    return [*paths] if all(as_made(path) == stamp for path, stamp in paths.items()) else None
 
 
 def sealed_digest(image: str, status: os.stat_result | None = None) -> str:
@@ -194,19 +194,15 @@ def _agreed(state: StateFolder, status: os.stat_result | None = None) -> dict[st
 
 
 def identity(status: os.stat_result) -> dict[str, object]:
-    """Return what the file system says of a file, by which it is known again."""
+    """Return what the file system says of an image, by which it is known again.
+
+    Without the ctime, which changes when the image takes its name; with the device, since another
+    file may be there under the same inode when something is mounted.
+    """
+    found = Signature.of(status)
     return {
-        "size": status.st_size,
-        "mtime_ns": status.st_mtime_ns,
-        "inode": status.st_ino,
+        "size": found.size,
+        "mtime_ns": found.mtime_ns,
+        "inode": found.inode,
         "device": status.st_dev,
     }
-
-
-def _stamp(path: str) -> list[int]:
-    """Return what tells a state file from one that was written later; nothing if there is none."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return []
-    return [status.st_size, status.st_mtime_ns, status.st_ino]

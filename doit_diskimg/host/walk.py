@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import Problem, SourceKind, SourceMissing, WorldError
-from doit_diskimg.host.machine import now_ns, settled
+from doit_diskimg.host.machine import Signature, now_ns
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import host_failed
 from doit_diskimg.plan.content import Entry, Tree, digest_of
@@ -35,7 +35,7 @@ def entries_digest(entries: Sequence[Entry]) -> str:
     return digest_of(repr([*chain(*entries)]).encode("utf-8", "surrogatepass"))
 
 
-_memo: dict[str, tuple[dict[str, list[int]], list[Entry]]] = {}
+_memo: dict[str, tuple[dict[str, Signature | None], list[Entry]]] = {}
 """The last walk through each tree, with its directories as they were before.
 
 A tree is looked at when the tasks are made, and again when it is the turn of those that need it,
@@ -51,22 +51,21 @@ def walk(tree: Tree, where: str) -> Sequence[Entry]:
     """
     key, began = tree_key(tree), now_ns()
     known = _memo.pop(key, None)
-    if known is None or any(_stamp(folder) != stamp for folder, stamp in known[0].items()):
+    if known is None or any(_signature(folder) != it for folder, it in known[0].items()):
         walker = _walk(tree, where)
         known = walker.folders, sorted(walker.found, key=_path)
-        if walker.has_links or not all(it and settled(it[2:], began) for it in known[0].values()):
+        if walker.has_links or not all(it and it.settled(began) for it in known[0].values()):
             return known[1]
     _memo[key] = known
     return known[1]
 
 
-def _stamp(folder: str) -> list[int]:
-    """Return what tells a directory from a later state of it; nothing if there is none."""
+def _signature(folder: str) -> Signature | None:
+    """Return the signature of a directory, None if there is none."""
     try:
-        status = os.stat(folder)
+        return Signature.of(folder)
     except OSError:
-        return []
-    return [status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
+        return None
 
 
 def _walk(tree: Tree, where: str) -> "_Walker":
@@ -111,7 +110,7 @@ class _Walker:
     def __init__(self, top: str, where: str, tree: Tree) -> None:
         self.found: list[Entry] = []
         self.problems: list[Problem] = []
-        self.folders: dict[str, list[int]] = {}
+        self.folders: dict[str, Signature | None] = {}
         """The directories that were looked into, as they were before."""
         self.has_links = False
         """Whether anything is decided by what a link leads to, which may be anywhere."""
@@ -125,7 +124,7 @@ class _Walker:
         """Add the entries of ``folder``, whose paths in the tree begin with ``prefix``."""
         exclude, found = self._exclude, self.found
         everything = is_taken and exclude is None
-        self.folders[folder] = _stamp(folder)
+        self.folders[folder] = _signature(folder)
         with os.scandir(folder) as children:
             for child in children:
                 if everything and child.is_file(follow_symlinks=False):  # the usual case

@@ -16,7 +16,6 @@ from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import folder
 from doit_diskimg.host import program as programs
-from doit_diskimg.host.filter import through
 from doit_diskimg.host.hashing import CHUNK, buffer, changed
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.scratch import Scratch
@@ -142,7 +141,7 @@ class RealWork:
         """Run a program as a filter; see `ports.Work`."""
         command = Command(program, tuple(arguments))
         path, what = self._find(program), os.path.basename(self.final)
-        return through(path, command, data, self._environment, self.final, what)
+        return programs.run_filter(path, command, data, self._environment, self.final, what)
 
     def _open(self, flags: int) -> int:
         return self._scratch.open(os.path.basename(self.final), flags)

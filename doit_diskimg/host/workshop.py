@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from doit_diskimg.errors import Problem, ProgramFailed, WorldError
 from doit_diskimg.host import folder, program, staging
-from doit_diskimg.host.hashing import Signature, buffer
+from doit_diskimg.host.hashing import buffer
 from doit_diskimg.host.image import data_of
-from doit_diskimg.host.machine import boot_id
+from doit_diskimg.host.machine import Signature, boot_id
 from doit_diskimg.host.state import host_failed
 from doit_diskimg.host.state_names import WORK
 from doit_diskimg.plan.content import digest_of, hasher
@@ -59,7 +59,7 @@ class Workshop:
             self.record = {
                 "key": key,
                 "file": self.file,
-                "signature": [*Signature.of(os.stat(self.file))],
+                "signature": [*Signature.of(self.file)],
                 "boot": boot_id(),
                 "programs": [[*tool.program, tool.path, [*tool.signature], tool.version]
                              for tool in tools.values()],
@@ -158,7 +158,7 @@ def _find(recipe: Recipe, known: _Record, where: str) -> dict[str, Tool]:
 def _tool(wanted: Program, path: str, known: _Record, where: str) -> Tool:
     """Return a program with its version; it is asked only if it is another file than last time."""
     try:
-        signature = Signature.of(os.stat(path))
+        signature = Signature.of(path)
     except OSError as error:
         raise host_failed(path, error, "run it") from error
     for *_, known_path, known_signature, version in known.get("programs", []):
@@ -174,7 +174,7 @@ def still_made(record: _Record) -> str:
     """
     file = record["file"]
     try:
-        is_same = [*Signature.of(os.stat(file))] == record["signature"]
+        is_same = [*Signature.of(file)] == record["signature"]
     except FileNotFoundError:
         is_same = False
     if not is_same or record["boot"] != boot_id():

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from doit_diskimg.errors import OwnFile, Problem, WorldError
+from doit_diskimg.host.machine import which
 from doit_diskimg.host.paths import place
 from doit_diskimg.host.state import StateFolder
 
@@ -32,7 +33,7 @@ class Written:
 
     def refuse(self, status: os.stat_result, path: str, where: str) -> None:
         """Raise WorldError if the file of that status, which is a source, is one that we write."""
-        what = self._files.get((status.st_dev, status.st_ino))
+        what = self._files.get(which(status))
         if what is not None:
             raise WorldError(is_source(where, path, what))
 
@@ -47,15 +48,13 @@ class Written:
                     found = {(device, entry.inode()): STATE for entry in entries}
         for path, what in self._targets:
             with suppress(OSError, ValueError):
-                status = os.stat(path)
-                found[status.st_dev, status.st_ino] = what
+                found[which(os.stat(path))] = what
         return found
 
     def named(self, path: str) -> str:
         """Return what the file of that name is of ours, in words; empty if it is none of ours."""
         with suppress(OSError, ValueError):
-            status = os.stat(path)
-            if what := self._files.get((status.st_dev, status.st_ino)):
+            if what := self._files.get(which(os.stat(path))):
                 return what
         real = os.path.realpath(path)
         for target in self._targets:

@@ -42,7 +42,7 @@ class Program(NamedTuple):
     version: tuple[str, ...]
     """The arguments that make it print its version; a payload depends on that too."""
     library: bool = False
-    """True for a Python package of that name, which code of the host's calls (`host.library`)."""
+    """True for a Python package of that name, which code of the host's calls (`host.program`)."""
 
 
 class Command(NamedTuple):

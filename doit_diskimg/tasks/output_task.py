@@ -9,6 +9,7 @@ from doit_diskimg.disk.abilities import Selective
 from doit_diskimg.disk.model import TABLE
 from doit_diskimg.extent import Extent, merged
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.host.machine import Signature
 from doit_diskimg.host.paths import normal, one_place
 from doit_diskimg.plan.content import Tree, Wanted
 from doit_diskimg.plan.recipe import Program
@@ -279,17 +280,15 @@ class ProgramsAsMade(AsSeen):
 
 def _installed(program: Program, known: Sequence[object] = ()) -> list[object]:
     """Return a program's file, that file's signature, and its version; empty if it is missing."""
-    import os
 
     from doit_diskimg.errors import WorldError
-    from doit_diskimg.host.hashing import Signature
     from doit_diskimg.host.program import find, version
 
     path = find(program)
     if path is None:
         return []
     try:
-        file = [path, [*Signature.of(os.stat(path))]]
+        file = [path, [*Signature.of(path)]]
         if [*known[:2]] == file:
             return [*known]
         return [*file, version(program, path, program.name)]

@@ -4,6 +4,7 @@ import os
 from contextlib import suppress
 
 from doit_diskimg.errors import WorldError
+from doit_diskimg.host.machine import which
 from doit_diskimg.host.state import StateFolder, read, read_json
 
 _sure: dict[str, tuple[int, int]] = {}
@@ -25,7 +26,7 @@ def is_ours(state: StateFolder) -> bool:
         status = os.lstat(state.image)
     except FileNotFoundError:
         return True
-    key = status.st_dev, status.st_ino
+    key = which(status)
     if _sure.get(state.image) != key:
         if not _is_as_sealed(state, status) and not _is_recorded(state) and not _holds(state):
             return False

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from doit_diskimg.errors import WorldError
+from doit_diskimg.host.machine import as_made
 from doit_diskimg.host.paths import normal
 from doit_diskimg.plan.content import Tree
 from doit_diskimg.tasks.step import interrupted
@@ -66,7 +67,7 @@ class Recorded(Reason):
 
     def values(self) -> _Values:
         """Return what doit is to store with the task."""
-        return {self.KEY: [self._spec, [_signature(path) for path in self._outputs]]}
+        return {self.KEY: [self._spec, [as_made(path) for path in self._outputs]]}
 
     def reason(self, task: Any, values: _Values) -> str:
         """Return what is not as it was stored."""
@@ -77,7 +78,7 @@ class Recorded(Reason):
         if spec != self._spec:
             return "its part of the description changed, or doit_diskimg did"
         for path, signature in zip(self._outputs, outputs, strict=False):
-            if signature != _signature(path):
+            if signature != as_made(path):
                 return f"{path!r} is not what this task wrote there"
         return ""
 
@@ -91,16 +92,7 @@ def as_written(
     """
     _, signatures = values[Recorded.KEY]
     written, count = dict(zip(outputs, signatures, strict=False)), 3 if inode else 2
-    return bool(written[path]) and written[path][:count] == _signature(path)[:count]
-
-
-def _signature(path: str) -> list[int]:
-    """Return what tells a file that was written anew from the one before; renames make new ones."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return []
-    return [status.st_size, status.st_mtime_ns, status.st_ino]
+    return bool(written[path]) and written[path][:count] == as_made(path)[:count]
 
 
 class AsSeen(Reason):

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from doit_diskimg.host.programs import Answer, ask_program, find_program
+from doit_diskimg.host.program import Answer, ask_program, find_program
 from doit_diskimg.verify.finding import Findings
 from doit_diskimg.verify.judge import Checked, Report
 from doit_diskimg.verify.volume_reader import Volume

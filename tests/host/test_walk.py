@@ -398,7 +398,7 @@ def test_a_tree_with_links_is_read_again(here, settle, scans):
 
 def test_a_directory_that_is_away_for_an_instant(here, settle, monkeypatch):
     settled_tree(settle)
-    monkeypatch.setattr(walk_module, "_stamp", lambda _: [])
+    monkeypatch.setattr(walk_module, "_signature", lambda _: None)
     assert found() == found() == ["a/", "a/x", "b/", "b/y", "out/", "out/z"]
 
 

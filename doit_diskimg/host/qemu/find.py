@@ -1,7 +1,6 @@
 """Where QEMU and its firmware are, and what this host can do."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from functools import cache
 
 from doit_diskimg.errors import ProgramMissing, WorldError
 from doit_diskimg.host import child
+from doit_diskimg.host.program import find_program
 from doit_diskimg.host.qemu.command import Flash
 
 PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "qemu-system-i386": "qemu-system-x86"}
@@ -30,7 +30,7 @@ UEFI = [
 
 def program(name: str) -> str:
     """Return the path of QEMU.  Raises WorldError."""
-    found = shutil.which(name)
+    found = find_program(name)
     if found is None:
         package = PACKAGES.get(name)
         remedy = f"install it (Debian package {package})" if package else "install it"
