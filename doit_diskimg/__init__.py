@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from doit_diskimg.tasks.grub_task import GrubBios, GrubEfi
     from doit_diskimg.tasks.qemu_task import Qemu
     from doit_diskimg.verify.finding import Finding
-    from doit_diskimg.verify.judge import verify
+    from doit_diskimg.verify.judge import verify_image
 
 __all__ = [
     "Disk",
@@ -104,7 +104,7 @@ __all__ = [
     "Sha256",
     "Iso",
     "Xxh3Checker",
-    "verify",
+    "verify_image",
     "Finding",
     "DiskimgError",
     "DescriptionError",
@@ -141,6 +141,7 @@ _HOME = {
     "Sha256": "kinds.outputs.sha256",
     "Iso": "kinds.outputs.iso",
     "Xxh3Checker": "tasks.checker",
+    "verify_image": "verify.judge",
     "Finding": "verify.finding",
     "DiskimgError": "errors",
     "DescriptionError": "errors",
@@ -154,8 +155,8 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version(__name__)
-    if name in ("at", "verify"):  # a namespace, and a folder that can be called: see its __init__
-        return import_module(f"{__name__}.{'disk.at' if name == 'at' else name}")
+    if name == "at":  # a namespace
+        return import_module(f"{__name__}.disk.at")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -48,9 +48,10 @@ APART = {
 DOORS = (
     ("", "*"),  # public names are loaded on first use
     ("disk.model", "tasks.*"),  # disk.tasks() hands a description to the skin
-    ("tasks.*", "build.*"),  # a task to its action
+    ("tasks.*", "chain.*"),  # a task to its action
     ("tasks.*", "verify.*"),
     ("tasks.*", "shortcuts.*"),
+    ("verify.witnesses", "verify.pyfat_reader"),  # which needs pyfatfs
     ("kinds.*", "{folder}.*"),  # a description, i.e. what is public, to the files that do its work
 )  # fmt: skip
 """(importer, imported): the lazy imports that there may be, and the only ones in a circle."""
@@ -571,7 +572,7 @@ STUB = "class P(Protocol):\n    'Doc.'\n    def f(self): ..."
          ["2: json is imported in a function"]),
         (lazy_imports_stand_at_doors, "", "def f():\n    from doit_diskimg.disk import at", []),
         (lazy_imports_stand_at_doors, "tasks.chain",
-         "def f():\n    from doit_diskimg.build.populate import f", []),
+         "def f():\n    from doit_diskimg.chain.populate import f", []),
         (lazy_imports_stand_at_doors, "tasks.chain",
          "def f():\n    from doit_diskimg.host.seal import f",
          ["2: doit_diskimg.host.seal.f is imported in a function"]),

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from doit_diskimg.errors import DiskimgError
 from doit_diskimg.host.terminal import say
+from doit_diskimg.units import parse_size
+from doit_diskimg.verify.judge import verify_image
 
 _EPILOG = (
     "Exit code 0: no errors, perhaps warnings; 1: errors; 2: the image can't be read, or nothing "
@@ -17,11 +19,9 @@ _EPILOG = (
 
 def main(arguments: Sequence[str]) -> int:
     """Print the findings, one a line; return the exit code."""
-    from doit_diskimg.verify.judge import verify
-
     chosen = _parser().parse_args(arguments)
     try:
-        found = verify(chosen.image, offset=chosen.offset, witnesses=not chosen.alone)
+        found = verify_image(chosen.image, offset=chosen.offset, witnesses=not chosen.alone)
     except (DiskimgError, ValueError) as error:
         say(f"verify: {error}", sys.stderr)
         return 2
@@ -52,8 +52,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _offset(text: str) -> int:
-    from doit_diskimg.units import parse_size
-
     try:
         if re.fullmatch("0[xX][0-9a-fA-F]+", text):
             return int(text, 16)

@@ -7,7 +7,7 @@ mtime_ns, ctime_ns and inode are as recorded.
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from doit_diskimg.errors import SourceChanged, SourceLength, WorldError
 from doit_diskimg.host import machine
@@ -93,6 +93,14 @@ def _digests(handle: int, size: int) -> "tuple[str, PartHasher | None, int]":
     if position == size and size % CHUNK == 0:  # or the last read has asked for more
         position += os.preadv(handle, [view[:1]], position)
     return digest.hexdigest(), parts, position
+
+
+def digest_of_chunks(chunks: Iterable[bytes]) -> str:
+    """Return the digest of contents that come in pieces."""
+    digest = hasher()
+    for data in chunks:
+        digest.update(data)
+    return digest.hexdigest()
 
 
 def check_read(path: str, count: int, signature: Signature, after: os.stat_result) -> None:

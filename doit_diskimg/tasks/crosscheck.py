@@ -94,7 +94,7 @@ class CrossCheck(Step):
 
     def _errors(self, name: str, found: "Survey") -> Iterator[Problem]:
         for text in found.errors:
-            yield self._problem(name, text, "a volume must be without errors")
+            yield self._problem(name, str(text), "a volume must be without errors")
 
     def _differences(self, name: str, wanted: "Survey", found: "Survey") -> Iterator[Problem]:
         from doit_diskimg.verify.survey import differences

@@ -23,8 +23,8 @@ from doit_diskimg.ondisk.gpt_header import HEADER_SIZE, SIGNATURE, GptHeader
 from doit_diskimg.ondisk.mbr_sector import START as MBR_START
 from doit_diskimg.verify import gpt_reader, mbr_reader
 from doit_diskimg.verify.finding import Findings
-from doit_diskimg.verify.first_sector import sector_zero
-from doit_diskimg.verify.partitions import Part
+from doit_diskimg.verify.mbr_reader import sector_zero
+from doit_diskimg.verify.partitions import FoundPartition
 from doit_diskimg.verify.source import Source
 
 _SECTOR = 512
@@ -37,7 +37,7 @@ class _Found(NamedTuple):
 
     size: int
     sector_size: int
-    parts: Sequence[Part]
+    parts: Sequence[FoundPartition]
     table: Sequence[Taken]
 
 
@@ -55,7 +55,7 @@ def fields(
         found = _read(base, image)
     except WorldError as error:
         return _nothing(base, error.problems)
-    chosen, faults = list[tuple[TheirPart, Part, Payload]](), list[Problem]()
+    chosen, faults = list[tuple[TheirPart, FoundPartition, Payload]](), list[Problem]()
     for key, payload in payloads.items() if isinstance(payloads, Mapping) else ():
         part = _find(found.parts, key)
         if part is None:
@@ -117,7 +117,9 @@ def _read(base: str | PathLike[str], image: str | PathLike[str]) -> _Found:
         return _Found(source.length, sector_size, inside, table)
 
 
-def _gpt_regions(source: Source, sector_size: int, parts: Sequence[Part]) -> Iterator[Taken]:
+def _gpt_regions(
+    source: Source, sector_size: int, parts: Sequence[FoundPartition]
+) -> Iterator[Taken]:
     """Yield what of the disk is the GPT's.
 
     What no table lists stays out of all that the headers reserve; a partition only has to be clear
@@ -164,7 +166,9 @@ def _gpt_header(source: Source, lba: int, sector_size: int) -> GptHeader | None:
     return header if header.signature == SIGNATURE else None
 
 
-def _mbr_regions(source: Source, sector_size: int, parts: Sequence[Part]) -> Iterator[Taken]:
+def _mbr_regions(
+    source: Source, sector_size: int, parts: Sequence[FoundPartition]
+) -> Iterator[Taken]:
     """Yield what of the disk is the MBR's, the sectors that record logical partitions included."""
     yield Taken(_TABLE, Extent(MBR_START, _SECTOR - MBR_START))
     logical = frozenset(part.number for part in parts if part.number > mbr_reader.PRIMARIES)
@@ -177,20 +181,20 @@ def _mbr_regions(source: Source, sector_size: int, parts: Sequence[Part]) -> Ite
         yield Taken(what, Extent(place, sector_size), frozenset({UNLISTED}))
 
 
-def _others(parts: Sequence[Part], ours: set[int]) -> Iterator[Taken]:
+def _others(parts: Sequence[FoundPartition], ours: set[int]) -> Iterator[Taken]:
     for part in parts:
         whose = "" if part.number not in ours else ", which is ours already,"
         extent = Extent(part.start, part.length)
         yield Taken(f"{part.title}{whose}", extent, frozenset({part.number}))
 
 
-def _find(parts: Sequence[Part], key: object) -> Part | None:
+def _find(parts: Sequence[FoundPartition], key: object) -> FoundPartition | None:
     """Return the partition of that number, or that name if only one has it."""
     found = [part for part in parts if key in (part.number, part.name or None)]
     return found[0] if len(found) == 1 and not isinstance(key, bool) else None
 
 
-def _name(part: Part, names: Sequence[str]) -> str:
+def _name(part: FoundPartition, names: Sequence[str]) -> str:
     """Return the name of a partition in our description: its own, if tasks can have it."""
     reserved = {TABLE, BASE, *STEPS, *names}
     if part.name and not list(name_problems(part.name, "")) and part.name not in reserved:
@@ -199,7 +203,7 @@ def _name(part: Part, names: Sequence[str]) -> str:
 
 
 def _holes(
-    parts: Sequence[Part], own: Sequence[Partition | Segment]
+    parts: Sequence[FoundPartition], own: Sequence[Partition | Segment]
 ) -> list[tuple[int, int]]:
     """Return what the base image does not have to fill, half-open."""
     extents = [Extent(part.start, part.length) for part in parts]
@@ -234,7 +238,7 @@ def _own_faults(own: Sequence[object]) -> Iterator[Problem]:
             yield BadValue(where, f"{one!r} is neither", must, change)
 
 
-def _unknown(base: object, key: object, parts: Sequence[Part]) -> Problem:
+def _unknown(base: object, key: object, parts: Sequence[FoundPartition]) -> Problem:
     known = ", ".join(part.title for part in parts) or "none"
     return BadValue(
         f"partitions[{key!r}]", f"{str(base)!r} has no such partition",

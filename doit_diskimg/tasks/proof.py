@@ -66,9 +66,9 @@ def _holds(state: StateFolder) -> bool:
     That is the last proof: of a project that was restored without its nanoseconds, or of a backup
     that was put back.  What belongs to a guest may be anything.
     """
+    from doit_diskimg.chain.as_planned import compare_bytes
     from doit_diskimg.host import kept
     from doit_diskimg.plan.stored import decode_plan, decode_receipt
-    from doit_diskimg.verify.against_plan import compare_bytes
     from doit_diskimg.verify.finding import Findings
     from doit_diskimg.verify.source import Source
 

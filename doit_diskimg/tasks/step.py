@@ -137,7 +137,7 @@ class Asking(Step):
 
 def judge(payload: str, contents: "Contents", where: str) -> "Callable[[], Iterable[Problem]]":
     """Read a volume back that a program makes; see `recipe.Judge`."""
-    from doit_diskimg.verify.readback import watch
+    from doit_diskimg.chain.readback import watch
 
     return watch(payload, contents, where)
 

@@ -27,10 +27,11 @@ class Verify(Step):
 
     def run(self) -> str:
         """Return the warnings, one a line.  Raises WorldError with all errors."""
+        from doit_diskimg.chain.as_planned import compare_bytes
         from doit_diskimg.tasks.keeping import ours
-        from doit_diskimg.verify.against_plan import compare_bytes, compare_files
         from doit_diskimg.verify.judge import Known, inspect
         from doit_diskimg.verify.source import Source
+        from doit_diskimg.verify.survey import compare_files
 
         layout = load(self.state.file("layout.json"), decode_layout)
         parts = ours(self.state, self.parts)

@@ -10,10 +10,9 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from doit_diskimg.verify.boot_sector import Geometry
-from doit_diskimg.verify.budget import CLUSTERS, FRAGMENTS, TABLES, Budget
+from doit_diskimg.verify.boot_sector import VolumeGeometry
 from doit_diskimg.verify.finding import Findings
-from doit_diskimg.verify.source import CHUNK, Window
+from doit_diskimg.verify.source import CHUNK, CLUSTERS, FRAGMENTS, TABLES, Budget, Window
 
 _PAGE = 1 << 14
 _KEPT = 256
@@ -25,7 +24,7 @@ _SHOWN = 8
 
 
 @dataclass
-class Chain:
+class ClusterChain:
     """A chain as far as it goes."""
 
     runs: list[list[int]]
@@ -54,10 +53,10 @@ class Marks:
         self.end = self.mask - 7  # and above
 
 
-class Table:
+class ClusterTable:
     """The entries of the FAT that counts."""
 
-    def __init__(self, geometry: Geometry, window: Window, budget: Budget) -> None:
+    def __init__(self, geometry: VolumeGeometry, window: Window, budget: Budget) -> None:
         self.geometry = geometry
         self.marks = Marks(geometry.fat)
         self._window = window
@@ -145,7 +144,7 @@ class Table:
             if entry not in (_FREE, bad) and not visited[index >> 3] >> (index & 7) & 1:
                 yield number * _PAGE + index
 
-    def follow(self, first: int) -> Chain:
+    def follow(self, first: int) -> ClusterChain:
         """Return the chain that begins with ``first``, and note which clusters it has.
 
         It ends at the first fault: no cluster is visited twice, by whatever chain.
@@ -160,11 +159,11 @@ class Table:
             index = cluster % _PAGE
             entry = page[index] & mask if index < len(page) else _FREE
             if entry == _FREE:
-                return Chain(runs, "fat-chain-free", cluster)
+                return ClusterChain(runs, "fat-chain-free", cluster)
             if entry == self.marks.bad and entry > last:
-                return Chain(runs, "fat-chain-bad", cluster)
+                return ClusterChain(runs, "fat-chain-bad", cluster)
             if visited[index >> 3] >> (index & 7) & 1:
-                chain = Chain(runs, "fat-cross-link", cluster)
+                chain = ClusterChain(runs, "fat-cross-link", cluster)
                 chain.fault = "fat-loop" if chain.has(cluster) else chain.fault
                 return chain
             visited[index >> 3] |= 1 << (index & 7)
@@ -177,9 +176,9 @@ class Table:
                 runs.append([cluster, 1])
             end = cluster + 1
             if entry > last and entry >= self.marks.end:
-                return Chain(runs, "", 0)
+                return ClusterChain(runs, "", 0)
             cluster = entry
-        return Chain(runs, "fat-chain-range", cluster)
+        return ClusterChain(runs, "fat-chain-range", cluster)
 
     def entry_place(self, cluster: int) -> int:
         """Return where in the volume the entry of a cluster lies."""
@@ -213,7 +212,7 @@ def _masked(entries: "array[int]", mask: int) -> "array[int]":
     return _decode((whole & pattern).to_bytes(4 * len(entries), "little"), 32)
 
 
-def check_copies(geometry: Geometry, window: Window, found: Findings, budget: Budget) -> None:
+def check_copies(geometry: VolumeGeometry, window: Window, found: Findings, budget: Budget) -> None:
     """Report where a copy of the FAT is not the one that counts."""
     length = min(geometry.table_length, -(-(geometry.clusters + 2) * geometry.fat // 8))
     if geometry.boot.flags & 0x80 and geometry.fat == 32:

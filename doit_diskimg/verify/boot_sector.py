@@ -16,12 +16,17 @@ MEDIA = frozenset({0xF0, *range(0xF8, 0x100)})
 MOST_COPIES = 4
 _FAT12_BELOW, FAT16_BELOW = 4085, 65525
 
+MARKS = 6
+DAMAGED = 4
+_FOREIGN = (b"NTFS    ", b"EXFAT   ")
+"""OEM names of file systems that have the form of FAT's boot sector, and are others."""
+
 _COMMON = struct.Struct("<3s8sHBHBHHBHHHII")
 _FAT32 = struct.Struct("<IHHIHH")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Boot:
+class BootFields:
     """The fields as they are, whether they make sense or not."""
 
     jump: bytes
@@ -67,10 +72,10 @@ class Boot:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Geometry:
+class VolumeGeometry:
     """A volume that can be read: everything in bytes from its beginning."""
 
-    boot: Boot
+    boot: BootFields
     fat: int
     """12, 16 or 32: as the layout is, which decides how entries are read."""
     table_start: int
@@ -98,7 +103,7 @@ class Geometry:
         return min(named, self.boot.copies - 1)
 
 
-def decode(sector: bytes) -> Boot:
+def decode(sector: bytes) -> BootFields:
     """Return what 512 bytes say; anything can be decoded."""
     sector = sector.ljust(512, b"\0")
     jump, _, *numbers = _COMMON.unpack_from(sector)
@@ -106,7 +111,7 @@ def decode(sector: bytes) -> Boot:
     fat32 = _FAT32.unpack_from(sector, 36) if wide else (0, 0, 0, 0, 0, 0)
     tail = sector[64:] if wide else sector[36:]
     extended = wide or tail[2] in (0x28, 0x29)
-    return Boot(
+    return BootFields(
         jump=jump, **dict(zip(_NUMBERS, (*numbers, *fat32), strict=True)),
         dirty=tail[1] if extended else 0, extended=extended,
         volume_id=int.from_bytes(tail[3:7], "little"),
@@ -122,7 +127,7 @@ _NUMBERS = (
 )  # fmt: skip
 
 
-def check(boot: Boot, room: int, window: Window, found: Findings) -> Geometry | None:
+def check(boot: BootFields, room: int, window: Window, found: Findings) -> VolumeGeometry | None:
     """Report what is wrong with the fields; return the geometry if the volume can be read.
 
     ``room`` is the bytes that the volume may take, which may be more than the image has left.
@@ -151,14 +156,14 @@ def check(boot: Boot, room: int, window: Window, found: Findings) -> Geometry | 
         clusters = table * 8 // fat - 2
     if clusters < 1 or table_start >= window.length:
         return None
-    return Geometry(
+    return VolumeGeometry(
         boot=boot, fat=fat, table_start=table_start, table_length=table,
         root_start=table_start + boot.copies * table, root_length=root, data_start=data_start,
         cluster_size=cluster_size, clusters=clusters,
     )  # fmt: skip
 
 
-def _check_marks(boot: Boot, found: Findings) -> None:
+def _check_marks(boot: BootFields, found: Findings) -> None:
     """Report faults that keep nobody from reading on."""
     if not boot.signed:
         found.add("fat-signature", "55 aa is missing", at=510, length=2)
@@ -187,7 +192,7 @@ def _check_marks(boot: Boot, found: Findings) -> None:
         found.add("fat-dirty", "a flag in the boot sector is set", at=65 if boot.wide else 37)
 
 
-def _check_units(boot: Boot, found: Findings) -> bool:
+def _check_units(boot: BootFields, found: Findings) -> bool:
     """Report faults that make the volume unreadable; return whether there are none."""
     before = found.errors
     if boot.sector_size not in SECTOR_SIZES:
@@ -221,7 +226,7 @@ def _check_units(boot: Boot, found: Findings) -> bool:
     return found.errors == before
 
 
-def _check_type(boot: Boot, clusters: int, found: Findings) -> int:
+def _check_type(boot: BootFields, clusters: int, found: Findings) -> int:
     """Return the type that the layout has; report that the number of clusters says another."""
     counted = 12 if clusters < _FAT12_BELOW else 16 if clusters < FAT16_BELOW else 32
     fat = 32 if boot.wide else min(counted, 16)
@@ -235,9 +240,36 @@ def _check_type(boot: Boot, clusters: int, found: Findings) -> int:
     return fat
 
 
-def check_hidden(boot: Boot, allowed: set[int], found: Findings) -> None:
+def check_hidden(boot: BootFields, allowed: set[int], found: Findings) -> None:
     """Report hidden sectors that are none of ``allowed``, in bytes before the volume."""
     if boot.extended and boot.hidden * boot.sector_size not in allowed:
         sectors = " or ".join(str(start // boot.sector_size) for start in sorted(allowed))
         text = f"{boot.hidden} hidden sectors, {sectors} must be"
         found.add("fat-hidden", text, at=28, length=4)
+
+
+def marks(sector: bytes) -> int:
+    """Return how many of the nine marks of FAT's boot sector ``sector`` (512 bytes) has."""
+    boot = decode(sector)
+    return sum([
+        boot.sector_size in SECTOR_SIZES,
+        boot.cluster_sectors in CLUSTER_SECTORS,
+        boot.reserved > 0,
+        0 < boot.copies <= MOST_COPIES,
+        boot.media in MEDIA,
+        boot.sectors > 0,
+        boot.table_16 > 0 or 0 < boot.table_32 < 1 << 24,
+        boot.jump[:1] in (b"\xeb", b"\xe9"),
+        sector[54:57] == b"FAT" or sector[82:85] == b"FAT",
+    ])  # fmt: skip
+
+
+def means_fat(sector: bytes, *, expected: bool = False) -> bool:
+    """Return whether a sector of 512 bytes means to be the boot sector of a FAT volume.
+
+    ``expected`` is whether the type of its partition says that it is, and allows nothing else.
+    """
+    if sector[3:11] in _FOREIGN:
+        return False
+    damaged = expected and sector[510:512] == b"\x55\xaa"
+    return marks(sector) >= (DAMAGED if damaged else MARKS)

@@ -23,19 +23,7 @@ class Rule(NamedTuple):
 _REBUILD = "build the image anew"
 _FSCK = "copy the files into a new volume, or let fsck.fat repair it"
 
-RULES: dict[str, Rule] = {}
-"""Code -> rule, in the order of the reference page."""
-
-SECTIONS: dict[str, tuple[str, ...]] = {}
-"""Title of a section of the reference page -> the codes in it."""
-
-
-def _section(title: str, rules: dict[str, tuple[str, str, str]]) -> None:
-    RULES.update({code: Rule(*rule) for code, rule in rules.items()})
-    SECTIONS[title] = tuple(rules)
-
-
-_section("The image as a whole", {
+_IMAGE = {
     "unknown": (WARNING, "There is neither a partition table nor a FAT volume: nothing was "
                 "checked, and the command ends with 2. A disk of boot code alone is one.",
                 "name the right file, or say with `--offset` where the volume begins"),
@@ -53,9 +41,9 @@ _section("The image as a whole", {
                  "run doit again; if it stays, report it to us"),
     "file-differs": (ERROR, "A file in a volume is missing, is too much, or is not its source.",
                      "run doit again; if it stays, report it to us"),
-})  # fmt: skip
+}  # fmt: skip
 
-_section("Any partition table", {
+_TABLES = {
     "part-overlap": (ERROR, "Two partitions share sectors: to write one is to destroy the other.",
                      "move or shrink one of them"),
     "part-beyond": (ERROR, "A partition runs past the end of the disk.",
@@ -70,9 +58,9 @@ _section("Any partition table", {
     "part-type-fat": (WARNING, "The partition's type says another FAT than the volume is, or says "
                       "nothing of FAT. Most boot firmware looks at one of the two only.",
                       "give the partition the type that fits its volume"),
-})  # fmt: skip
+}  # fmt: skip
 
-_section("Master boot record", {
+_MBR = {
     "mbr-signature": (ERROR, "Sector 0 has partitions and lacks 55 AA at its end: no BIOS starts "
                       "it, and no system reads its partitions.", "write 55 AA at byte 510"),
     "mbr-indicator": (ERROR, "A boot indicator is neither 0x00 nor 0x80; BIOSes take the table "
@@ -90,9 +78,9 @@ _section("Master boot record", {
     "ebr-covered": (ERROR, "A logical partition covers a sector of the chain: who fills it loses "
                     "the partitions behind it.", "move or shrink it"),
     "ebr-extended": (ERROR, "There is more than one extended partition.", "keep one"),
-})  # fmt: skip
+}  # fmt: skip
 
-_section("GUID partition table", {
+_GPT = {
     "gpt-primary": (ERROR, "The header in sector 1 is missing or damaged; only its backup holds.",
                     "restore it from the backup, for example with sgdisk"),
     "gpt-backup": (ERROR, "The backup header is damaged, or not where the primary says.",
@@ -124,9 +112,9 @@ _section("GUID partition table", {
                     "disk.", "clear the flag, unless an old BIOS needs it"),
     "hybrid-differs": (ERROR, "A partition of the hybrid MBR is none of the GPT's.",
                        "make the hybrid MBR anew"),
-})  # fmt: skip
+}  # fmt: skip
 
-_section("FAT: the boot sector", {
+_FAT_BOOT = {
     "fat-signature": (ERROR, "The boot sector lacks 55 AA at byte 510.", "write it there"),
     "fat-jump": (WARNING, "The boot sector does not begin with a jump (EB xx 90 or E9 xx xx); "
                  "Windows does not mount it then.", "write one"),
@@ -170,9 +158,9 @@ _section("FAT: the boot sector", {
                         "after syslinux; tools may restore it one day.",
                         "copy the boot sector there"),
     "fat-backup-place": (ERROR, "The backup boot sector is not in the reserved sectors.", _REBUILD),
-})  # fmt: skip
+}  # fmt: skip
 
-_section("FAT: tables and chains", {
+_FAT_CHAINS = {
     "fat-differ": (ERROR, "The copies of the FAT differ.", _FSCK),
     "fat-cross-link": (ERROR, "Two files have a cluster in common.", _FSCK),
     "fat-loop": (ERROR, "A chain comes back to a cluster that it had.", _FSCK),
@@ -183,9 +171,9 @@ _section("FAT: tables and chains", {
     "fat-chain-short": (ERROR, "A file has fewer clusters than its size needs.", _FSCK),
     "fat-chain-long": (ERROR, "A file has more clusters than its size needs.", _FSCK),
     "fat-lost": (ERROR, "Clusters are in use, and no file has them.", _FSCK),
-})  # fmt: skip
+}  # fmt: skip
 
-_section("FAT: directories", {
+_FAT_DIRECTORIES = {
     "fat-dir-start": (ERROR, "A directory has no cluster.", _FSCK),
     "fat-dir-size": (ERROR, "A directory has a size; it must say 0.", _FSCK),
     "fat-dir-large": (ERROR, "A directory has more than 65,536 entries (2 MiB).", _FSCK),
@@ -221,7 +209,21 @@ _section("FAT: directories", {
                           "set it with fatlabel, which writes both"),
     "fat-attributes": (WARNING, "An entry has bits set that must be 0.", "clear them"),
     "fat-time": (WARNING, "A date or a time of an entry does not exist.", "touch the file"),
-})  # fmt: skip
+}  # fmt: skip
+
+SECTIONS = {
+    "The image as a whole": _IMAGE,
+    "Any partition table": _TABLES,
+    "Master boot record": _MBR,
+    "GUID partition table": _GPT,
+    "FAT: the boot sector": _FAT_BOOT,
+    "FAT: tables and chains": _FAT_CHAINS,
+    "FAT: directories": _FAT_DIRECTORIES,
+}
+"""Title of a section of the reference page -> code -> severity, meaning, remedy."""
+
+RULES = {code: Rule(*rule) for rules in SECTIONS.values() for code, rule in rules.items()}
+"""Code -> rule, in the order of the reference page."""
 
 
 def page() -> str:

@@ -1,6 +1,6 @@
-"""FAT: the entries of one directory, from its bytes.
+"""FAT: the entries of one directory, from its bytes, and the volume's label among them.
 
-Nothing here follows a cluster; `volume` does.
+Nothing here follows a cluster; `tree_reader` does.
 """
 
 import struct
@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.verify import name_reader
+from doit_diskimg.verify.boot_sector import BootFields
 from doit_diskimg.verify.finding import Findings
-from doit_diskimg.verify.name_reader import Piece
+from doit_diskimg.verify.name_reader import NamePiece
 
 SIZE = 32
 MOST = 65536
@@ -21,7 +22,7 @@ _DOT, _DOT_DOT = b".".ljust(11), b"..".ljust(11)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class DirectoryEntry:
     """A file, a directory, or a label."""
 
     name: str
@@ -64,9 +65,9 @@ class Reader:
         self._place = place
         self._wide = wide
         self._found = found
-        self._pieces: list[Piece] = []
+        self._pieces: list[NamePiece] = []
 
-    def entries(self, data: bytes) -> Iterator[Entry]:
+    def entries(self, data: bytes) -> Iterator[DirectoryEntry]:
         """Yield files, directories, labels and dot entries in their order."""
         for at in range(0, len(data) - SIZE + 1, SIZE):
             first, attributes = data[at], data[at + 11]
@@ -106,7 +107,7 @@ class Reader:
 
     def _piece(self, data: bytes, place: int) -> None:
         order, checksum = data[0], data[13]
-        piece = Piece(order & 0x3F, checksum, data[1:11] + data[14:26] + data[28:32], place)
+        piece = NamePiece(order & 0x3F, checksum, data[1:11] + data[14:26] + data[28:32], place)
         if data[12] or data[26] or data[27] or data[11] != _LONG:
             cluster = int.from_bytes(data[26:28], "little")
             text = (
@@ -128,14 +129,14 @@ class Reader:
             return
         self._pieces.append(piece)
 
-    def _entry(self, data: bytes, place: int) -> Entry:
+    def _entry(self, data: bytes, place: int) -> DirectoryEntry:
         (short, attributes, case, _, c_time, c_date, a_date, high, m_time, m_date, low,
          size) = _SHORT.unpack(data)
         long = "" if attributes & _VOLUME else self._long_name(short, place)
         self._orphans()
         is_label = attributes & _VOLUME
         shown = name_reader.label_text(short) if is_label else name_reader.short_text(short, case)
-        entry = Entry(
+        entry = DirectoryEntry(
             name=long or shown, short=short, attributes=attributes,
             cluster=high << 16 | low if self._wide else low, size=size, place=place,
             long=bool(long),
@@ -191,9 +192,9 @@ class Reader:
 _DAYS = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 0, 0, 0)
 
 
-def check_names(entries: list[Entry], path: str, found: Findings) -> None:
+def check_names(entries: list[DirectoryEntry], path: str, found: Findings) -> None:
     """Report names of one directory that readers can't tell apart."""
-    shorts, folded = dict[bytes, Entry](), dict[str, Entry]()
+    shorts, folded = dict[bytes, DirectoryEntry](), dict[str, DirectoryEntry]()
     for entry in entries:
         if entry.is_label or entry.is_dot:
             continue
@@ -212,3 +213,38 @@ def check_names(entries: list[Entry], path: str, found: Findings) -> None:
                 text = f"{other.name!r} and {entry.name!r} are both {name!r} to a reader"
                 found.add("fat-name-twice", text, at=entry.place, length=11,
                           path=path + entry.name)
+
+
+class Labels:
+    """The label entries of one volume."""
+
+    def __init__(self, found: Findings) -> None:
+        self._found = found
+        self._labels: list[str] = []
+
+    def add(self, entry: DirectoryEntry, path: str) -> None:
+        """Take a label that lies in the directory ``path``; report it unless it is the first."""
+        text = repr(name_reader.label_text(entry.short))
+        if path != "/" or entry.attributes & 0x10 or entry.cluster or entry.size:
+            where = "is in a subdirectory" if path != "/" else "has contents"
+            self._report("fat-label-place", f"the label {text} {where}", entry, path)
+            return
+        self._labels.append(name_reader.label_text(entry.short))
+        if len(self._labels) > 1:
+            words = f"the label {text} follows {self._labels[0]!r}, one at most must be"
+            self._report("fat-label-twice", words, entry, path)
+
+    def compare(self, boot: BootFields) -> None:
+        """Report a label in the boot sector that is not the one in the root directory."""
+        if len(self._labels) > 1:
+            return
+        noted = (boot.label or b"").decode("cp437").rstrip(" ")
+        noted = "" if noted == "NO NAME" or not noted.strip("\0") else noted
+        stored = self._labels[0] if self._labels else ""
+        if noted != stored:
+            text = f"{noted!r} in the boot sector, {stored!r} in the root directory"
+            at = 71 if boot.wide else 43
+            self._found.add("fat-label-differs", text, at=at, length=11)
+
+    def _report(self, code: str, text: str, entry: DirectoryEntry, path: str) -> None:
+        self._found.add(code, text, at=entry.place, length=SIZE, path=path)

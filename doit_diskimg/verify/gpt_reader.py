@@ -10,7 +10,7 @@ from zlib import crc32
 
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.verify.finding import Findings
-from doit_diskimg.verify.partitions import Part, check_overlaps
+from doit_diskimg.verify.partitions import FoundPartition, check_overlaps
 from doit_diskimg.verify.source import Source
 
 SIGNATURE = b"EFI PART"
@@ -64,7 +64,7 @@ def present(source: Source) -> int:
     return 0
 
 
-def check(source: Source, size: int, found: Findings) -> list[Part]:
+def check(source: Source, size: int, found: Findings) -> list[FoundPartition]:
     """Report what is wrong with the GPT; return the partitions of the first array that holds."""
     last = source.length // size - 1
     primary = _header(source, 1, size, "primary", found)
@@ -192,7 +192,7 @@ def _array(
 
 def _partitions(
     source: Source, header: Header, array: bytes, size: int, found: Findings
-) -> list[Part]:
+) -> list[FoundPartition]:
     """Return the partitions of an array; report what is wrong with single ones."""
     parts, guids = [], {header.guid: "the disk"}
     usable = range(header.first_usable, header.last_usable + 1)
@@ -202,7 +202,7 @@ def _partitions(
             continue
         type_, guid, first, last, attributes, name = _ENTRY.unpack_from(array, at)
         place = header.array_lba * size + at
-        part = Part(
+        part = FoundPartition(
             number=index + 1, name=_text(name), type=str(UUID(bytes_le=type_)), entry=place,
             start=first * size, length=(last + 1 - first) * size, relative=first * size,
         )  # fmt: skip
@@ -222,7 +222,7 @@ def _partitions(
     return parts
 
 
-def _check_entry(part: Part, name: bytes, attributes: int, found: Findings) -> None:
+def _check_entry(part: FoundPartition, name: bytes, attributes: int, found: Findings) -> None:
     try:
         name.decode("utf-16-le")
     except UnicodeDecodeError:
@@ -233,7 +233,9 @@ def _check_entry(part: Part, name: bytes, attributes: int, found: Findings) -> N
         found.add("gpt-attributes", text, at=part.entry + 48, length=8, path=part.title)
 
 
-def _check_guid(part: Part, guid: bytes, guids: dict[bytes, str], found: Findings) -> None:
+def _check_guid(
+    part: FoundPartition, guid: bytes, guids: dict[bytes, str], found: Findings
+) -> None:
     if guid == _ZERO:
         text = "its GUID is zero"
         found.add("gpt-guid-zero", text, at=part.entry + 16, length=16, path=part.title)

@@ -11,15 +11,14 @@ from os import PathLike
 from typing import NamedTuple
 
 from doit_diskimg.errors import HostFailed, WorldError
-from doit_diskimg.frozen import dataclass
 from doit_diskimg.verify import gpt_reader, mbr_reader, volume_reader
-from doit_diskimg.verify.budget import Budget
+from doit_diskimg.verify.boot_sector import means_fat
 from doit_diskimg.verify.finding import Finding, Findings
-from doit_diskimg.verify.first_sector import sector_zero
-from doit_diskimg.verify.likeness import means_fat
-from doit_diskimg.verify.partitions import Part
-from doit_diskimg.verify.source import Source, Window
-from doit_diskimg.verify.volume_reader import Volume
+from doit_diskimg.verify.mbr_reader import sector_zero
+from doit_diskimg.verify.partitions import FoundPartition
+from doit_diskimg.verify.source import Budget, Source, Window
+from doit_diskimg.verify.volume_reader import CheckedVolume
+from doit_diskimg.verify.witnesses import ask_witnesses
 
 _ESP = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
 _FAT_GUIDS = frozenset({
@@ -43,21 +42,6 @@ class Known(NamedTuple):
     length: int
 
 
-@dataclass(frozen=True)
-class Checked:
-    """One FAT volume that was looked at."""
-
-    title: str
-    """``partition 1 'esp'``, or empty for a bare volume."""
-    number: int
-    """Of the partition; 0 for a bare volume."""
-    start: int
-    found: Findings
-    volume: Volume | None
-    looked: bool
-    """Whether it was taken for FAT; False for a partition of something else."""
-
-
 @dataclasses.dataclass
 class Report:
     """Everything that was found, and the volumes that could be read."""
@@ -67,7 +51,7 @@ class Report:
     table: str = ""
     """``"gpt"``, ``"mbr"`` or empty."""
     sector_size: int = 512
-    volumes: list[Checked] = dataclasses.field(default_factory=list)
+    volumes: list[CheckedVolume] = dataclasses.field(default_factory=list)
     budget: Budget = dataclasses.field(default_factory=Budget)
     """Of all volumes together."""
 
@@ -76,7 +60,7 @@ class Report:
         return [*self.disk, *(finding for one in self.volumes for finding in one.found)]
 
 
-def verify(
+def verify_image(
     path: str | PathLike[str], *, offset: int | None = None, witnesses: bool = True
 ) -> list[Finding]:
     """Check a disk image, or a bare FAT volume, and return what is wrong with it.
@@ -96,7 +80,7 @@ def inspect(
     source: Source, *, offset: int | None = None, witnesses: bool = True,
     known: Sequence[Known] = (),
 ) -> Report:
-    """Like `verify`, for an image that is open; keeps what was read.
+    """Like `verify_image`, for an image that is open; keeps what was read.
 
     ``known`` is what the image's description says; without one the image must say it itself.
     Raises WorldError too if there is not enough memory: what was found by then says nothing.
@@ -127,9 +111,8 @@ def _inspect(
             if one.start not in read:
                 _volume(report, repr(one.name), 0, Window(source, one.start, one.length))
     if witnesses:
-        from doit_diskimg.verify.witnesses import ask
-
-        ask(report)
+        gpt = report.table == "gpt" and report.sector_size == 512  # all that sgdisk reads
+        ask_witnesses(source, report.disk, report.volumes, gpt=gpt)
     return report
 
 
@@ -163,10 +146,10 @@ def _volume(report: Report, title: str, number: int, window: Window) -> None:
     """Check a volume that no partition's table knows."""
     found = Findings(title, window.start, report.disk.kept)
     checked = volume_reader.check(window, window.room, {window.start}, found, report.budget)
-    report.volumes.append(Checked(title, number, window.start, found, checked, looked=True))
+    report.volumes.append(CheckedVolume(title, number, window.start, found, checked, looked=True))
 
 
-def _partitions(report: Report, parts: list[Part], known: Mapping[int, Known]) -> None:
+def _partitions(report: Report, parts: list[FoundPartition], known: Mapping[int, Known]) -> None:
     if not parts:
         report.disk.add("part-none", "the table has no partitions")
     starts = set[int]()
@@ -180,7 +163,7 @@ def _partitions(report: Report, parts: list[Part], known: Mapping[int, Known]) -
         starts.add(part.start)
 
 
-def _partition(report: Report, part: Part, known: bool) -> None:
+def _partition(report: Report, part: FoundPartition, known: bool) -> None:
     found = Findings(part.title, part.start, report.disk.kept)
     window = Window(report.source, part.start, part.length)
     fits, checked = _fits(part), None
@@ -195,14 +178,16 @@ def _partition(report: Report, part: Part, known: bool) -> None:
     if checked and checked.geometry.fat not in fits:
         text = f"its type is {part.type}, the volume is FAT{checked.geometry.fat}"
         report.disk.add("part-type-fat", text, at=part.entry, length=16, path=part.title)
-    report.volumes.append(Checked(part.title, part.number, part.start, found, checked, looked))
+    report.volumes.append(
+        CheckedVolume(part.title, part.number, part.start, found, checked, looked)
+    )
 
 
 _MAYBE = _FAT_GUIDS - {_ESP}
 """Types that may be FAT and may be something else."""
 
 
-def _fits(part: Part) -> tuple[int, ...]:
+def _fits(part: FoundPartition) -> tuple[int, ...]:
     """Return the FAT types that go with a partition's type."""
     if len(part.type) == 36:
         return (12, 16, 32) if part.type in _FAT_GUIDS else ()

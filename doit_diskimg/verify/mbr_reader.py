@@ -9,10 +9,9 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from doit_diskimg.verify.boot_sector import decode
+from doit_diskimg.verify.boot_sector import decode, means_fat
 from doit_diskimg.verify.finding import Findings
-from doit_diskimg.verify.likeness import means_fat
-from doit_diskimg.verify.partitions import Part, check_places
+from doit_diskimg.verify.partitions import FoundPartition, check_places
 from doit_diskimg.verify.source import Source
 
 EXTENDED = frozenset({0x05, 0x0F, 0x85})
@@ -23,7 +22,7 @@ _LOGICAL = 1024  # the longest chain that is followed; Linux stops at 256
 _ALL = 0xFFFFFFFF
 
 
-class Entry(NamedTuple):
+class MbrSlot(NamedTuple):
     """One of the four entries of such a sector."""
 
     place: int
@@ -39,11 +38,11 @@ class Entry(NamedTuple):
         return not (self.indicator or self.type or self.first or self.sectors)
 
 
-def entries(sector: bytes, start: int) -> list[Entry]:
+def entries(sector: bytes, start: int) -> list[MbrSlot]:
     """Return the four entries of a sector that lies at byte ``start``."""
     sector = sector.ljust(512, b"\0")
     return [
-        Entry(start + place, *struct.unpack_from("<B3xB3xII", sector, place))
+        MbrSlot(start + place, *struct.unpack_from("<B3xB3xII", sector, place))
         for place in range(446, 510, 16)
     ]
 
@@ -88,7 +87,7 @@ def sector_size(source: Source) -> int:
     return 4096 if any(_leads(source, one, 4096) for one in used) else 512
 
 
-def _leads(source: Source, entry: Entry, size: int) -> bool:
+def _leads(source: Source, entry: MbrSlot, size: int) -> bool:
     """Return whether an entry leads to something that we know, in sectors of ``size`` bytes."""
     sector = source.read(entry.first * size, 512)
     if entry.type in EXTENDED:
@@ -101,7 +100,9 @@ def _leads(source: Source, entry: Entry, size: int) -> bool:
     )
 
 
-def check(source: Source, size: int, found: Findings, *, bare: bool = False) -> list[Part]:
+def check(
+    source: Source, size: int, found: Findings, *, bare: bool = False
+) -> list[FoundPartition]:
     """Report what is wrong with an MBR; return its partitions, the extended one left out.
 
     ``size`` is that of a logical sector.  ``bare`` is a table within a FAT volume: mformat writes
@@ -143,7 +144,7 @@ def links(source: Source, size: int) -> list[int]:
     return places
 
 
-def _check_indicators(four: Sequence[Entry], found: Findings) -> None:
+def _check_indicators(four: Sequence[MbrSlot], found: Findings) -> None:
     for number, entry in enumerate(four, 1):
         path = f"partition {number}"
         if entry.indicator not in (0, 0x80):
@@ -158,8 +159,8 @@ def _check_indicators(four: Sequence[Entry], found: Findings) -> None:
 
 
 def _logical(
-    source: Source, extended: Entry, size: int, links: list[int], found: Findings
-) -> Iterator[Part]:
+    source: Source, extended: MbrSlot, size: int, links: list[int], found: Findings
+) -> Iterator[FoundPartition]:
     """Follow the chain through the extended partition and yield what it records.
 
     The places of its sectors are added to ``links``.
@@ -197,7 +198,7 @@ def _logical(
     found.add("limit", f"more than {_LOGICAL} logical partitions", at=first * size)
 
 
-def _split(four: Sequence[Entry], found: Findings) -> tuple[Entry | None, Entry | None]:
+def _split(four: Sequence[MbrSlot], found: Findings) -> tuple[MbrSlot | None, MbrSlot | None]:
     """Return the partition and the link of a sector in the chain; the type tells them apart.
 
     Most systems write the partition first and the link second; Linux goes by the type alone.
@@ -212,8 +213,8 @@ def _split(four: Sequence[Entry], found: Findings) -> tuple[Entry | None, Entry 
     return here, link
 
 
-def _part(number: int, entry: Entry, base: int, size: int) -> Part:
-    return Part(
+def _part(number: int, entry: MbrSlot, base: int, size: int) -> FoundPartition:
+    return FoundPartition(
         number=number, name="", type=f"{entry.type:#04x}", entry=entry.place,
         start=(base + entry.first) * size, length=entry.sectors * size,
         relative=entry.first * size,
@@ -221,7 +222,7 @@ def _part(number: int, entry: Entry, base: int, size: int) -> Part:
 
 
 def check_protective(
-    source: Source, size: int, parts: Sequence[Part], found: Findings
+    source: Source, size: int, parts: Sequence[FoundPartition], found: Findings
 ) -> None:
     """Report what is wrong with sector 0 of a disk with a GPT, whose partitions are ``parts``.
 
@@ -248,7 +249,7 @@ def check_protective(
         _check_guard(entry, source.length // size, hybrid, found)
 
 
-def _check_guard(entry: Entry, sectors: int, hybrid: bool, found: Findings) -> None:
+def _check_guard(entry: MbrSlot, sectors: int, hybrid: bool, found: Findings) -> None:
     if entry.first != 1:
         found.add(
             "pmbr-wrong" if hybrid else "pmbr-missing",
@@ -259,3 +260,40 @@ def _check_guard(entry: Entry, sectors: int, hybrid: bool, found: Findings) -> N
         found.add("pmbr-wrong", text, at=entry.place, length=16)
     if entry.indicator:
         found.add("pmbr-active", f"{entry.indicator:#04x} is there, 0 must be", at=entry.place)
+
+
+def sector_zero(source: Source) -> tuple[bool, bool]:
+    """Return whether a FAT volume begins there, and whether a partition table is there."""
+    sector = source.read(0, 512)
+    table = looks_valid(sector, source.length // 512)
+    used = table and any(entry.type and entry.sectors for entry in entries(sector, 0))
+    bare = means_fat(sector) and (not used or _has_fat(source, sector))
+    if bare:
+        return True, table and _has_more(source, sector)
+    if signed(sector):
+        table = looks_valid(sector, source.length // 512, faults=1)
+    return False, table
+
+
+def _has_fat(source: Source, sector: bytes) -> bool:
+    """Return whether a FAT begins where the boot sector says, or whether it is only a form.
+
+    Boot sectors of disks with a table have such a form too, for BIOSes that want to see one.
+    """
+    boot = decode(sector)
+    return source.read(boot.reserved * boot.sector_size, 1) == bytes([boot.media])
+
+
+def _has_more(source: Source, sector: bytes) -> bool:
+    """Return whether a partition begins behind the volume whose boot sector this is.
+
+    Without one there is a form only: mformat writes an entry for the volume itself, as long as
+    its geometry says, and boot code can look like a table by chance.
+    """
+    boot = decode(sector)
+    volume_end = boot.sectors * boot.sector_size
+    return any(
+        entry.type and entry.sectors and volume_end <= entry.first * 512 < source.length
+        for entry in entries(sector, 0)
+        if entry.first
+    )

@@ -14,7 +14,7 @@ _LOWER_BASE, _LOWER_EXTENSION = 0x08, 0x10
 _KANJI = 0x05  # stands for 0xE5, which would mark the entry as free
 
 
-class Piece(NamedTuple):
+class NamePiece(NamedTuple):
     """One long-name entry."""
 
     order: int
@@ -80,7 +80,7 @@ def _judged(part: bytes) -> Iterator[int]:
         at += 2 if part[at] >= 0x81 and part[at + 1 : at + 2] >= b"\x40" else 1
 
 
-def long_text(pieces: Sequence[Piece]) -> tuple[str, str]:
+def long_text(pieces: Sequence[NamePiece]) -> tuple[str, str]:
     """Return the name that complete pieces make, the last one first, and what is wrong with it."""
     data = b"".join(piece.units for piece in reversed(pieces))
     units = memoryview(data).cast("H")

@@ -7,7 +7,7 @@ from doit_diskimg.verify.finding import Findings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class FoundPartition:
     """One partition, in bytes of the disk."""
 
     number: int
@@ -34,7 +34,7 @@ class Part:
         return f"partition {self.number} {self.name!r}" if self.name else f"partition {self.number}"
 
 
-def check_places(parts: Sequence[Part], disk: int, table: int, found: Findings) -> None:
+def check_places(parts: Sequence[FoundPartition], disk: int, table: int, found: Findings) -> None:
     """Report partitions that overlap, leave the disk of ``disk`` bytes, or cover the table.
 
     ``table`` is where the table's own first sectors end.
@@ -53,9 +53,9 @@ def check_places(parts: Sequence[Part], disk: int, table: int, found: Findings) 
     check_overlaps(parts, found)
 
 
-def check_overlaps(parts: Sequence[Part], found: Findings) -> None:
+def check_overlaps(parts: Sequence[FoundPartition], found: Findings) -> None:
     """Report each partition that begins before the end of one that began earlier."""
-    reach: Part | None = None
+    reach: FoundPartition | None = None
     for part in sorted((part for part in parts if part.length > 0), key=lambda part: part.start):
         if reach is not None and part.start < reach.end:
             text = f"it begins at {part.start:#x}, {reach.title} ends at {reach.end:#x}"

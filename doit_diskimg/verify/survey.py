@@ -1,15 +1,15 @@
-"""FAT: what two volumes must have in common to be the same for every reader."""
+"""FAT: a volume as plain data, and what it has otherwise than another one or than it must."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from typing import NamedTuple
 
-from doit_diskimg.plan.content import hasher
+from doit_diskimg.host.hashing import digest_of_chunks
 from doit_diskimg.verify import boot_sector, volume_reader
-from doit_diskimg.verify.budget import Budget
-from doit_diskimg.verify.finding import Findings
-from doit_diskimg.verify.source import CHUNK, Source, Window
-from doit_diskimg.verify.volume_reader import Volume
+from doit_diskimg.verify.finding import Finding, Findings
+from doit_diskimg.verify.name_reader import fold
+from doit_diskimg.verify.source import CHUNK, Budget, Source, Window
+from doit_diskimg.verify.volume_reader import CheckedVolume, ReadVolume
 
 _ATTRIBUTES = ((0x01, "r"), (0x02, "h"), (0x04, "s"), (0x20, "a"))
 
@@ -21,8 +21,10 @@ class Survey(NamedTuple):
     """Type, geometry, label and volume id, by what they are called."""
     files: dict[str, tuple[int, str, str]]
     """(size, attributes, digest) by path; a directory's path ends with ``/``."""
-    errors: tuple[str, ...]
-    """What `verify` finds wrong with it."""
+    errors: tuple[Finding, ...]
+    """What is wrong with it."""
+    shorts: dict[str, str]
+    """The path of each file with a long name, by its path with the short name, folded."""
 
 
 def survey(path: str | PathLike[str]) -> Survey:
@@ -34,13 +36,14 @@ def survey(path: str | PathLike[str]) -> Survey:
         # What lies before it, nobody here knows: whatever it says is right.
         hidden = {boot.hidden * boot.sector_size}
         checked = volume_reader.check(window, source.length, hidden, found, Budget())
-        errors = tuple(str(one) for one in found if one.is_error)
+        errors = tuple(one for one in found if one.is_error)
         if checked is None:
-            return Survey({}, {}, errors)
-        return Survey(dict(_numbers(checked)), dict(contents_of(checked)), errors)
+            return Survey({}, {}, errors, {})
+        numbers, files = dict(_numbers(checked)), dict(_contents(checked))
+        return Survey(numbers, files, errors, dict(_shorts(checked)))
 
 
-def _numbers(checked: Volume) -> Iterator[tuple[str, str]]:
+def _numbers(checked: ReadVolume) -> Iterator[tuple[str, str]]:
     boot = checked.geometry.boot
     yield "FAT type", str(checked.geometry.fat)
     yield "bytes per sector", str(boot.sector_size)
@@ -56,15 +59,19 @@ def _numbers(checked: Volume) -> Iterator[tuple[str, str]]:
     yield "volume id", f"{boot.volume_id:08X}"
 
 
-def contents_of(checked: Volume) -> Iterator[tuple[str, tuple[int, str, str]]]:
-    """Yield each path with (size, attributes, digest); a directory's path ends with ``/``."""
+def _contents(checked: ReadVolume) -> Iterator[tuple[str, tuple[int, str, str]]]:
     for file in checked.files:
         letters = "".join(letter for bit, letter in _ATTRIBUTES if file.attributes & bit)
-        digest = hasher()
-        for data in checked.contents(file, CHUNK):
-            digest.update(data)
-        is_directory = file.path.endswith("/")
-        yield file.path, (file.size, letters, "" if is_directory else digest.hexdigest())
+        digest = "" if file.path.endswith("/") else digest_of_chunks(checked.contents(file, CHUNK))
+        yield file.path, (file.size, letters, digest)
+
+
+def _shorts(checked: ReadVolume) -> Iterator[tuple[str, str]]:
+    for file in checked.files:
+        above, _, name = file.path.rstrip("/").rpartition("/")
+        prefix = f"{above}/" if above else ""
+        if (short := fold(f"{prefix}{file.short}")) != fold(f"{prefix}{name}"):
+            yield short, file.path
 
 
 def differences(one: Survey, other: Survey) -> Iterator[str]:
@@ -86,3 +93,25 @@ def _words(file: tuple[int, str, str]) -> str:
     size, letters, digest = file
     contents = f", contents {digest[:8]}" if digest else ""
     return f"{size:,} bytes, attributes {letters!r}{contents}"
+
+
+def compare_files(checked: CheckedVolume, wanted: Mapping[str, str | None]) -> None:
+    """Report files of a volume that are missing, unexpected, or not what they must be.
+
+    ``wanted`` gives the digest of each path, and None for directories, whose paths end with ``/``.
+    """
+    volume, found = checked.volume, checked.found
+    if volume is None:
+        found.add("file-differs", "there is no volume, or it can't be read", at=0)
+        return
+    stored = {file.path: file for file in volume.files}
+    for path in sorted(wanted.keys() | stored.keys()):
+        file, digest = stored.get(path), wanted.get(path)
+        if file is None:
+            found.add("file-differs", "it is missing", path=f"/{path}")
+        elif path not in wanted:
+            found.add("file-differs", "nobody wanted it", path=f"/{path}")
+        elif digest is not None and digest != digest_of_chunks(volume.contents(file, CHUNK)):
+            at = volume.geometry.place(file.runs[0][0]) if file.runs else None
+            text = f"its {file.size:,} bytes are not those of its source"
+            found.add("file-differs", text, at=at, length=file.size, path=f"/{path}")

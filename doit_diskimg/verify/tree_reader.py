@@ -8,13 +8,11 @@ from collections.abc import Callable, Sequence
 
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.verify import directory, name_reader
-from doit_diskimg.verify.allocation import Chain, Table
-from doit_diskimg.verify.boot_sector import Geometry
-from doit_diskimg.verify.budget import CHARACTERS, DIRECTORIES, ENTRIES, Budget
-from doit_diskimg.verify.directory import MOST, SIZE, Entry
+from doit_diskimg.verify.allocation import ClusterChain, ClusterTable
+from doit_diskimg.verify.boot_sector import VolumeGeometry
+from doit_diskimg.verify.directory import MOST, SIZE, DirectoryEntry, Labels
 from doit_diskimg.verify.finding import Findings
-from doit_diskimg.verify.labels import Labels
-from doit_diskimg.verify.source import Window
+from doit_diskimg.verify.source import CHARACTERS, DIRECTORIES, ENTRIES, Budget, Window
 
 _FAULTS = {
     "fat-chain-range": "its chain {verb} with {cluster:#x}, the clusters are 2 to {last:#x}",
@@ -51,11 +49,12 @@ class _Waiting:
     parent: int
 
 
-class Tree:
+class VolumeTree:
     """Everything in a volume; `read` reports what is wrong with it."""
 
     def __init__(
-        self, window: Window, geometry: Geometry, table: Table, found: Findings, budget: Budget
+        self, window: Window, geometry: VolumeGeometry, table: ClusterTable, found: Findings,
+        budget: Budget,
     ) -> None:
         self.files: list[StoredFile] = []
         self.places: list[tuple[int, int]] = []
@@ -69,9 +68,8 @@ class Tree:
         self._labels = Labels(found)
         self._stack: list[_Waiting] = []
 
-
     def read(self) -> None:
-        """Read the root directory and everything below it.  Raises budget.SpentError."""
+        """Read the root directory and everything below it.  Raises SpentError."""
         self._root()
         while self._stack:
             self._subdirectory(self._stack.pop())
@@ -126,7 +124,7 @@ class Tree:
         self._found.take(found)
         self._follow(waiting, entries)
 
-    def _follow(self, waiting: _Waiting, entries: Sequence[Entry]) -> None:
+    def _follow(self, waiting: _Waiting, entries: Sequence[DirectoryEntry]) -> None:
         """Follow the chain of everything in a directory."""
         path, first, below = waiting.path, waiting.first, list[_Waiting]()
         self.plain_names &= all(entry.short.isascii() for entry in entries)
@@ -146,7 +144,7 @@ class Tree:
                     self._file(entry, path + entry.name)
         self._stack += reversed(below)
 
-    def _directory(self, entry: Entry, path: str, parent: int) -> Sequence[_Waiting]:
+    def _directory(self, entry: DirectoryEntry, path: str, parent: int) -> Sequence[_Waiting]:
         """Follow a directory's chain; return it if there is anything to read."""
         if entry.size:
             text = f"{entry.size} bytes, 0 must be"
@@ -161,10 +159,10 @@ class Tree:
             return ()
         return (_Waiting(path, entry.cluster, chain.runs, parent),)
 
-    def _file(self, entry: Entry, path: str) -> None:
+    def _file(self, entry: DirectoryEntry, path: str) -> None:
         """Follow a file's chain and compare it with its size."""
         needed = -(-entry.size // self._geometry.cluster_size)
-        chain = Chain([], "", 0)
+        chain = ClusterChain([], "", 0)
         if entry.cluster:
             chain = self._chain(entry.cluster, path, entry.place)
         count = chain.count
@@ -174,11 +172,11 @@ class Tree:
             self._found.add(code, text, at=entry.place + 26, length=6, path=path)
         self._found_file(entry, path, entry.size, chain)
 
-    def _found_file(self, entry: Entry, path: str, size: int, chain: Chain) -> None:
+    def _found_file(self, entry: DirectoryEntry, path: str, size: int, chain: ClusterChain) -> None:
         short = name_reader.short_text(entry.short)
         self.files.append(StoredFile(path[1:], size, chain.runs, entry.attributes, short))
 
-    def _chain(self, first: int, path: str, place: int) -> Chain:
+    def _chain(self, first: int, path: str, place: int) -> ClusterChain:
         """Follow a chain that an entry at ``place`` begins; report what ends it."""
         chain = self._table.follow(first)
         if chain.fault:

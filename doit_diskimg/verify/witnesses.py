@@ -15,14 +15,15 @@ metadata of the volume, at its places, and holes for the contents of files, whic
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 
 from doit_diskimg.host.program import Answer, ask_program, find_program
 from doit_diskimg.verify.finding import Findings
-from doit_diskimg.verify.judge import Checked, Report
-from doit_diskimg.verify.volume_reader import Volume
+from doit_diskimg.verify.name_reader import fold
+from doit_diskimg.verify.source import Source
+from doit_diskimg.verify.volume_reader import CheckedVolume, ReadVolume
 
 _MOST_METADATA = 1 << 26
 _MOST_CLUSTERS = 1 << 23  # for which fsck.fat takes 16 bytes each, used or not
@@ -34,26 +35,31 @@ _HARMLESS = {"fat-hidden", "fat-backup-boot", "fat-type-text"}
 _NONE = (0, 0xFFFF)
 
 
-def ask(report: Report) -> None:
-    """Ask everybody who is there; add what they complain of to the findings."""
+def ask_witnesses(
+    source: Source, disk: Findings, volumes: Sequence[CheckedVolume], *, gpt: bool
+) -> None:
+    """Ask those that are installed; add what they complain of to the findings.
+
+    ``disk`` is what was found outside of the volumes, ``gpt`` whether there is a GPT that sgdisk
+    reads.
+    """
     end = monotonic() + _MOST_SECONDS
-    narrow = report.table == "gpt" and report.sector_size == 512
     # It takes a table that has no backup for damaged.
-    if narrow and not report.disk.errors and not report.disk.has("gpt-no-backup"):
-        _sgdisk(report)
-    for checked in report.volumes:
+    if gpt and not disk.errors and not disk.has("gpt-no-backup"):
+        _sgdisk(source, disk)
+    for checked in volumes:
         volume = checked.volume
         if volume is None or checked.found.errors or not _is_plain(checked, volume):
             continue
         if monotonic() > end:
             text = f"no more are asked after {_MOST_SECONDS} seconds"
-            report.disk.add("witness-silent", text, path=checked.title)
+            disk.add("witness-silent", text, path=checked.title)
             return
         _fsck(checked, volume)
-        _pyfatfs(report, checked, volume)
+        _pyfatfs(source, checked, volume)
 
 
-def _is_plain(checked: Checked, volume: Volume) -> bool:
+def _is_plain(checked: CheckedVolume, volume: ReadVolume) -> bool:
     """Return whether a volume has nothing in it that witnesses are known to be wrong about."""
     boot, size = volume.geometry.boot, volume.geometry.cluster_size
     wide = volume.geometry.fat == 32
@@ -67,16 +73,16 @@ def _is_plain(checked: Checked, volume: Volume) -> bool:
     )
 
 
-def _sgdisk(report: Report) -> None:
-    handle = report.source.handle
-    answer = _ask("sgdisk", ["-v", f"/proc/self/fd/{handle}"], handle, report.disk)
+def _sgdisk(source: Source, disk: Findings) -> None:
+    handle = source.handle
+    answer = _ask("sgdisk", ["-v", f"/proc/self/fd/{handle}"], handle, disk)
     if answer is None or "No problems found" in answer.text:
         return
     code = "witness" if "Identified" in answer.text else "witness-silent"
-    report.disk.add(code, f"sgdisk: {_gist(answer)}")
+    disk.add(code, f"sgdisk: {_gist(answer)}")
 
 
-def _fsck(checked: Checked, volume: Volume) -> None:
+def _fsck(checked: CheckedVolume, volume: ReadVolume) -> None:
     if volume.geometry.clusters > _MOST_CLUSTERS:
         text = f"fsck.fat: not asked about {volume.geometry.clusters:,} clusters"
         checked.found.add("witness-silent", text, at=0)
@@ -106,7 +112,7 @@ def _ask(name: str, arguments: list[str], handle: int, found: Findings) -> Answe
 
 
 @contextmanager
-def _metadata(volume: Volume) -> Iterator[int]:
+def _metadata(volume: ReadVolume) -> Iterator[int]:
     """Make a file in memory with a volume's metadata; -1 where there can't be one."""
     if not hasattr(os, "memfd_create"):
         yield -1
@@ -120,7 +126,7 @@ def _metadata(volume: Volume) -> Iterator[int]:
         os.close(handle)
 
 
-def _copy(volume: Volume, handle: int) -> bool:
+def _copy(volume: ReadVolume, handle: int) -> bool:
     """Copy what is not zero; return whether it was not too much."""
     left = _MOST_METADATA
     for start, length in volume.metadata:
@@ -132,7 +138,7 @@ def _copy(volume: Volume, handle: int) -> bool:
     return True
 
 
-def _pyfatfs(report: Report, checked: Checked, volume: Volume) -> None:
+def _pyfatfs(source: Source, checked: CheckedVolume, volume: ReadVolume) -> None:
     """Compare what pyfatfs lists with what we do: names, sizes and chains."""
     geometry = volume.geometry
     reserved = (1 << geometry.fat) - 17 if geometry.fat < 32 else 0x0FFFFFEF
@@ -141,11 +147,10 @@ def _pyfatfs(report: Report, checked: Checked, volume: Volume) -> None:
         or len(volume.files) > _MOST_FILES
     ):
         return
-    from doit_diskimg.verify.name_reader import fold
     from doit_diskimg.verify.pyfat_reader import listing
 
     try:
-        theirs = listing(f"/proc/self/fd/{report.source.handle}", checked.start)
+        theirs = listing(f"/proc/self/fd/{source.handle}", checked.start)
     except MemoryError:
         checked.found.add("witness-silent", "pyfatfs: not enough memory", at=0)
         return

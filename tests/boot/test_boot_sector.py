@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tools import tool
 
-from doit_diskimg import verify
+from doit_diskimg import verify_image
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/boot-sector.md"
 
@@ -23,7 +23,7 @@ def test_the_page_boots(tmp_path):
     doit = [sys.executable, "-m", "doit"]
     subprocess.run(doit, cwd=tmp_path, check=True, timeout=120)
     image = tmp_path / "build/floppy.img"
-    assert verify(image, witnesses=False) == []
+    assert verify_image(image, witnesses=False) == []
     log = tmp_path / "serial.txt"
     with subprocess.Popen(
         [tool("qemu-system-i386"), "-display", "none", "-no-reboot", "-net", "none",

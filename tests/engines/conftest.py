@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tools import tool
 
+from doit_diskimg.chain.readback import watch
 from doit_diskimg.disk.ports import Place
 from doit_diskimg.extent import Extent
 from doit_diskimg.host.files import RealFiles
@@ -18,7 +19,6 @@ from doit_diskimg.host.state import StateFolder
 from doit_diskimg.kinds.filesystems.fat.fat_image import FatImage
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.plan.patch import Patch
-from doit_diskimg.verify.readback import watch
 
 EPOCH = 1700000001
 MIB = 1 << 20

@@ -28,6 +28,7 @@ from doit_diskimg import (
     WorldError,
     at,
 )
+from doit_diskimg.chain.readback import watch
 from doit_diskimg.disk.ports import Place
 from doit_diskimg.errors import EngineCannot
 from doit_diskimg.extent import Extent
@@ -37,7 +38,6 @@ from doit_diskimg.kinds.filesystems.fat import names
 from doit_diskimg.kinds.filesystems.fat.engines import guestfish
 from doit_diskimg.plan.content import digest_of
 from doit_diskimg.verify.pyfat_reader import read_volume
-from doit_diskimg.verify.readback import watch
 from doit_diskimg.verify.survey import differences, survey
 
 KIB, MIB = 1 << 10, 1 << 20

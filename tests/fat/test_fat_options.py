@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tools import run
 
-from doit_diskimg import verify
+from doit_diskimg import verify_image
 from doit_diskimg.errors import DescriptionError
 from doit_diskimg.kinds.filesystems.fat import names
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
@@ -134,7 +134,7 @@ def test_a_label_by_which_linux_mounts(bench, fat):
     bench.judge(path, {"a": b"a"})
     assert run("blkid", "-p", "-s", "LABEL", "-o", "value", path) == "system-boot\n"
     assert "Volume label is system-boot" in bench.mtools("mlabel", "-s", "-i", path, "::")
-    assert verify(path) == []
+    assert verify_image(path) == []
     upper = Fat({}, label="BOOT", lower_case_label=True)
     assert bench.fill(upper, MIB).notes == ()
 
@@ -342,7 +342,7 @@ def test_options_by_chance(bench, fake, options, sizes):
         bench.judge(path, expected, pyfat=upper)  # pyfatfs does not know the bits
     else:
         bench.judge(path, expected if options.get("long_names", True) else upper)
-    assert [str(found) for found in verify(path, witnesses=False)] == []
+    assert [str(found) for found in verify_image(path, witnesses=False)] == []
     for at, data in options.get("reserved", {}).items():
         with open(path, "rb") as image:
             image.seek(at * 512)

@@ -11,7 +11,7 @@ import pytest
 from forked import doit
 from project import Project
 
-from doit_diskimg import verify
+from doit_diskimg import verify_image
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.plan.content import Tree, parts
@@ -124,10 +124,10 @@ def test_the_old_image_stays(tmp_path, use):
 
 def test_verify_of_a_file_that_the_kernel_makes():
     with pytest.raises(WorldError, match="/proc/version: it has bytes, and its size is 0"):
-        verify("/proc/version")
+        verify_image("/proc/version")
     path = of_sys()
     with pytest.raises(WorldError, match=f"{path}: it ends at byte .*, and its size is 4096"):
-        verify(path)
+        verify_image(path)
 
 
 def test_a_tree_with_files_of_the_kernel(tmp_path):

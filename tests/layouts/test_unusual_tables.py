@@ -10,7 +10,7 @@ from layouts.drawing import draw, lay_out
 from layouts.good import FILES, GPTS, MBRS, Good, fat, gpt, mbr, part
 from tools import run, tool
 
-from doit_diskimg import verify
+from doit_diskimg import verify_image
 from doit_diskimg.disk.abilities import Noting
 from doit_diskimg.disk.model import Disk
 from doit_diskimg.disk.segment import Segment
@@ -88,7 +88,7 @@ def test_an_mbr_with_the_type_of_a_gpt(tmp_path: Path) -> None:
         [tool("parted"), "-s", image, "print"], capture_output=True, text=True, check=False
     )
     assert "unrecognised disk label" in done.stderr
-    assert verify(image) == []
+    assert verify_image(image) == []
 
 
 UNUSUAL = {
@@ -106,7 +106,7 @@ UNUSUAL = {
 def test_verify_accepts_what_may_be_said(tmp_path: Path, name: str, found: list[str]) -> None:
     case: Good = next(case for case in (*MBRS, *GPTS) if case.name == name)
     draw(case.disk, FILES, tmp_path / "os.img")
-    seen = verify(tmp_path / "os.img", witnesses=False)
+    seen = verify_image(tmp_path / "os.img", witnesses=False)
     assert sorted({f"{one.severity} {one.code}" for one in seen}) == found
 
 

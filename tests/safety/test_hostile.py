@@ -11,7 +11,7 @@ import pytest
 from project import Project
 from tools import run as run_tool
 
-from doit_diskimg import verify
+from doit_diskimg import verify_image
 
 SECONDS, MEMORY = 60, 600 << 20
 """What no tree of this file may take; most take a second and 60 MiB."""
@@ -146,7 +146,7 @@ def test_a_tree(folder, what, payload):
     message = messages[payload]
     if message is None:
         assert run.code == 0, run.said
-        assert [one for one in verify(project.image_path) if one.is_error] == []
+        assert [one for one in verify_image(project.image_path) if one.is_error] == []
     else:
         assert run.code in (1, 3), run.said
         lines = [line for line in run.said.splitlines() if line.startswith("os.img: ")]

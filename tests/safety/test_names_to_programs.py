@@ -17,6 +17,7 @@ import pytest
 from tools import run, tool
 
 from doit_diskimg import Disk, Ext, Fat, Iso, Qcow2, Qemu, Sha256, Tree, Vdi, Vhdx, Vmdk
+from doit_diskimg.chain.readback import watch
 from doit_diskimg.disk.ports import Place
 from doit_diskimg.errors import DiskimgError, refuse
 from doit_diskimg.extent import Extent
@@ -30,7 +31,6 @@ from doit_diskimg.kinds.outputs.link_formats import descriptor, link
 from doit_diskimg.plan.picture import Picture, Piece
 from doit_diskimg.tasks.boots import Run
 from doit_diskimg.verify.pyfat_reader import read_volume
-from doit_diskimg.verify.readback import watch
 
 MIB = 1 << 20
 EPOCH = 1700000001

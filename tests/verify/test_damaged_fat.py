@@ -7,7 +7,7 @@ import foreign
 import pytest
 from damage import EMPTY, KERNEL, LABEL, README, SPACES, SUB, Volume
 
-from doit_diskimg import verify
+from doit_diskimg import verify_image
 
 
 @pytest.fixture(scope="module")
@@ -455,7 +455,7 @@ def test_one_defect(volumes, tmp_path, name):
     fat, damage, expected = CASES[name]
     volume = Volume(volumes[fat], fat)
     damage(volume)
-    found = verify(volume.write(tmp_path / "v.img"))
+    found = verify_image(volume.write(tmp_path / "v.img"))
     assert {one.code for one in found} == expected, "\n".join(map(str, found))
     for one in found:
         assert "\n" not in str(one)
@@ -476,17 +476,17 @@ def test_a_directory_of_more_than_65536_entries(tmp_path):
     with open(path, "r+b") as file:
         file.seek(volume.place(2) + 64)
         file.write(b"\xe5" * ((2 << 20) + 2048 - 64))
-    assert [one.code for one in verify(path)] == ["fat-dir-large"]
+    assert [one.code for one in verify_image(path)] == ["fat-dir-large"]
 
 
 def test_clusters_of_64_kib(tmp_path):
     path = foreign.mkfs(tmp_path / "v.img", 16, 512 << 10, "-s", "128")
-    assert [one.code for one in verify(path)] == ["fat-cluster-large"]
+    assert [one.code for one in verify_image(path)] == ["fat-cluster-large"]
 
 
 def test_the_good_one_is_good(volumes, tmp_path):
     for fat, data in volumes.items():
-        assert verify(Volume(data, fat).write(tmp_path / "v.img")) == []
+        assert verify_image(Volume(data, fat).write(tmp_path / "v.img")) == []
 
 
 def test_findings_of_one_kind_are_counted(volumes, tmp_path):
@@ -495,6 +495,6 @@ def test_findings_of_one_kind_are_counted(volumes, tmp_path):
     at = volume.root
     for number in range(16):
         volume.put(at + 32 * number, b"\xfe" * 11 + b"\x20" + b"\xff" * 12)
-    found = verify(volume.write(tmp_path / "v.img"))
+    found = verify_image(volume.write(tmp_path / "v.img"))
     assert len([one for one in found if one.code == "fat-time"]) <= 21
     assert all(str(one).isprintable() for one in found)

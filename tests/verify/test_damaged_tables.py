@@ -9,7 +9,7 @@ import pytest
 from foreign import MIB
 from tools import run
 
-from doit_diskimg import verify
+from doit_diskimg import verify_image
 from doit_diskimg.verify import gpt_reader, mbr_reader
 from doit_diskimg.verify.finding import Findings
 from doit_diskimg.verify.source import Source
@@ -343,7 +343,7 @@ def test_one_defect(disks, tmp_path, name):
     damage(data)
     path = tmp_path / "disk.img"
     path.write_bytes(data)
-    found = verify(path)
+    found = verify_image(path)
     assert {one.code for one in found} - {"part-not-fat"} == expected, "\n".join(map(str, found))
 
 
@@ -364,7 +364,7 @@ def test_fat_type_and_partition_type(tmp_path, type_, fat, codes):
     with open(disk, "r+b") as file:
         file.seek(MIB)
         file.write(volume.read_bytes())
-    found = verify(disk)
+    found = verify_image(disk)
     assert [one.code for one in found] == codes
     assert not any(one.is_error for one in found), "most boards have FAT16 in 0x0C"
 
@@ -375,7 +375,7 @@ def test_a_volume_longer_than_its_partition(tmp_path):
     with open(disk, "r+b") as file:
         file.seek(MIB)
         file.write(volume.read_bytes())
-    (found,) = verify(disk)
+    (found,) = verify_image(disk)
     assert str(found) == (
         "error fat-beyond 0x100013..0x100017: partition 1: it has 8,388,608 bytes, "
         "there is room for 7,340,032"

@@ -13,7 +13,7 @@ import pytest
 from damage import KERNEL, SUB, Volume
 from tools import tool
 
-from doit_diskimg import verify
+from doit_diskimg import verify_image
 
 KNOWN = {
     # What fsck.fat ends with 1 for and we call a warning: what it says, and our code.
@@ -75,7 +75,7 @@ def agree(volumes, tmp_path, fat, seed):
     done = mutate(volume, chance)
     path = volume.write(tmp_path / "v.img")
     code, said = fsck(path)
-    found = verify(path, offset=0, witnesses=False)
+    found = verify_image(path, offset=0, witnesses=False)
     if code == 1 and not any(one.is_error for one in found):
         codes = {one.code for one in found}
         assert any(re.search(text, said) and ours in codes for text, ours in KNOWN.items()), (

@@ -20,13 +20,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tools import run
 
-from doit_diskimg import verify
+from doit_diskimg import verify_image
 from doit_diskimg.verify import (
     boot_sector,
     directory,
     gpt_reader,
     judge,
-    likeness,
     mbr_reader,
     name_reader,
 )
@@ -43,7 +42,7 @@ SECONDS = 10
 def check(path):
     """Verify an image: the answer is findings, within the bounds."""
     began = time.monotonic()
-    found = verify(path, witnesses=False)
+    found = verify_image(path, witnesses=False)
     assert time.monotonic() - began < SECONDS
     for one in found:
         assert "\n" not in str(one)
@@ -56,7 +55,7 @@ def check(path):
 @given(st.binary(max_size=2048))
 def test_boot_sectors(data):
     boot = boot_sector.decode(data)
-    assert 0 <= likeness.marks(data) <= 9
+    assert 0 <= boot_sector.marks(data) <= 9
     assert boot.sectors >= 0
 
 

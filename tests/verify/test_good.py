@@ -8,16 +8,16 @@ import pytest
 from foreign import MIB
 from tools import run, tool
 
-from doit_diskimg import verify
+from doit_diskimg import verify_image
 
 
 def codes(path, **options):
-    return sorted({f"{one.severity[0]} {one.code}" for one in verify(path, **options)})
+    return sorted({f"{one.severity[0]} {one.code}" for one in verify_image(path, **options)})
 
 
 @pytest.mark.parametrize("fat", [12, 16, 32])
 def test_mkfs_and_mtools(tmp_path, fat):
-    assert verify(foreign.filled(tmp_path / "v.img", fat)) == []
+    assert verify_image(foreign.filled(tmp_path / "v.img", fat)) == []
 
 
 MKFS = {
@@ -95,8 +95,8 @@ def test_a_filled_partition_of_each_table(tmp_path):
     with open(disk, "r+b") as file:
         file.seek(MIB)
         file.write(volume.read_bytes())
-    assert verify(disk) == []
-    assert verify(disk, offset=MIB) == []
+    assert verify_image(disk) == []
+    assert verify_image(disk, offset=MIB) == []
 
 
 def test_genimage(tmp_path):
@@ -137,7 +137,7 @@ def test_a_table_behind_a_form_of_a_boot_sector_is_a_table(tmp_path):
     form = foreign.mkfs(tmp_path / "v.img", 16, 16 << 10).read_bytes()[:90]
     with open(disk, "r+b") as file:
         file.write(form)
-    assert verify(disk) == []
+    assert verify_image(disk) == []
 
 
 def test_a_volume_with_a_table_in_it_is_both(tmp_path):
@@ -147,4 +147,4 @@ def test_a_volume_with_a_table_in_it_is_both(tmp_path):
         # Entry 1: type 0xDA, sectors 1 to 15,999: it overlaps the volume, and nobody minds.
         file.write(bytes([0, 0, 0, 0, 0xDA, 0, 0, 0]) + (1).to_bytes(4, "little")
                    + (15_999).to_bytes(4, "little"))
-    assert verify(volume) == []
+    assert verify_image(volume) == []

@@ -12,7 +12,7 @@ import pytest
 from foreign import MADE, MIB
 from tools import run, tool
 
-from doit_diskimg import verify
+from doit_diskimg import verify_image
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.tasks.from_image import fields
 from doit_diskimg.verify import mbr_reader
@@ -134,7 +134,7 @@ VOLUMES = {
 def test_a_right_volume_has_no_errors(tmp_path, name):
     make, warnings = VOLUMES[name]
     path = make(tmp_path / "v.img")
-    assert [one.code for one in verify(path)] == warnings
+    assert [one.code for one in verify_image(path)] == warnings
 
 
 WRONG = {"DOS 2", "DOS 3", "0x28"}
@@ -165,7 +165,7 @@ NOT_RIGHT = {
 @pytest.mark.parametrize("name", NOT_RIGHT)
 def test_what_is_wrong_stays_wrong(tmp_path, name):
     make, code = NOT_RIGHT[name]
-    found = verify(make(tmp_path / "v.img"), witnesses=False)
+    found = verify_image(make(tmp_path / "v.img"), witnesses=False)
     assert [one.code for one in found if one.is_error] == [code]
 
 
@@ -205,10 +205,10 @@ def test_hidden_types_are_fat(tmp_path, type_, fat):
     disk = foreign.sfdisk(
         tmp_path / "disk.img", f"label: dos\nstart=2048, type={type_}\n", 40 * MIB
     )
-    assert [one.code for one in verify(disk)] == ["part-not-fat"]
+    assert [one.code for one in verify_image(disk)] == ["part-not-fat"]
     volume = foreign.filled(tmp_path / "v.img", fat, "-h", "2048")
     patch(disk, (MIB, volume.read_bytes()))
-    assert verify(disk) == []
+    assert verify_image(disk) == []
 
 
 def wide(path, *more):
@@ -228,7 +228,7 @@ LOGICAL = ("mkpart", "extended", "20MiB", "38MiB", "mkpart", "logical", "21MiB",
 @pytest.mark.parametrize(("more", "places"), [((), [1]), (LOGICAL, [1, 21])])
 def test_an_mbr_of_sectors_of_4096_bytes(tmp_path, more, places):
     disk = wide(tmp_path / "disk.img", *more)
-    assert list(map(str, verify(disk))) == []
+    assert list(map(str, verify_image(disk))) == []
     with Source(disk) as source:
         size = mbr_reader.sector_size(source)
         parts = mbr_reader.check(source, size, Findings())

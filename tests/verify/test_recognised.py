@@ -10,11 +10,11 @@ from layouts.drawing import draw
 from layouts.good import BARE, FILES, GPTS, MBRS, SECTORS_OF_4096, SIZES, TYPICAL, Good
 from tools import run, tool
 
-from doit_diskimg import verify
+from doit_diskimg import verify_image
 from doit_diskimg.disk.model import Disk, Partition
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.kinds.tables.gpt import Gpt
-from doit_diskimg.verify import likeness
+from doit_diskimg.verify import boot_sector
 from doit_diskimg.verify.judge import Known, inspect
 from doit_diskimg.verify.source import Source
 
@@ -40,7 +40,7 @@ def test_the_command_and_the_task_find_the_same_in_every_layout(tmp_path: Path, 
     """What is right is right for both, whether the description is known or not."""
     image = tmp_path / "os.img"
     layout = draw(case.disk, FILES, image)
-    by_command = verify(image)
+    by_command = verify_image(image)
     with Source(image) as source:
         report = inspect(source, known=known(case.disk, layout))
     assert list(map(str, report.findings())) == list(map(str, by_command))
@@ -99,7 +99,7 @@ def test_a_table_is_a_table(tmp_path, name):
     make, expected = TABLES[name]
     disk = tmp_path / "disk.img"
     make(disk)
-    assert list(map(str, verify(disk))) == expected
+    assert list(map(str, verify_image(disk))) == expected
 
 
 # FAT or not --------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ def marked(count):
         data = bytearray(foreign.mkfs(folder / "v.img", 12, 1 << 10, "-s", "1").read_bytes())
         for at, bad in ((11, 1), (13, 3), (16, 9), (21, 0), (54, 0))[: 9 - count]:
             data[at] = bad
-        assert likeness.marks(bytes(data[:512])) == count
+        assert boot_sector.marks(bytes(data[:512])) == count
         return bytes(data)
 
     return make
@@ -133,7 +133,7 @@ def iso(folder):
 def ordinary(folder):
     """A text with four of the marks: what two to thirteen of a hundred files have."""
     data = b"#" + b" " * 4000  # sectors per cluster, reserved, sectors, length of the FAT
-    assert likeness.marks(data[:512]) == 4
+    assert boot_sector.marks(data[:512]) == 4
     return data
 
 
@@ -169,7 +169,7 @@ def test_a_sector_is_fat_if_it_means_to_be(tmp_path, name):
     with open(disk, "r+b") as file:
         file.seek(MIB)
         file.write(contents)
-    found = [one for one in verify(disk) if one.code not in ("fat-hidden", "part-type-fat")]
+    found = [one for one in verify_image(disk) if one.code not in ("fat-hidden", "part-type-fat")]
     assert [one.code for one in found] == codes
     if codes == ["part-not-fat"]:
         assert str(found[0]) == NOT_FAT.format(GUID[type_])
@@ -198,6 +198,6 @@ def test_ordinary_files_do_not_mean_to_be_fat():
     means = []
     for path in files:
         with open(path, "rb") as file:
-            if likeness.means_fat(file.read(512)):
+            if boot_sector.means_fat(file.read(512)):
                 means.append(path)
     assert means == []

@@ -4,7 +4,7 @@ import foreign
 import pytest
 from damage import EMPTY, KERNEL, SPACES, Volume
 
-from doit_diskimg import verify
+from doit_diskimg import verify_image
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_what_a_finding_says(volume, tmp_path, name):
     damage, texts = CASES[name]
     damaged = Volume(volume, 16)
     damage(damaged)
-    found = verify(damaged.write(tmp_path / "v.img"), witnesses=False)
+    found = verify_image(damaged.write(tmp_path / "v.img"), witnesses=False)
     said = [
         f"{one.severity} {one.code}: " + (f"{one.where}: " if one.where else "") + one.text
         for one in found

@@ -11,7 +11,7 @@ import foreign
 import pytest
 from tools import tool
 
-from doit_diskimg import verify
+from doit_diskimg import verify_image
 from doit_diskimg.verify import pyfat_reader
 
 
@@ -35,17 +35,17 @@ def program(tmp_path, monkeypatch):
 def test_a_complaint_of_fsck_is_a_warning(tmp_path, program):
     volume = foreign.filled(tmp_path / "v.img", 16)
     asked = program("fsck.fat", "Something is wrong", 1)
-    (found,) = verify(volume)
+    (found,) = verify_image(volume)
     assert str(found) == "warning witness 0x0..0x1: fsck.fat: Something is wrong"
     assert asked.read_text().startswith("-n /proc/self/fd/")
-    assert verify(volume, witnesses=False) == []
+    assert verify_image(volume, witnesses=False) == []
 
 
 def test_a_complaint_of_sgdisk_is_a_warning(tmp_path, program):
     disk = foreign.sgdisk(tmp_path / "disk.img", *foreign.GPT)
     program("sgdisk", "Problem: x. Identified 1 problems!", 0)
     said = "warning witness: sgdisk: Problem: x. Identified 1 problems!"
-    assert said in list(map(str, verify(disk)))
+    assert said in list(map(str, verify_image(disk)))
 
 
 NO_ANSWER = {
@@ -66,7 +66,7 @@ def test_a_program_that_fails_has_no_opinion_and_that_is_said(tmp_path, program,
     else:
         image = foreign.filled(tmp_path / "v.img", 16)
     program(name, text, code)
-    (found,) = [one for one in verify(image) if one.code != "part-not-fat"]
+    (found,) = [one for one in verify_image(image) if one.code != "part-not-fat"]
     assert (found.severity, found.code, found.text) == (
         "warning", "witness-silent", f"{name}: {said}")
 
@@ -75,7 +75,7 @@ def test_another_listing_of_pyfatfs_is_a_warning(tmp_path, monkeypatch):
     volume = foreign.filled(tmp_path / "v.img", 12)
     real = pyfat_reader.listing
     monkeypatch.setattr(pyfat_reader, "listing", lambda *a: real(*a) | {"GHOST": (1, [5])})
-    (found,) = verify(volume)
+    (found,) = verify_image(volume)
     assert (found.severity, found.code) == ("warning", "witness")
     assert "'GHOST'" in found.text
 
@@ -175,7 +175,7 @@ def test_what_witnesses_are_wrong_about_is_right(tmp_path, name):
     data = bytearray(path.read_bytes())
     damage(data)
     path.write_bytes(data)
-    assert [(one.severity, one.code) for one in verify(path)] == [
+    assert [(one.severity, one.code) for one in verify_image(path)] == [
         ("warning", code) for code in warnings
     ]
 
@@ -197,7 +197,7 @@ def test_a_file_of_4_gib_less_1_is_right(tmp_path):
         (free,) = struct.unpack("<I", file.read(4))
         file.seek(512 + 488)
         file.write(struct.pack("<I", free - count))
-    assert verify(path) == []
+    assert verify_image(path) == []
 
 
 @pytest.mark.parametrize("image", ["volume", "damaged", "disk"])
@@ -211,11 +211,11 @@ def test_the_exit_code_does_not_depend_on_who_is_installed(tmp_path, program, im
         with open(path, "r+b") as file:
             file.seek(510)
             file.write(b"\0\0")
-    alone = [str(one) for one in verify(path, witnesses=False) if one.is_error]
-    assert [str(one) for one in verify(path) if one.is_error] == alone
+    alone = [str(one) for one in verify_image(path, witnesses=False) if one.is_error]
+    assert [str(one) for one in verify_image(path) if one.is_error] == alone
     for name in ("fsck.fat", "sgdisk"):
         program(name, "Problem. Identified 1 problems!", 1)
-    found = verify(path)
+    found = verify_image(path)
     assert [str(one) for one in found if one.is_error] == alone
     assert any(one.code == "witness" for one in found) == (image != "damaged")
 
@@ -226,7 +226,7 @@ def test_nobody_is_asked_about_a_damaged_volume(tmp_path, program):
     with open(volume, "r+b") as file:
         file.seek(510)
         file.write(b"\0\0")
-    assert [one.code for one in verify(volume)] == ["fat-signature"]
+    assert [one.code for one in verify_image(volume)] == ["fat-signature"]
     assert not asked.exists()
 
 

@@ -1,18 +1,16 @@
-"""What the image holds, and what was planned: pieces, zeros between them, files in the volumes.
+"""What the image holds, and what was planned: pieces, and zeros between them.
 
 A `picture.Picture` says of every byte what it must be: a piece has bytes or a digest, and what no
-piece covers is zero.  That does not say that a reader finds the files, so each volume's files, as
-this package reads them, are compared with their sources too.
+piece covers is zero.  That does not say that a reader finds the files: `verify` does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 from doit_diskimg.extent import Extent, subtract
-from doit_diskimg.plan.content import hasher
+from doit_diskimg.host.hashing import digest_of_chunks
 from doit_diskimg.plan.picture import Picture, Piece
 from doit_diskimg.verify.finding import Findings
-from doit_diskimg.verify.judge import Checked
 from doit_diskimg.verify.source import CHUNK, Source
 
 _GHOSTS = 100
@@ -55,37 +53,9 @@ def _compare_piece(source: Source, piece: Piece, blob: bytes, found: Findings) -
         ]
         text = "not the bytes that were planned"
     else:
-        digest = hasher()
-        for start in range(piece.start, piece.end, CHUNK):
-            digest.update(source.read(start, min(CHUNK, piece.end - start)))
-        same = digest.hexdigest() == piece.digest
+        starts = range(piece.start, piece.end, CHUNK)
+        chunks = (source.read(start, min(CHUNK, piece.end - start)) for start in starts)
+        same = digest_of_chunks(chunks) == piece.digest
         text = f"not the bytes of {piece.file!r}"
     if not same:
         found.add("not-as-planned", text, at=piece.start, length=piece.length)
-
-
-def compare_files(checked: Checked, wanted: Mapping[str, str | None]) -> None:
-    """Report files of a volume that are missing, too many, or not what they must be.
-
-    ``wanted`` gives the digest of each path, and None for directories, whose paths end with ``/``.
-    """
-    volume, found = checked.volume, checked.found
-    if volume is None:
-        text = "there is no volume, or it can't be read"
-        found.add("file-differs", text, at=0)
-        return
-    stored = {file.path: file for file in volume.files}
-    for path in sorted(wanted.keys() | stored.keys()):
-        file, digest = stored.get(path), wanted.get(path)
-        if file is None:
-            found.add("file-differs", "it is missing", path=f"/{path}")
-        elif path not in wanted:
-            found.add("file-differs", "nobody wanted it", path=f"/{path}")
-        elif digest is not None:
-            contents = hasher()
-            for data in volume.contents(file, CHUNK):
-                contents.update(data)
-            if contents.hexdigest() != digest:
-                at = volume.geometry.place(file.runs[0][0]) if file.runs else None
-                text = f"its {file.size:,} bytes are not those of its source"
-                found.add("file-differs", text, at=at, length=file.size, path=f"/{path}")

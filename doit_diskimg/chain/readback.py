@@ -7,17 +7,13 @@ file that it had is as it was, and there is nothing else.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from doit_diskimg.errors import BadImage, EngineCannot, Problem, ProgramFailed, WorldError, refuse
 from doit_diskimg.plan.recipe import Contents, Stored
-from doit_diskimg.verify import boot_sector, volume_reader
-from doit_diskimg.verify.budget import Budget
 from doit_diskimg.verify.catalogue import RULES
-from doit_diskimg.verify.finding import Finding, Findings
+from doit_diskimg.verify.finding import Finding
 from doit_diskimg.verify.name_reader import fold
-from doit_diskimg.verify.source import Source, Window
-from doit_diskimg.verify.survey import contents_of
+from doit_diskimg.verify.survey import Survey, survey
 
 _SHOWN = 20
 """Differences that are told; the rest is counted."""
@@ -32,52 +28,20 @@ _KEPT = frozenset({
 or about the code that boots.  They stay as they are."""
 
 
-class _Seen(NamedTuple):
-    """A volume that was read."""
-
-    files: dict[str, tuple[str, int, str, str]]
-    """(path, size, attributes, digest) by folded path; a directory's path ends with ``/``."""
-    shorts: dict[str, str]
-    """The path of whatever has a long name, by its folded path with the short name."""
-    errors: tuple[Finding, ...]
-    codes: Counter[str]
-
-
 def watch(payload: str, contents: Contents, where: str) -> Callable[[], Iterable[Problem]]:
     """Look at a volume before programs fill it; return what compares it afterwards.
 
     ``payload`` is its file; see `recipe.Judge`.  Raises WorldError if files can't be put into it,
     and DescriptionError for a name that would replace a file of another name.
     """
-    before = _Seen({}, {}, (), Counter())
+    before = Survey({}, {}, (), {})
     if contents.base:
-        before = _read(payload)
+        before = survey(payload)
         wrong = [one for one in before.errors if one.code not in _KEPT]
         if wrong:
             raise WorldError(*[_unusable(contents.base, one, where) for one in wrong])
         refuse(_clashes(contents, before, where))
-    return lambda: _told([*_differences(contents, before, _read(payload))], contents, where)
-
-
-def _read(path: str) -> _Seen:
-    """Return what is in the volume that fills a file."""
-    with Source(path) as source:
-        found, window = Findings(), Window(source, 0, source.length)
-        boot = boot_sector.decode(window.read(0, 512))
-        # What lies before it, nobody here knows: whatever it says is right.
-        hidden = {boot.hidden * boot.sector_size}
-        checked = volume_reader.check(window, source.length, hidden, found, Budget())
-        files, shorts = dict[str, tuple[str, int, str, str]](), dict[str, str]()
-        for file in checked.files if checked else ():
-            above, _, name = file.path.rstrip("/").rpartition("/")
-            short = fold(f"{above}/{file.short}" if above else file.short)
-            if short != fold(f"{above}/{name}" if above else name):
-                shorts[short] = file.path
-        if checked:
-            for name, about in contents_of(checked):
-                files[fold(name)] = (name, *about)
-        errors = tuple(one for one in found if one.is_error)
-        return _Seen(files, shorts, errors, Counter(one.code for one in errors))
+    return lambda: _told([*_differences(contents, before, survey(payload))], contents, where)
 
 
 def _unusable(base: str, fault: Finding, where: str) -> Problem:
@@ -85,14 +49,14 @@ def _unusable(base: str, fault: Finding, where: str) -> Problem:
     return BadImage(f"{where}.path", f"{base!r}: {fault}", must, RULES[fault.code].remedy)
 
 
-def _clashes(contents: Contents, before: _Seen, where: str) -> Iterator[Problem]:
+def _clashes(contents: Contents, before: Survey, where: str) -> Iterator[Problem]:
     """Yield what the volume has already under a name that is to be new, and of another kind."""
-    told = set[str]()
+    told, had = set[str](), {fold(path): path for path in before.files}
     for stored in contents.stored:
         for path, is_directory in _ways(stored.path):
             key = fold(path)
             other = before.shorts.get(key)
-            taken = before.files.get(key) or before.files.get(f"{key}/")
+            taken = had.get(key) or had.get(f"{key}/")
             if key in told:
                 break
             if other is not None:
@@ -102,7 +66,7 @@ def _clashes(contents: Contents, before: _Seen, where: str) -> Iterator[Problem]
                     f"{contents.base!r}", "a file can't have a name to which another one answers",
                     f"rename it, or write {other.rstrip('/')!r} if you mean that",
                 )
-            elif taken is not None and taken[0].endswith("/") != is_directory:
+            elif taken is not None and taken.endswith("/") != is_directory:
                 told.add(key)
                 kinds = ("a file", "a directory")
                 yield EngineCannot(
@@ -119,30 +83,32 @@ def _ways(path: str) -> Iterator[tuple[str, bool]]:
     yield path.rstrip("/"), is_directory
 
 
-def _differences(contents: Contents, before: _Seen, after: _Seen) -> Iterator[str]:
+def _differences(contents: Contents, before: Survey, after: Survey) -> Iterator[str]:
     """Yield what came out otherwise than it should, a line each."""
     wanted = {fold(one.path): one for one in contents.stored}
+    had = {fold(path): (path, about) for path, about in before.files.items()}
+    has = {fold(path): (path, about) for path, about in after.files.items()}
     for key, one in wanted.items():
-        found = after.files.get(key)
-        if found is None:
+        if key not in has:
             yield f"{one.path!r} is missing"
-        elif fault := _fault(one, found, is_new=key not in before.files):
+        elif fault := _fault(one, *has[key], is_new=key not in had):
             yield f"{one.path!r} {fault}"
-    for key, old in before.files.items():
-        if key not in wanted and after.files.get(key) != old:
-            what = "is changed" if key in after.files else "is lost"
+    for key, old in had.items():
+        if key not in wanted and has.get(key) != old:
+            what = "is changed" if key in has else "is lost"
             yield f"{old[0]!r} of {contents.base!r} {what}"
-    for key, found in after.files.items():
-        if key not in wanted and key not in before.files:
-            yield f"{found[0]!r} is there and was never asked for"
-    for code, count in after.codes.items():
-        if count > before.codes[code]:
+    for key, (path, _) in has.items():
+        if key not in wanted and key not in had:
+            yield f"{path!r} is there and was never asked for"
+    known = Counter(one.code for one in before.errors)
+    for code, count in Counter(one.code for one in after.errors).items():
+        if count > known[code]:
             yield next(str(one) for one in after.errors if one.code == code)
 
 
-def _fault(wanted: Stored, found: tuple[str, int, str, str], *, is_new: bool) -> str:
+def _fault(wanted: Stored, path: str, found: tuple[int, str, str], *, is_new: bool) -> str:
     """Return what is wrong with a file that was asked for, empty if nothing is."""
-    path, size, attributes, digest = found
+    size, attributes, digest = found
     is_directory = wanted.path.endswith("/")
     if (size, digest) != (wanted.size, wanted.digest):
         return f"has other contents, of {size:,} bytes; {wanted.size:,} were put there"
