@@ -4,38 +4,23 @@ A user writes `Disk(...)` into dodo.py and returns ``disk.tasks()`` from a task 
 names below are all there is to import; they load on first use, because dodo.py is read on every
 `doit`.
 
-The map, in reading order:
+The map, lowest room first; a room imports those above it in this list, never those below:
 
-    units       sizes, sectors, alignment        errors      every problem, every exception
-    frozen      dataclasses that cost nothing
-    extent      half-open bytes of the disk      content     where bytes come from, their digests
-    picture     bytes with places                segment     a name, a place, a source
-    symbols, at numbers of the layout by name    bootcode    a binary with such numbers in it, and
-                                                             its `bootfield`, `elf`, `sector_zero`
-    patterns    which paths of a tree            fields      what one field may hold
-    mapped      sources by their paths           ranges      a part of a file, by offset and length
-    recipe      what outside programs have to do
-    ports       the sockets: Table, Payload, Bootloader, Output; `abilities` of payloads
-    made        the list of outputs, checked     asked       the symbols of a disk, checked
-    bare        a disk without a table, checked  canonical   a description as plain data
+    errors, units, extent, frozen                                  the ground stones
+    plan/       where bytes come from and where they go, as data: content, picture, patch, stored
+    ondisk/     bytes <-> dataclass: MBR, GPT, FAT, ELF, VHDX, with the standard's section
+    disk/       what the user says, its sockets, what is wrong with it, where everything lies
+    kinds/      one file or folder for each kind of thing that fits a socket:
+                tables, filesystems, bootloaders, outputs
+    host/       the only code that touches the machine; host/qemu boots what was built
+    verify/     the second opinion: reads an image with other code than wrote it
+    chain/      the steps, in the order of the work; no doit
+    shortcuts/  delete this folder and every byte is the same, only later
+    tasks/      the skin for doit: the only folder that imports it
+    cli/        the commands: the other skin
 
-    spec        what the user says               ── the spine, in the order of the work
-    layout      the only file that places anything, with `placing` (where something fits)
-                and `misplaced` (what does not); `placed` is what comes out
-    plan        pictures as files, `layout_file` layouts
-    patch       the difference of two pictures
-    amend       the next picture, where a file changed and moved nothing
-
-    ondisk/       bytes <-> dataclass: MBR, GPT, FAT
-    tables/       Mbr, Gpt                       ── the ribs: one file per kind of thing
-    filesystems/  File, Zero, Fat, Ext
-    bootloaders/  GrubBios, GrubEfi, Limine
-    outputs/      Qcow2, Compressed, Iso, ...: files made of a finished image
-
-    host/         the outside world and only here; host/qemu boots what was built
-    verify/       the second opinion: reads images with other code than wrote them
-    tasks/        the skin: the only folder that imports doit
-    esp           a shorthand
+`ports` shows everything that a kind of one's own needs.  `tests/test_house.py` checks the rule of
+imports; docs/explanation/how-it-works.md says how a description becomes an image.
 """
 
 from importlib import import_module

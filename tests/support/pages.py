@@ -9,6 +9,7 @@ comments before a block, which no reader sees, say what it needs beside itself:
     <!-- doit: os.img -->                 what to run, unless all
     <!-- script -->                       it is no dodo.py; it runs when the former block was built
     <!-- not run: why -->
+    <!-- source: doit_diskimg/plan/patch.py diff -->   a copy of it; test_included.py compares
 
 What a page describes and gives to no task of doit's (`Ext({...})` alone, a `Disk` without its two
 last lines) is built too: `undone` puts a disk around it.
@@ -22,7 +23,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_COMMENT = re.compile(r"<!-- (needs|continues|doit|script|not run)(?:: (.*?))? -->\n", re.DOTALL)
+_WORDS = "needs|continues|doit|script|source|not run"
+_COMMENT = re.compile(rf"<!-- ({_WORDS})(?:: (.*?))? -->\n", re.DOTALL)
 _SAYS_SO = re.compile(r"(?:<!-- [^>]* -->\n)+\Z")
 
 _UNDONE = """
@@ -84,6 +86,8 @@ def blocks(page: str) -> Iterator[Block]:
     for match in _FENCE.finditer(text):
         comments = _SAYS_SO.search(text, 0, match.start())
         says = dict(_COMMENT.findall(comments[0])) if comments else {}
+        if "source" in says:
+            continue
         block = Block(page, text.count("\n", 0, match.start()) + 1, match[1], match[2], says)
         if block.says.get("continues"):
             other = str((ROOT / page).parent.joinpath(says["continues"]).resolve())
