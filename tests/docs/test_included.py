@@ -1,7 +1,7 @@
 """Blocks of the documentation that are a part of a source file, byte for byte.
 
-A comment before the block says of which file, and which functions or classes of it; without names it
-is the whole file:
+A comment before the block says of which file, and which functions or classes of it; without
+names it is the whole file:
 
     <!-- source: doit_diskimg/plan/patch.py diff -->
 
