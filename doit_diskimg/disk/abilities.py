@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from doit_diskimg.plan.content import Files
 
 if TYPE_CHECKING:
-    from doit_diskimg.disk.ports import Place
+    from doit_diskimg.disk.ports import Payload, Place
     from doit_diskimg.disk.segment import Region
     from doit_diskimg.disk.symbols import Symbol
     from doit_diskimg.extent import Extent
@@ -58,6 +58,27 @@ class Locating(Protocol):
 
         No symbol of the payload's own may play a part.  Raises what `fill` raises.
         """
+        ...
+
+
+@runtime_checkable
+class Listed(Protocol):
+    """A payload whose files `verify` finds in the finished image, for it is a FAT volume."""
+
+    def listing(self, files: Files, where: str) -> "Mapping[str, str | None]":
+        """Return the digest of every file by its path, None for a directory.
+
+        The path of a directory ends with a slash.  Raises what `fill` raises.
+        """
+        ...
+
+
+@runtime_checkable
+class Engines(Protocol):
+    """A payload that several programs can make, each the same volume."""
+
+    def by_engine(self) -> "Mapping[str, Payload]":
+        """Return the payload that each makes, by its name; the first is what others must equal."""
         ...
 
 

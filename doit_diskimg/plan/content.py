@@ -7,7 +7,7 @@ a list of what was asked.
 This module also owns the choice of the digest.  Its name is stored wherever a digest is stored.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike, fsdecode, fspath
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
@@ -135,6 +135,24 @@ def each(sources: object, where: str) -> Iterator[tuple[str, object]]:
             yield f"{where}[{index}]", source
     else:
         yield where, sources
+
+
+def keyed(files: object, where: str) -> Iterator[tuple[object, object, str]]:
+    """Yield each path of ``files``, what it is given, and its place in the description.
+
+    What is no mapping is given to the root.
+    """
+    if not isinstance(files, Mapping):
+        yield "/", files, f"{where}.files"
+        return
+    for key in sorted(files, key=str):
+        yield key, files[key], f"{where}.files[{key!r}]"
+
+
+def wanted_files(files: object, where: str) -> Iterator[Wanted]:
+    """Yield the files and trees of the host among ``files``, in the order of their paths."""
+    for _, sources, here in keyed(files, where):
+        yield from wanted(sources, here)
 
 
 def wanted(sources: object, where: str) -> Iterator[Wanted]:

@@ -5,9 +5,9 @@ image is neither needed nor touched.  The reader is `verify`'s, which is none of
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from doit_diskimg.disk.abilities import Engines
 from doit_diskimg.errors import (
     DescriptionError,
     EngineCannot,
@@ -17,12 +17,10 @@ from doit_diskimg.errors import (
     WorldError,
 )
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.tasks.step import Step
 
 if TYPE_CHECKING:
-    from doit_diskimg.disk.ports import Place
-    from doit_diskimg.kinds.filesystems.fat.volume import EngineName
+    from doit_diskimg.disk.ports import Payload, Place
     from doit_diskimg.plan.picture import Picture
     from doit_diskimg.plan.recipe import Contents
     from doit_diskimg.verify.survey import Survey
@@ -37,14 +35,14 @@ class CrossCheck(Step):
     def run(self) -> str:
         """Return what became of each engine, one a line.  Raises WorldError with all differences.
         """
-        from doit_diskimg.kinds.filesystems.fat import engines
-
-        wanted, lines, problems = self._survey(engines.NATIVE), list[str](), list[Problem]()
-        problems += self._errors(engines.NATIVE, wanted)
-        lines.append(f"{engines.NATIVE}: {_summary(wanted)}")
-        for name in engines.NAMES:
+        payload = self.disk.partitions[self.index].payload
+        assert isinstance(payload, Engines)
+        (first, reference), *others = payload.by_engine().items()
+        wanted = self._survey(first, reference)
+        problems, lines = list(self._errors(first, wanted)), [f"{first}: {_summary(wanted)}"]
+        for name, other in others:
             try:
-                found = self._survey(name)
+                found = self._survey(name, other)
             except (DescriptionError, WorldError) as error:
                 if not _is_excused(error.problems):
                     raise
@@ -57,7 +55,7 @@ class CrossCheck(Step):
             raise WorldError(*problems)
         return "\n".join(lines)
 
-    def _survey(self, name: "EngineName") -> "Survey":
+    def _survey(self, name: str, payload: "Payload") -> "Survey":
         """Make the volume with one engine, read it, and remove it again."""
         from doit_diskimg.host.files import RealFiles
         from doit_diskimg.host.folder import unlink_in
@@ -66,8 +64,6 @@ class CrossCheck(Step):
         from doit_diskimg.verify.survey import survey
 
         part, where = self.disk.partitions[self.index], f"partitions[{self.index}]"
-        assert isinstance(part.payload, Fat)
-        payload = replace(part.payload, engine=name)
         made = self.state.file(f"{part.name}.{name}", ".payload")
         path = self.state.file(f"{part.name}.{name}", ".volume")
         known = read_record(self.state.file(part.name, ".files.json"))

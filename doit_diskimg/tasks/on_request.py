@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from doit.dependency import UptodateCalculator
 
+from doit_diskimg.disk.abilities import Engines
 from doit_diskimg.host.state import read
 from doit_diskimg.plan.content import digest_of
 from doit_diskimg.tasks.step import Late
@@ -187,9 +188,9 @@ def verify_task(tasks: "DiskTasks") -> dict[str, Any]:
 
 
 def crosscheck_tasks(tasks: "DiskTasks") -> Iterator[dict[str, Any]]:
-    """Yield the task of each FAT volume of a disk."""
+    """Yield the task of each volume that several engines can make."""
     for index, part in enumerate(tasks.disk.partitions):
-        if part.payload.populated and _is_fat(part.payload):
+        if isinstance(part.payload, Engines):
             yield {
                 "basename": tasks.disk.name,
                 "name": f"{part.name}:crosscheck",
@@ -198,9 +199,3 @@ def crosscheck_tasks(tasks: "DiskTasks") -> Iterator[dict[str, Any]]:
                 "task_dep": [f"{tasks.disk.name}:{part.name}:populate"],
                 "uptodate": [CrossChecked(tasks.state.file(part.name, ".plan"))],
             }
-
-
-def _is_fat(payload: object) -> bool:
-    from doit_diskimg.kinds.filesystems.fat.volume import Fat  # late: not every disk has one
-
-    return isinstance(payload, Fat)

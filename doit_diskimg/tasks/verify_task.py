@@ -1,16 +1,14 @@
 """The task ``os.img:verify``: reads the finished image back, with other code than wrote it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from doit_diskimg.disk.abilities import Listed
 from doit_diskimg.disk.layout_file import decode_layout
 from doit_diskimg.errors import ImageWrong, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.files import RealFiles
-from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import load, read_record
-from doit_diskimg.kinds.filesystems.fat.volume import Fat
-from doit_diskimg.plan.content import digest_of
 from doit_diskimg.plan.picture import Picture
 from doit_diskimg.plan.stored import decode_plan, decode_receipt
 from doit_diskimg.tasks.step import Step
@@ -39,7 +37,7 @@ class Verify(Step):
         volumes = {
             layout.extent(part.name).start: index
             for index, part in enumerate(self.disk.partitions)
-            if isinstance(part.payload, Fat) and part.name in parts
+            if isinstance(part.payload, Listed) and part.name in parts
         }
         known = [
             Known(self.disk.partitions[index].name, start,
@@ -62,25 +60,12 @@ class Verify(Step):
             raise WorldError(*[_problem(one) for one in errors])
         return "\n".join([*map(str, found), "no errors"])
 
-    def _wanted(self, index: int) -> dict[str, str | None]:
+    def _wanted(self, index: int) -> Mapping[str, str | None]:
         """Return the digest of every file that must be in a volume, None for its directories."""
-        from doit_diskimg.kinds.filesystems.fat import tree
-
-        part, where = self.disk.partitions[index], f"partitions[{index}]"
-        assert isinstance(part.payload, Fat)
+        part = self.disk.partitions[index]
+        assert isinstance(part.payload, Listed)
         files = RealFiles(read_record(self.state.file(part.name, ".files.json")))
-        gathered = tree.gather(part.payload.files, files, where)
-        wanted: dict[str, str | None] = {}
-        for node in gathered.root.everything():
-            path = node.path if part.payload.long_names else node.path.upper()
-            if isinstance(node, tree.Directory):
-                wanted[f"{path}/"] = None
-            elif isinstance(node.source, bytes):
-                wanted[path] = digest_of(node.source)
-            else:
-                wanted[path] = files.digest(normal(node.source), node.where)
-        wanted.pop("/", None)
-        return wanted
+        return part.payload.listing(files, f"partitions[{index}]")
 
 
 def _injected(receipt: bytes) -> Picture:

@@ -221,7 +221,7 @@ def _warm_up() -> None:
     from doit_diskimg.disk import bootfield, layout, made, ranges, shape  # noqa: F401
     from doit_diskimg.host import patching, recorded, state_names, walk, written  # noqa: F401
     from doit_diskimg.kinds.filesystems import esp, file, zero  # noqa: F401
-    from doit_diskimg.kinds.filesystems.fat import decide, volume  # noqa: F401
+    from doit_diskimg.kinds.filesystems.fat import planner, volume  # noqa: F401
     from doit_diskimg.kinds.tables import (  # noqa: F401
         gpt,
         gpt_mbr,

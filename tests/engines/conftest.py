@@ -16,8 +16,7 @@ from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.folder import MARKER
 from doit_diskimg.host.image import ImageFile, create_sparse
 from doit_diskimg.host.state import StateFolder
-from doit_diskimg.kinds.filesystems.fat.fat_image import FatImage
-from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.kinds.filesystems.fat.volume import Fat, FatImage
 from doit_diskimg.plan.patch import Patch
 
 EPOCH = 1700000001

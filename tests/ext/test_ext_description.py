@@ -45,9 +45,8 @@ BAD = [
     ({"files": 5}, "p.files: 5 is no mapping, must be paths and their sources, or a Tree (write "
      "for "
      'example Tree("sysroot"))'),
-    ({"files": {"": b""}}, "p.files['']: the path names no file, an ext volume has names of 1 "
-     "to 255 "
-     "bytes (give the file a name)"),
+    ({"files": {"": b""}}, "p.files['']: the path names no file, only a Tree can be merged "
+     "into the root (give the file a name)"),
     ({"files": {"a/../b": b""}}, "p.files['a/../b']: 'a/..' has the part '..', an ext volume has "
      "names of 1 to 255 bytes (write the path without it)"),
     ({"files": {"ü" * 128: b""}}, f"p.files['{'ü' * 128}']: '{'ü' * 128}' has a name of more "
@@ -59,8 +58,7 @@ BAD = [
      "'a' in "
      "p.files['/a'], a path has one source (remove one of the two)"),
     ({"files": {"a": b"", "a/b": b""}}, "p.files['a/b']: 'a' is a directory here, and inline "
-     "bytes in "
-     "p.files['a'], a path has one source (remove one of the two)"),
+     "bytes in p.files['a'], a path is one or the other (rename one of the two)"),
     ({"files": {"a": 5}}, "p.files['a']: 5 is no source, a source is a path of the host, bytes, "
      "or a "
      "Tree (change it)"),
@@ -68,8 +66,8 @@ BAD = [
      "the key out)"),
     ({"files": {"a": [b"", "b"]}}, "p.files['a'][1]: 'a' is the file 'b' here, and inline bytes in "
      "p.files['a'][0], a path has one source (remove one of the two)"),
-    ({"files": [Tree("x"), "b"]}, "p.files[1]: the path names no file, an ext volume has names of "
-     "1 to 255 bytes (give the file a name)"),
+    ({"files": [Tree("x"), "b"]}, "p.files[1]: the path names no file, only a Tree can be merged "
+     "into the root (give the file a name)"),
     ({"files": {"etc/": "build/fstab"}}, "p.files['etc/']: 'etc/' is a directory, a file needs a "
      "name in it (write 'etc/fstab', or leave the slash out)"),
     ({"files": {"fstab": "/dev/sda1 /\n"}}, "p.files['fstab']: '/dev/sda1 /\\n' has a line break, "

@@ -10,7 +10,7 @@ from tools import tool
 
 from doit_diskimg.errors import DescriptionError
 from doit_diskimg.kinds.filesystems.fat import geometry
-from doit_diskimg.kinds.filesystems.fat.choose import LEAST, MOST, choose
+from doit_diskimg.kinds.filesystems.fat.fat_type import LEAST, MOST, choose
 from doit_diskimg.kinds.filesystems.fat.geometry import Options, least_length
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.units import GIB, KIB, MIB, TIB

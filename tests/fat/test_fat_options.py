@@ -252,25 +252,25 @@ def test_a_media_byte_on_a_floppy_and_fat32_with_one_table(bench):
         ({"first": "a"}, MIB, ["first: 'a' is given, must be a list of paths in the "
                                     'volume (write ["IO.SYS", "MSDOS.SYS"])']),
         ({"first": ["no"]}, MIB, ["first[0]: 'no' is not in the volume, must be the path of "
-                                  "something in the volume (mend or remove it)"]),
+                                  "something in the volume (correct or remove it)"]),
         ({"attributes": {"a": "x", "no": "h"}}, MIB,
          ["attributes['a']: 'x' is no set of attributes, must be letters: r read-only, h hidden, s "
           'system, a archive (write for example "hsr")',
           "attributes['no']: 'no' is not in the volume, must be the path of something in the "
-          "volume (mend or remove it)"]),
+          "volume (correct or remove it)"]),
         ({"attributes": ["a"]}, MIB, ["attributes: ['a'] is given, attributes maps paths in the "
                                       'volume to letters (write {"IO.SYS": "hsr"})']),
         ({"times": "now"}, MIB, ["times: 'now' is given, must be 'epoch', 'source' or 'clamped' "
                                  "(leave it out for 'epoch')"]),
         ({"lower_case_label": 1, "label": "A"}, MIB,
-         ["lower_case_label: 1 is given, must be True or False (leave it out for False)"]),
+         ["lower_case_label: 1 is given, must be True or False (leave it out if in doubt)"]),
         ({"bpb": "ours", "boot_sector": b"\xeb\x3c\x90"}, MIB,
          ["bpb: 'ours' is given, must be 'match' or 'replace' (leave it out for 'match')"]),
         ({"bpb": "replace"}, MIB,
          ["boot_sector: there is none, and bpb='replace', must be the sector whose BPB is to be "
           'replaced (write for example boot_sector="build/vbr.bin", or leave bpb out)']),
         ({"long_names": "no"}, MIB, ["long_names: 'no' is given, must be True or False (leave it "
-                                     "out for True)"]),
+                                     "out if in doubt)"]),
         ({"boot_sector": 7}, MIB, ["boot_sector: 7 is given, must be the path of a file, bytes, "
                                    'or BootCode(...) (write "build/vbr.bin")']),
         # A long root makes FAT16 of what would have been FAT32.

@@ -6,9 +6,9 @@ import pytest
 
 from doit_diskimg.disk.bootcode import BootCode
 from doit_diskimg.kinds.filesystems.ext.ext_volume import Ext
-from doit_diskimg.kinds.filesystems.fat import tree
-from doit_diskimg.kinds.filesystems.fat.tree import Directory
+from doit_diskimg.kinds.filesystems.fat.contents import FatContents
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.kinds.filesystems.tree import Directory
 from doit_diskimg.plan.content import Tree
 
 HOST = {
@@ -32,7 +32,7 @@ def paths(root):
 
 
 def gather(fake, sources, **more):
-    return tree.gather(sources, fake(HOST, **more), "p")
+    return FatContents(Fat(sources), fake(HOST, **more), "p")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_order_of_the_description_does_not_matter(fake):
 
 def test_asks_for_sizes_once(fake):
     files = fake(HOST)
-    tree.gather({"a": "build/a", "t": Tree("sys")}, files, "p")
+    FatContents(Fat({"a": "build/a", "t": Tree("sys")}), files, "p")
     assert sorted(files.asked) == [
         ("size", "build/a"),
         ("size", "sys/drivers/net.ko"),
@@ -222,7 +222,7 @@ def test_problems(fake, sources, expected):
 
 
 def test_a_file_whose_name_has_a_line_break_is_a_path(fake):
-    gathered = tree.gather({"a": Path("two\nlines")}, fake({"two\nlines": b"2"}), "p")
+    gathered = FatContents(Fat({"a": Path("two\nlines")}), fake({"two\nlines": b"2"}), "p")
     assert (gathered.wrong, gathered.failed) == ([], [])
     assert [node.size for node in gathered.root.children.values()] == [1]
 
@@ -239,7 +239,7 @@ def test_problems_of_the_world_are_apart(fake):
 def test_a_file_of_4_gib(fake):
     sources = {"fits": "fits", "large": "large"}
     files = fake({"fits": (4 << 30) - 1, "large": 4 << 30})
-    [problem] = tree.gather(sources, files, "p").wrong
+    [problem] = FatContents(Fat(sources), files, "p").wrong
     assert str(problem) == (
         "p.files['large']: 'large' has 4,294,967,296 bytes, a file on FAT has at most "
         "4,294,967,295 (split it, or leave it out)"
@@ -252,7 +252,7 @@ def test_a_bad_directory_is_reported_once(fake):
 
 
 def test_without_the_world():
-    gathered = tree.gather({"a": "none", "b": Tree("nowhere"), "B/c": b"xx"}, None, "p")
+    gathered = FatContents(Fat({"a": "none", "b": Tree("nowhere"), "B/c": b"xx"}), None, "p")
     assert (gathered.wrong, gathered.failed) == ([], [])
     assert paths(gathered.root) == ["a", "B/", "B/c"]
 

@@ -95,7 +95,7 @@ PROBLEMS = [
         (
             Fat(fat=value),
             MIB,
-            [f"BadValue: p.fat: {value!r} is no type, the types of FAT are 12, 16 and 32 "
+            [f"BadValue: p.fat: {value!r} is given, the types of FAT are 12, 16 and 32 "
              "(write one of them, or leave it out)"],
         )
         for value in (0, 31, "FAT32", True)
@@ -152,7 +152,7 @@ PROBLEMS = [
         ["BadLabel: p.label: 'x' has lower-case letters, volume labels are upper case "
          "(write 'X', or "
          "lower_case_label=True if somebody mounts by it)",
-         "BadValue: p.fat: 31 is no type, the types of FAT are 12, 16 and 32 (write one of them, "
+         "BadValue: p.fat: 31 is given, the types of FAT are 12, 16 and 32 (write one of them, "
          "or leave it out)",
          "DuplicatePath: p.files['a']: 'a' is the file 'x' here, and the file 'y' in p.files['A'],"
          " a path has one source whatever its case (remove one of the two)",

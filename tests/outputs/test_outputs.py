@@ -211,8 +211,8 @@ def task_image():
     project.write("a/motd", b"a")
     project.write("b/motd", b"b")
     assert (
-        "os.img: outputs[0].files: '/etc/motd' is 'b/motd' and 'a/motd', a path has one source "
-        "(remove one of the two)"
+        "os.img: outputs[0].files['etc'][1]: 'etc/motd' is the file 'b/motd' here, and the file "
+        "'a/motd' in outputs[0].files['etc'][0], a path has one source (remove one of the two)"
     ) in project.doit(code=1).said
     assert not (tmp_path / "os.iso").exists()
 

@@ -21,7 +21,7 @@ disk = Disk("build/os.img", size="%(size)s", table=Gpt(), partitions=[
 def task_image():
     return disk.tasks()
 '''
-PLANNER = "doit_diskimg.kinds.filesystems.fat.decide"
+PLANNER = "doit_diskimg.kinds.filesystems.fat.planner"
 KERNEL, MODULE, LARGE = b"k" * 70_001, b"m" * 3000, 2_500_096
 MANY = [f"part {number:02}" for number in range(20)]  # more than are looked for line by line
 

@@ -68,8 +68,8 @@ def test_with_nothing_to_do_each_source_is_looked_at_once_and_none_is_opened(pro
 WORKERS = """
 disk.arrange disk.bootfield disk.layout disk.made disk.overlaps disk.shape disk.symbols host.files
 host.hashing host.image host.patching host.scratch host.workshop kinds.filesystems.fat.contents
-kinds.filesystems.fat.decide kinds.filesystems.fat.encode kinds.filesystems.fat.fat_check
-kinds.filesystems.fat.geometry kinds.filesystems.fat.names kinds.filesystems.fat.tree
+kinds.filesystems.fat.planner kinds.filesystems.fat.encode kinds.filesystems.fat.fat_check
+kinds.filesystems.fat.geometry kinds.filesystems.fat.names kinds.filesystems.tree
 kinds.tables.described kinds.tables.gpt_mbr kinds.tables.gpt_problems kinds.tables.mbr_chain
 kinds.tables.mbr_problems ondisk.gpt_header ondisk.guids ondisk.mbr_sector plan.patch
 plan.patterns plan.picture tasks.boots tasks.clean tasks.crosscheck tasks.injection tasks.keeping

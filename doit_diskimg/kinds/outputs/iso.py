@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, field
-from itertools import pairwise
 from os import PathLike, fspath
 from typing import ClassVar
 from uuid import uuid5
@@ -11,10 +10,10 @@ from doit_diskimg.disk.fields import YES_OR_NO, Kind, is_number, is_path, kind_p
 from doit_diskimg.disk.ports import Work
 from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem, refuse
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.filesystems.mapped import Mapped, key_path, mapped
+from doit_diskimg.kinds.filesystems.tree import Directory, FileNode, Rules, gather, key_path
 from doit_diskimg.kinds.outputs.of_disk import DescribedDisk, Target
 from doit_diskimg.kinds.outputs.partition import unknown
-from doit_diskimg.plan.content import Sources, Tree, Wanted, wanted
+from doit_diskimg.plan.content import Sources, Wanted, wanted_files
 from doit_diskimg.plan.recipe import Program, plain
 
 _XORRISO = Program("xorriso", "xorriso", ("-version",))
@@ -32,6 +31,8 @@ def _is_text(value: object) -> bool:
 def _is_source(value: object) -> bool:
     return value is None or isinstance(value, bytes) or is_path(value)
 
+
+_RULES = Rules("an ISO", lambda path, name: None)
 
 _KINDS = {
     "files": Kind(
@@ -107,31 +108,32 @@ class Iso(Target):
                 f"{where}.label", f"{self.label!r} is no volume id",
                 "must be 1 to 32 of A-Z, 0-9 and _", 'write for example "MYOS"',
             )
-        for path, sources in self.files.items():
-            here = f"{where}.files[{path!r}]"
-            yield from (one for one in mapped(path, sources, here) if isinstance(one, Problem))
-            if self.efi is not None and _absolute(path).lower() == _EFI:
-                yield DuplicatePath(
-                    f"{where}.files[{path!r}]", "it is the name of UEFI's volume too",
-                    "every file needs a path of its own", "rename it",
-                )
+        gathered = gather(self.files, where, _RULES)
+        yield from [*gathered.wrong, *self._efi_problems(gathered.root)]
+        for path in self.files:
             if ".." in path.split("/") or not path.isprintable():
                 yield BadPath(
                     f"{where}.files[{path!r}]", "it can't be stored",
                     "must be a path of printable names", "rename it",
                 )
 
+    def _efi_problems(self, root: Directory) -> Iterator[Problem]:
+        for node in root.children.values() if self.efi is not None else ():
+            if f"/{node.name}".lower() == _EFI:
+                yield DuplicatePath(
+                    node.where, "it is the name of UEFI's volume too",
+                    "every file needs a path of its own", "rename it",
+                )
+
     def sources(self, where: str, disk: DescribedDisk) -> Iterator[Wanted]:
         """Yield the files and trees of the host."""
-        for path, source in sorted(self.files.items()):
-            yield from wanted(source, f"{where}.files[{path!r}]")
+        yield from wanted_files(self.files, where)
         if self.boot_code is not None and not isinstance(self.boot_code, bytes):
             yield Wanted(f"{where}.boot_code", self.boot_code)
 
     def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
         """Let xorriso make the image; see `ports.Output`."""
         grafts = sorted(self._grafts(work, where))
-        refuse(_twice(grafts, where))
         names = "".join(f"{_graft(path, source)}\n" for path, source in grafts)
         listing = work.beside("files", [names.encode("utf-8", "surrogateescape")])
         arguments = ["-no_rc", "-as", "mkisofs", "-quiet", "-o", plain(work.target)]
@@ -166,33 +168,15 @@ class Iso(Target):
         """Yield each file's path in the ISO and on the host."""
         if self.efi is not None:
             yield _EFI, work.beside("efi", work.read(work.extent(self.efi)))
-        for number, one in enumerate(self._sources(where)):
-            top = f"/{one.path}"
-            if isinstance(one.source, bytes):
-                yield top, work.beside(f"inline{number}", [one.source])
-            elif isinstance(one.source, Tree):
-                for entry in work.entries(one.source, one.where):
-                    if entry.source is not None:
-                        yield f"{top.rstrip('/')}/{entry.path}", entry.source
+        root, wrong, failed = gather(self.files, where, _RULES, work.entries)
+        refuse([*wrong, *self._efi_problems(root)], failed)
+        for number, node in enumerate(root.everything()):
+            if not isinstance(node, FileNode):
+                continue
+            if isinstance(node.source, bytes):
+                yield f"/{node.path}", work.beside(f"inline{number}", [node.source])
             else:
-                yield top, one.source
-
-    def _sources(self, where: str) -> Iterator[Mapped]:
-        """Yield every source of the files."""
-        for path, sources in sorted(self.files.items()):
-            for one in mapped(path, sources, f"{where}.files[{path!r}]"):
-                if isinstance(one, Mapped):
-                    yield one
-
-
-def _twice(grafts: Sequence[tuple[str, str]], where: str) -> Iterator[Problem]:
-    """Yield the paths in the ISO that have two sources; xorriso would take the last."""
-    for (path, source), (other, there) in pairwise(grafts):
-        if path == other:
-            yield DuplicatePath(
-                f"{where}.files", f"{path!r} is {there!r} and {source!r}",
-                "a path has one source", "remove one of the two",
-            )
+                yield f"/{node.path}", node.source
 
 
 def _absolute(path: str) -> str:

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+from uuid import UUID
 
 from doit_diskimg.errors import (
     BadLabel,
@@ -13,11 +14,9 @@ from doit_diskimg.errors import (
     Problem,
     TooSmall,
 )
+from doit_diskimg.kinds.filesystems.ext.ext_volume import Ext
 from doit_diskimg.plan.content import Tree
 from doit_diskimg.units import MIB, align_down, format_size, parse_size
-
-if TYPE_CHECKING:
-    from doit_diskimg.kinds.filesystems.ext.ext_volume import Ext
 
 VERSIONS = (2, 3, 4)
 BLOCK_SIZES = (1024, 2048, 4096)
@@ -31,7 +30,7 @@ LEAST_BLOCKS_WITH_JOURNAL = 2048
 """libext2fs, ext2fs_default_journal_size: below it mke2fs makes a volume without the journal."""
 
 
-class Geometry(NamedTuple):
+class ExtGeometry(NamedTuple):
     """The size of a volume."""
 
     block_size: int
@@ -43,7 +42,7 @@ class Geometry(NamedTuple):
         return self.block_size * self.blocks
 
 
-def geometry(ext: "Ext", size: int | None, sector_size: int) -> Geometry:
+def geometry(ext: Ext, size: int | None, sector_size: int) -> ExtGeometry:
     """Return the size of the volume in a partition of ``size`` bytes; its fields are right.
 
     A block is no smaller than a sector of the disk: Linux could not read it.
@@ -54,12 +53,12 @@ def geometry(ext: "Ext", size: int | None, sector_size: int) -> Geometry:
         block_size = max(sector_size, 1024 if wanted < _LARGE else 4096)
     else:
         block_size = parse_size(ext.block_size)
-    return Geometry(block_size, wanted // block_size)
+    return ExtGeometry(block_size, wanted // block_size)
 
 
-def problems(ext: "Ext", where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
+def problems(ext: Ext, where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
     """Yield what is wrong with the fields; ``size`` is the partition's."""
-    if not isinstance(ext.files, (Mapping, Tree, list, tuple)):
+    if not is_files(ext.files):
         yield BadValue(
             f"{where}.files", f"{ext.files!r} is no mapping", "must be paths and their sources, or "
             "a Tree", 'write for example Tree("sysroot")',
@@ -81,7 +80,12 @@ def problems(ext: "Ext", where: str, size: int | None, sector_size: int) -> Iter
         yield from _too_small(ext, where, size, sector_size)
 
 
-def missing_size(ext: "Ext", where: str, size: int | None) -> Iterator[Problem]:
+def is_files(files: object) -> bool:
+    """Return whether ``files`` can be what is in a volume, whatever is wrong with it in detail."""
+    return isinstance(files, (Mapping, Tree, list, tuple))
+
+
+def missing_size(ext: Ext, where: str, size: int | None) -> Iterator[Problem]:
     """Yield a problem if nobody gives a size; the rest of a disk is one when its place is known."""
     if ext.size is None and size is None:
         yield BadSize(
@@ -108,7 +112,7 @@ def _label(label: object, where: str) -> Iterator[Problem]:
         )
 
 
-def _features(ext: "Ext", where: str) -> Iterator[Problem]:
+def _features(ext: Ext, where: str) -> Iterator[Problem]:
     names = ext.features
     if isinstance(names, (list, tuple)) and all(
         isinstance(name, str) and re.fullmatch(r"\^?[A-Za-z0-9_]+", name) for name in names
@@ -120,7 +124,7 @@ def _features(ext: "Ext", where: str) -> Iterator[Problem]:
     )
 
 
-def _modes(ext: "Ext", where: str) -> Iterator[Problem]:
+def _modes(ext: Ext, where: str) -> Iterator[Problem]:
     if not isinstance(ext.modes, Mapping):
         yield BadValue(
             f"{where}.modes", f"{ext.modes!r}", "must be paths and permission bits",
@@ -146,9 +150,7 @@ def _modes(ext: "Ext", where: str) -> Iterator[Problem]:
             )
 
 
-def _uuid(ext: "Ext", where: str) -> Iterator[Problem]:
-    from uuid import UUID
-
+def _uuid(ext: Ext, where: str) -> Iterator[Problem]:
     if ext.uuid is None or isinstance(ext.uuid, UUID):
         return
     try:
@@ -160,7 +162,7 @@ def _uuid(ext: "Ext", where: str) -> Iterator[Problem]:
         )
 
 
-def _size(ext: "Ext", where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
+def _size(ext: Ext, where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
     try:
         own = None if ext.size is None else parse_size(ext.size)
         block_size = None if ext.block_size is None else parse_size(ext.block_size)
@@ -181,7 +183,7 @@ def _size(ext: "Ext", where: str, size: int | None, sector_size: int) -> Iterato
 
 
 def _too_small(
-    ext: "Ext", where: str, size: int | None, sector_size: int
+    ext: Ext, where: str, size: int | None, sector_size: int
 ) -> Iterator[Problem]:
     found = geometry(ext, size, sector_size)
     least = LEAST_BLOCKS if ext.version == 2 else LEAST_BLOCKS_WITH_JOURNAL
@@ -194,7 +196,7 @@ def _too_small(
         )
 
 
-def inodes(ext: "Ext", volume: Geometry, entries: int) -> int:
+def inodes(ext: Ext, volume: ExtGeometry, entries: int) -> int:
     """Return how many inodes the volume gets; ``entries`` are its files and directories.
 
     The reserved ones and lost+found come on top.  In steps of two, so that a file more does not

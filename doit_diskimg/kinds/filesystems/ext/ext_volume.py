@@ -1,6 +1,6 @@
 """`Ext`: an ext2, ext3 or ext4 volume as the user describes it.
 
-Every `doit` imports this module, so it imports next to nothing; the work is done by its siblings.
+Every `doit` imports this module, so it imports next to nothing; `mke2fs` does the work.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, field
 from typing import TYPE_CHECKING, Literal
 
 from doit_diskimg.frozen import dataclass, keep_copies
-from doit_diskimg.plan.content import Files, Sources, Tree, Wanted, wanted
+from doit_diskimg.plan.content import Files, Sources, Tree, Wanted, wanted_files
 from doit_diskimg.units import SECTOR, SizeLike, parse_size
 
 if TYPE_CHECKING:
@@ -66,24 +66,11 @@ class Ext:
     def __post_init__(self) -> None:
         keep_copies(self)
 
-    @property
-    def populated(self) -> bool:
-        """A file system is formatted and populated; see `ports.Payload`."""
-        return True
-
-    @property
-    def mapping(self) -> Mapping[str, Sources]:
-        """The files by their paths."""
-        return self.files if isinstance(self.files, Mapping) else {"/": self.files}
+    populated = True
 
     def sources(self, where: str) -> Iterator[Wanted]:
         """Yield the files and trees of the host, in the order of their keys."""
-        for key in sorted(self.mapping, key=str):
-            yield from wanted(self.mapping[key], self.place_of(key, where))
-
-    def place_of(self, key: object, where: str) -> str:
-        """Return the place of a source in the description, for messages."""
-        return f"{where}.files" + (f"[{key!r}]" if isinstance(self.files, Mapping) else "")
+        return wanted_files(self.files, where)
 
     def blank(self) -> object:
         """Return what decides the room, sizes in bytes."""
@@ -93,42 +80,23 @@ class Ext:
         self, where: str, size: int | None, sector_size: int = SECTOR
     ) -> "Iterator[Problem]":
         """Yield what is wrong with the description; see `ports.Payload`."""
-        from doit_diskimg.kinds.filesystems.ext import ext_check, ext_tree
+        from doit_diskimg.kinds.filesystems.ext import mke2fs
 
-        yield from ext_check.problems(self, where, size, sector_size)
-        if isinstance(self.files, (Mapping, Tree, list, tuple)):
-            yield from ext_tree.gather(self, None, where).problems
+        return mke2fs.problems(self, where, size, sector_size)
 
     def room(
         self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
     ) -> "Room":
         """Return the volume's length.  Raises DescriptionError if the size can't work."""
-        from doit_diskimg.disk.ports import Room
-        from doit_diskimg.errors import refuse
-        from doit_diskimg.kinds.filesystems.ext import ext_check
-        from doit_diskimg.units import format_size
+        from doit_diskimg.kinds.filesystems.ext import mke2fs
 
-        wrong = ext_check.problems(self, where, size, sector_size)
-        refuse([*wrong, *ext_check.missing_size(self, where, size)])
-        geometry = ext_check.geometry(self, size, sector_size)
-        return Room(
-            length=geometry.length,
-            type="linux-filesystem",
-            facts=(
-                ("file system", f"ext{self.version}"),
-                ("block", format_size(geometry.block_size)),
-                ("blocks", f"{geometry.blocks:,}"),
-            ),
-        )
+        return mke2fs.room(self, size, where, sector_size)
 
     def fill(self, place: "Place", files: Files, where: str) -> "Picture":
         """Return the bytes of the volume.  Raises DescriptionError or WorldError."""
-        from doit_diskimg.kinds.filesystems.ext import make
-        from doit_diskimg.plan.picture import Canvas
+        from doit_diskimg.kinds.filesystems.ext import mke2fs
 
-        canvas = Canvas()
-        canvas.made(place.extent.start, make.volume(self, place, files, where))
-        return canvas.picture()
+        return mke2fs.fill(self, place, files, where)
 
 
 def _bytes(size: SizeLike | None) -> object:

@@ -1,7 +1,16 @@
 """FAT12, FAT16 and FAT32 with long names, planned whole and never edited.
 
-In the order of the work: `volume` is what the user writes, `check` finds what is wrong with its
-fields, `choose` finds type and cluster size, `geometry` the other numbers.  `populate` decides
-everything else with the help of `tree` (merges the sources), `names` (short names) and `allocate`
-(clusters); `build` draws the bytes.
+`volume` is what the user writes, and `planner` the one door to the work.  In its order:
+
+    fat_check   what is wrong with the fields
+    contents    the tree with its marks, with `names` (short names) and `reserved` (what lies before
+                the tables)
+    sizing      how large a volume is, with `fat_type` (type and cluster size) and `geometry` (all
+                other numbers)
+    allocate    which clusters everything gets, `locate` where that is on the disk
+    own_boot    a boot sector of the user's
+    encode      the bytes
+
+`engines` are other people's programs that make the same volume, `fat_image` puts files into a
+volume of somebody else's.
 """

@@ -6,7 +6,7 @@ than it is, and the order of the slots depends on their sizes and paths.  A kern
 page stays in its slot, and nothing after it moves; a build from nothing makes the same choice.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from doit_diskimg.ondisk.fat_entries import FIRST_CLUSTER, Run
@@ -19,6 +19,30 @@ class Need(NamedTuple):
     clusters: int
 
 
+class ClusterNeeds(NamedTuple):
+    """The clusters that everything takes; directories and files are in path order."""
+
+    first: Sequence[Need]
+    """What comes before all others, in this order."""
+    directories: Sequence[Need]
+    files: Sequence[Need]
+
+    def everything(self) -> Iterator[Need]:
+        """Yield all needs."""
+        for needs in self:
+            yield from needs
+
+    @property
+    def clusters(self) -> int:
+        """How many clusters everything takes, without slack."""
+        return sum(need.clusters for need in self.everything())
+
+    @property
+    def slots(self) -> int:
+        """How many clusters everything takes with room to grow in place."""
+        return sum(slot(need.clusters) for need in self.everything())
+
+
 def slot(clusters: int) -> int:
     """Return ``clusters`` rounded up to three significant bits and one more.
 
@@ -28,22 +52,16 @@ def slot(clusters: int) -> int:
     return -(-clusters // step) * step
 
 
-def assign(
-    directories: Sequence[Need],
-    files: Sequence[Need],
-    clusters: int,
-    first: Sequence[Need] = (),
-) -> dict[str, Run]:
+def assign(needs: ClusterNeeds, clusters: int) -> dict[str, Run]:
     """Return the clusters of everything that takes any, by path; each stretch is contiguous.
 
-    ``first`` comes first, in its order.  The other sequences are in path order: directories; then
-    files by the size of their slots, the largest first, equal ones by path.  If the slots do not
-    fit into ``clusters``, all is packed without slack in the same order.  Raises OverflowError if
-    that does not fit either.
+    What comes first, then directories, then files by the size of their slots, the largest first,
+    equal ones by path.  If the slots do not fit into ``clusters``, all is packed without slack in
+    the same order.  Raises OverflowError if that does not fit either.
     """
-    slots = [(slot(need.clusters), need) for need in (*first, *directories)]
+    slots = [(slot(need.clusters), need) for need in (*needs.first, *needs.directories)]
     # The sort is stable: files with equal slots stay in path order.
-    slots += sorted(((slot(need.clusters), need) for need in files), key=_largest_first)
+    slots += sorted(((slot(need.clusters), need) for need in needs.files), key=_largest_first)
     if sum(room for room, _ in slots) > clusters:
         slots = [(need.clusters, need) for _, need in slots]
         if sum(room for room, _ in slots) > clusters:

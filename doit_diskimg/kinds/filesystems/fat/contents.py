@@ -5,25 +5,32 @@ room, and what bytes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
-from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem
-from doit_diskimg.kinds.filesystems.fat import allocate, names, reserved, tree
-from doit_diskimg.kinds.filesystems.fat.allocate import Need
-from doit_diskimg.kinds.filesystems.fat.geometry import Geometry
+from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem, WorldError
+from doit_diskimg.kinds.filesystems.fat import names, reserved
+from doit_diskimg.kinds.filesystems.fat.allocate import ClusterNeeds, Need
+from doit_diskimg.kinds.filesystems.fat.geometry import FatGeometry
 from doit_diskimg.kinds.filesystems.fat.names import StoredName
-from doit_diskimg.kinds.filesystems.fat.tree import Directory, File
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.kinds.filesystems.tree import (
+    Directory,
+    FileNode,
+    Gathered,
+    Node,
+    Rules,
+    gather,
+)
 from doit_diskimg.ondisk import fat_dirent
-from doit_diskimg.plan.content import Files, Tree, each
+from doit_diskimg.ondisk.fat_dirent import Timestamp
+from doit_diskimg.plan.content import FilePart, Files, Tree, each, keyed, parts
 from doit_diskimg.units import ceil_div
-
-if TYPE_CHECKING:
-    from doit_diskimg.kinds.filesystems.fat.volume import Fat
 
 ROOT = ""
 """The path of the root directory."""
 
-_ATTRIBUTES = {
+LARGEST_FILE = 0xFFFFFFFF  # DIR_FileSize
+
+_LETTERS = {
     "r": fat_dirent.READ_ONLY,
     "h": fat_dirent.HIDDEN,
     "s": fat_dirent.SYSTEM,
@@ -31,44 +38,34 @@ _ATTRIBUTES = {
 }
 
 
-class Needs(NamedTuple):
-    """The clusters that everything takes, in the order of the clusters."""
+class FatContents:
+    """What goes into a volume, and how much room it takes there.
 
-    first: Sequence[Need]
-    directories: Sequence[Need]
-    files: Sequence[Need]
+    Without ``files`` the world is not asked: trees are empty and files have no size, which is
+    enough to check the description alone.
+    """
 
-    def everything(self) -> Iterator[Need]:
-        """Yield all needs."""
-        for needs in self:
-            yield from needs
-
-    @property
-    def clusters(self) -> int:
-        """How many clusters everything takes, without slack."""
-        return sum(need.clusters for need in self.everything())
-
-    @property
-    def slots(self) -> int:
-        """How many clusters everything takes with room to grow in place."""
-        return sum(allocate.slot(need.clusters) for need in self.everything())
-
-
-class Contents:
-    """What goes into the volume, and how much room it takes there."""
-
-    def __init__(
-        self, fat: "Fat", root: Directory, first: Sequence[File | Directory],
-        parts: Sequence[reserved.Part],
-    ) -> None:
-        self.root = root
-        self.parts = parts
-        self.first = [node.path for node in first]
-        nodes = list(root.everything())
+    def __init__(self, fat: Fat, files: Files | None, where: str) -> None:
+        found = _tree(fat, files, where)
+        area = reserved.gather(fat, files, where)
+        self.root, self.parts = found.root, area.parts
+        self.wrong = [*found.wrong, *area.wrong]
+        """The description's problems."""
+        self.failed = [*found.failed, *area.failed]
+        """The world's."""
+        # What is in a tree is not known before the world is asked.
+        self._is_known = files is not None or not _has_trees(fat)
+        for node in self.root.everything():
+            node.attributes = _kind(node)
+        self.first = self._bring_first(fat.first, where)
+        self._set_attributes(fat.attributes, where)
+        nodes = list(self.root.everything())
         self.directories = [node for node in nodes if isinstance(node, Directory)]
-        self.files = [node for node in nodes if isinstance(node, File)]
+        self.files = [node for node in nodes if isinstance(node, FileNode)]
         self.stored: dict[str, Mapping[str, StoredName]] = {}
+        """How each directory, by path, stores each name in it."""
         self.entries: dict[str, int] = {}
+        """How many entries each directory has, by path."""
         for directory in self.directories:
             stored = names.assign(
                 (child.name for child in directory.children.values()),
@@ -79,16 +76,20 @@ class Contents:
             own = int(bool(fat.label)) if directory.path == ROOT else 2
             self.stored[directory.path] = stored
             self.entries[directory.path] = own + sum(name.entries for name in stored.values())
-        self._needs: dict[tuple[int, bool], Needs] = {}
+        self._needs: dict[tuple[int, bool], ClusterNeeds] = {}
 
-    def needs(self, geometry: Geometry) -> Needs:
+    def find(self, path: str) -> Node | None:
+        """Return what is at ``path``, whatever its case."""
+        return self.root.find(path, names.fold)
+
+    def needs(self, geometry: FatGeometry) -> ClusterNeeds:
         """Return the clusters of each directory and of each file."""
         key = geometry.cluster_size, geometry.fat == 32
         if key not in self._needs:
             self._needs[key] = self._find_needs(*key)
         return self._needs[key]
 
-    def _find_needs(self, size: int, has_root: bool) -> Needs:
+    def _find_needs(self, size: int, has_root: bool) -> ClusterNeeds:
         directories = {
             path: Need(path, max(1, ceil_div(entries * fat_dirent.SIZE, size)))
             for path, entries in self.entries.items()
@@ -100,11 +101,49 @@ class Contents:
         # FAT32's root stays at the first cluster, where readers may expect it (BPB_RootClus).
         leading = [ROOT, *self.first] if self.first and has_root else self.first
         first = [both[path] for path in dict.fromkeys(leading)]
-        return Needs(
+        return ClusterNeeds(
             first,
             [need for need in directories.values() if need not in first],
             [need for need in files.values() if need not in first],
         )
+
+    def digests(
+        self, files: Files, *, whole: bool
+    ) -> tuple[dict[str, Sequence[FilePart]], list[Problem]]:
+        """Return the digests of the host's files by their paths, and what failed.
+
+        A ``whole`` file is one part: programs get copies, which are compared as wholes.
+        """
+        sources: list[tuple[object, int, str]] = []
+        sources += [(file.source, file.size, file.where) for file in self.files]
+        sources += [(part.source, part.length, part.where) for part in self.parts]
+        found: dict[str, Sequence[FilePart]] = {}
+        failed: list[Problem] = []
+        for source, size, where in sources:
+            if not isinstance(source, str) or not size or source in found:
+                continue
+            try:
+                if whole:
+                    found[source] = [FilePart(0, size, files.digest(source, where))]
+                else:
+                    found[source] = parts(files, source, size, where)
+            except WorldError as error:
+                failed += error.problems
+        return found, failed
+
+    def times(self, wish: str, files: Files, epoch: int) -> dict[str, Timestamp]:
+        """Return the time stamps of the host's files, if they are wanted; bytes have none.
+
+        Those that are ``"clamped"`` are ``epoch`` at the latest.
+        """
+        if wish == "epoch":
+            return {}
+        latest = epoch if wish == "clamped" else float("inf")
+        return {
+            file.path: Timestamp.of(int(min(files.mtime(file.source, file.where), latest)))
+            for file in self.files
+            if isinstance(file.source, str)
+        }
 
     def notes(self, where: str) -> Iterator[str]:
         """Yield what a person should know of names that are legal and trouble."""
@@ -115,69 +154,69 @@ class Contents:
                     "DOS and Windows can't open it"
                 )
 
+    def _bring_first(self, paths: object, where: str) -> list[str]:
+        """Move what is at ``paths`` before the other entries; return the paths as stored."""
+        nodes = list[Node]()
+        # What is no list or no mapping is reported with the other fields.
+        for index, path in enumerate(paths if isinstance(paths, (list, tuple)) else ()):
+            node = self._marked(path, f"{where}.first[{index}]")
+            if node is not None:
+                nodes.append(node)
+        for node in reversed(nodes):
+            parent = self.find(node.path.rpartition("/")[0])
+            if isinstance(parent, Directory):
+                parent.children = {names.fold(node.name): node, **parent.children}
+        return [node.path for node in nodes]
 
-class Gathered(NamedTuple):
-    """The contents, and what is wrong with them."""
+    def _set_attributes(self, attributes: object, where: str) -> None:
+        """Give what is in the volume the attributes of the description; each once."""
+        seen: dict[int, str] = {}
+        for path, letters in (attributes.items() if isinstance(attributes, Mapping) else ()):
+            here = f"{where}.attributes[{path!r}]"
+            node = self._marked(path, here)
+            bits = self._bits(letters, here)
+            if node is None:
+                continue
+            if id(node) in seen:
+                found = f"it is what attributes[{seen[id(node)]!r}] is about too"
+                must = "FAT ignores case, and a file has its attributes once"
+                self.wrong.append(DuplicatePath(here, found, must, "remove one of the two"))
+            seen[id(node)] = path
+            node.attributes = bits | (_kind(node) & fat_dirent.DIRECTORY)
 
-    contents: Contents
-    wrong: list[Problem]
-    """The description's problems."""
-    failed: list[Problem]
-    """The world's."""
+    def _marked(self, path: object, where: str) -> Node | None:
+        """Return what is at ``path``; note it in `wrong` if there is nothing."""
+        node = self.find(path) if isinstance(path, str) else None
+        if node is not None and node is not self.root:
+            return node
+        if self._is_known or not isinstance(path, str):
+            found = f"{path!r} is not in the volume"
+            must = "must be the path of something in the volume"
+            self.wrong.append(BadPath(where, found, must, "correct or remove it"))
+        return None
 
-
-def gather(fat: "Fat", files: Files | None, where: str) -> Gathered:
-    """Return what goes into the volume.
-
-    Without ``files`` the world is not asked, which is enough to check the description alone.
-    """
-    found = tree.gather(fat.files, files, where, long_names=fat.long_names)
-    area = reserved.gather(fat, files, where)
-    wrong = [*found.wrong, *area.wrong]
-    # What is in a tree is not known before the world is asked.
-    known = files is not None or not any(isinstance(source, Tree) for source in _sources(fat))
-    first = list[File | Directory]()
-    # What is no list or no mapping is reported with the other fields.
-    for index, path in enumerate(fat.first if isinstance(fat.first, (list, tuple)) else ()):
-        node = _find(found.root, path, f"{where}.first[{index}]", wrong, known)
-        if node is not None:
-            first.append(node)
-    found.root.bring_first(first)
-    if isinstance(fat.attributes, Mapping):
-        _set_attributes(fat.attributes, found.root, where, wrong, known)
-    return Gathered(
-        Contents(fat, found.root, first, area.parts), wrong, [*found.failed, *area.failed]
-    )
-
-
-def _set_attributes(
-    attributes: Mapping[str, str], root: Directory, where: str, wrong: list[Problem], known: bool
-) -> None:
-    """Give what is in the volume the attributes of the description; each once, in any spelling."""
-    seen: dict[int, str] = {}
-    for path, letters in attributes.items():
-        here = f"{where}.attributes[{path!r}]"
-        node = _find(root, path, here, wrong, known)
-        bits = _bits(letters, here, wrong)
-        if node is None:
-            continue
-        if id(node) in seen:
-            found = f"it is what attributes[{seen[id(node)]!r}] is about too"
-            must = "FAT ignores case, and a file has its attributes once"
-            wrong.append(DuplicatePath(here, found, must, "remove one of the two"))
-        seen[id(node)] = path
-        node.attributes = bits | (fat_dirent.DIRECTORY if isinstance(node, Directory) else 0)
+    def _bits(self, letters: object, where: str) -> int:
+        if isinstance(letters, str) and not set(letters) - set(_LETTERS):
+            return sum(_LETTERS[letter] for letter in set(letters))
+        self.wrong.append(
+            BadValue(
+                where, f"{letters!r} is no set of attributes",
+                "must be letters: r read-only, h hidden, s system, a archive",
+                'write for example "hsr"',
+            )
+        )
+        return 0
 
 
-def unlocatable(fat: "Fat", path: str) -> str:
+def unlocatable(fat: Fat, path: str) -> str:
     """Return what the description alone has against a file at ``path``, in words."""
-    node = tree.gather(fat.files, None, "", long_names=fat.long_names).root.find(path)
-    if node is None and any(isinstance(source, Tree) for source in _sources(fat)):
+    node = _tree(fat, None, "").root.find(path, names.fold)
+    if node is None and _has_trees(fat):
         return ""  # what is in a tree is not known before the world is asked
-    return no_place(path, node, empty=isinstance(node, File) and node.source == b"")
+    return no_place(path, node, empty=isinstance(node, FileNode) and node.source == b"")
 
 
-def no_place(path: str, node: File | Directory | None, *, empty: bool) -> str:
+def no_place(path: str, node: Node | None, *, empty: bool) -> str:
     """Return why what is at ``path`` has no place of its own, in words; empty if it has one."""
     if node is None:
         return f"there is no {path!r} in the volume"
@@ -186,32 +225,29 @@ def no_place(path: str, node: File | Directory | None, *, empty: bool) -> str:
     return f"{path!r} is empty and has no cluster" if empty else ""
 
 
-def _sources(fat: "Fat") -> Sequence[object]:
-    values = fat.files.values() if isinstance(fat.files, Mapping) else ()
-    return [source for value in values for _, source in each(value, "")]
+def _tree(fat: Fat, files: Files | None, where: str) -> Gathered:
+    """Return the tree alone, in the order of names."""
+    described = fat.files if isinstance(fat.files, Mapping) else {}  # else reported by `fat_check`
+    world = (files.walk, files.size) if files is not None else (None, None)
+    return gather(described, where, _rules(long_names=fat.long_names), *world)
 
 
-def _find(
-    root: Directory, path: object, where: str, wrong: list[Problem], known: bool
-) -> File | Directory | None:
-    """Return what is at ``path``; note it in ``wrong`` if there is nothing."""
-    node = root.find(path) if isinstance(path, str) else None
-    if node is not None and node is not root:
-        return node
-    if known or not isinstance(path, str):
-        must = "must be the path of something in the volume"
-        wrong.append(BadPath(where, f"{path!r} is not in the volume", must, "mend or remove it"))
-    return None
+def _rules(*, long_names: bool) -> Rules:
+    def fault(path: str, name: str) -> tuple[str, str, str] | None:
+        found = names.fault(name, long_names=long_names)
+        return found and (*found, "rename it or leave it out")
+
+    return Rules("FAT", fault, names.fold, LARGEST_FILE)
 
 
-def _bits(letters: object, where: str, wrong: list[Problem]) -> int:
-    if not isinstance(letters, str) or set(letters) - set(_ATTRIBUTES):
-        wrong.append(
-            BadValue(
-                where, f"{letters!r} is no set of attributes",
-                "must be letters: r read-only, h hidden, s system, a archive",
-                'write for example "hsr"',
-            )
-        )
-        return 0
-    return sum(_ATTRIBUTES[letter] for letter in set(letters))
+def _has_trees(fat: Fat) -> bool:
+    return any(
+        isinstance(source, Tree)
+        for _, sources, _ in keyed(fat.files, "")
+        for _, source in each(sources, "")
+    )
+
+
+def _kind(node: Node) -> int:
+    """Return the attributes that something has unless told otherwise."""
+    return fat_dirent.DIRECTORY if isinstance(node, Directory) else fat_dirent.ARCHIVE

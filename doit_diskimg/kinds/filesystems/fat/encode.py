@@ -10,11 +10,15 @@ from doit_diskimg.disk import bootcode
 from doit_diskimg.disk.bootcode import BootCode, Stretch
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.kinds.filesystems.fat.contents import ROOT
-from doit_diskimg.kinds.filesystems.fat.geometry import Geometry
+from doit_diskimg.kinds.filesystems.fat.geometry import FatGeometry
 from doit_diskimg.kinds.filesystems.fat.names import StoredName
 from doit_diskimg.kinds.filesystems.fat.own_boot import Code
-from doit_diskimg.kinds.filesystems.fat.reserved import BACKUP_BOOT_SECTOR, FS_INFO_SECTOR, Part
-from doit_diskimg.kinds.filesystems.fat.tree import Directory, File
+from doit_diskimg.kinds.filesystems.fat.reserved import (
+    BACKUP_BOOT_SECTOR,
+    FS_INFO_SECTOR,
+    ReservedPart,
+)
+from doit_diskimg.kinds.filesystems.tree import Directory, FileNode
 from doit_diskimg.ondisk import fat_dirent, fat_entries
 from doit_diskimg.ondisk.fat_boot import UNKNOWN, BootSector, FsInfo
 from doit_diskimg.ondisk.fat_dirent import Timestamp
@@ -24,16 +28,16 @@ from doit_diskimg.plan.picture import Canvas, Outline, Picture, Spot
 
 
 @dataclass(frozen=True, kw_only=True)
-class Volume:
+class PlannedFat:
     """Everything that decides the bytes."""
 
-    geometry: Geometry
+    geometry: FatGeometry
     root: Directory
     stored: Mapping[str, Mapping[str, StoredName]]
     """How each directory, by path, stores each name in it."""
     runs: Mapping[str, Run]
     """Clusters by path; on FAT32 also those of the root."""
-    parts: Sequence[Part]
+    parts: Sequence[ReservedPart]
     """What lies in the reserved sectors."""
     patched: Mapping[int, Sequence[Stretch]]
     """The bytes of those of them that are boot code with patches, by sector."""
@@ -55,7 +59,7 @@ class Volume:
     notes: tuple[str, ...] = ()
 
 
-def draw(volume: Volume) -> Picture:
+def draw(volume: PlannedFat) -> Picture:
     """Return the bytes of the volume at their places on the disk."""
     canvas, spots, lengths = Canvas(), list[Spot](), dict[str, int]()
     _draw_reserved(volume, canvas)
@@ -77,7 +81,7 @@ def draw(volume: Volume) -> Picture:
     return replace(canvas.picture(volume.notes), outline=outline)
 
 
-def _draw_reserved(volume: Volume, canvas: Canvas) -> None:
+def _draw_reserved(volume: PlannedFat, canvas: Canvas) -> None:
     canvas.data(volume.start, boot_sector(volume).pack())
     if volume.geometry.fat == 32:
         sector = volume.geometry.sector_size
@@ -92,7 +96,7 @@ def _draw_reserved(volume: Volume, canvas: Canvas) -> None:
             _draw_source(volume, canvas, start, part.source, part.length)
 
 
-def boot_sector(volume: Volume) -> BootSector:
+def boot_sector(volume: PlannedFat) -> BootSector:
     """Return the first sector."""
     geometry = volume.geometry
     fat32 = geometry.fat == 32
@@ -125,7 +129,7 @@ def boot_sector(volume: Volume) -> BootSector:
     )
 
 
-def _fs_info(volume: Volume) -> FsInfo:
+def _fs_info(volume: PlannedFat) -> FsInfo:
     """Return the count of free clusters, and the first one."""
     free = volume.geometry.clusters - sum(run.length for run in volume.runs.values())
     cluster = FIRST_CLUSTER
@@ -136,7 +140,7 @@ def _fs_info(volume: Volume) -> FsInfo:
     return FsInfo(free_count=free, next_free=cluster if free else UNKNOWN)
 
 
-def _draw_tables(volume: Volume, canvas: Canvas) -> None:
+def _draw_tables(volume: PlannedFat, canvas: Canvas) -> None:
     geometry = volume.geometry
     entries = fat_entries.table(volume.runs.values(), fat=geometry.fat, media=geometry.media)
     start = volume.start + geometry.fat_start
@@ -146,7 +150,7 @@ def _draw_tables(volume: Volume, canvas: Canvas) -> None:
 
 
 def _draw_source(
-    volume: Volume, canvas: Canvas, start: int, source: str | bytes, length: int
+    volume: PlannedFat, canvas: Canvas, start: int, source: str | bytes, length: int
 ) -> None:
     if isinstance(source, bytes):
         canvas.content(start, source)
@@ -154,12 +158,12 @@ def _draw_source(
         canvas.parts(start, source, volume.digests[source])
 
 
-def _directory_start(volume: Volume, directory: Directory) -> int:
+def _directory_start(volume: PlannedFat, directory: Directory) -> int:
     run = volume.runs.get(directory.path)
     return volume.geometry.cluster_start(run.first) if run else volume.geometry.root_start
 
 
-def _entries(volume: Volume, directory: Directory) -> Iterator[tuple[str, bytes]]:
+def _entries(volume: PlannedFat, directory: Directory) -> Iterator[tuple[str, bytes]]:
     """Yield the entries, each with the path that it is for, if that is a child's.
 
     The dots, then the children in order; in the root the label too.
@@ -181,7 +185,7 @@ def _entries(volume: Volume, directory: Directory) -> Iterator[tuple[str, bytes]
             child.attributes,
             times.get(child.path, time) if times else time,
             run.first if run else 0,
-            child.size if isinstance(child, File) else 0,
+            child.size if isinstance(child, FileNode) else 0,
             case=name.case,
         )
         yield child.path, long + short
@@ -189,12 +193,12 @@ def _entries(volume: Volume, directory: Directory) -> Iterator[tuple[str, bytes]
         yield "", _label(volume)
 
 
-def _label(volume: Volume) -> bytes:
+def _label(volume: PlannedFat) -> bytes:
     name = f"{volume.label:11}".encode("ascii")
     return fat_dirent.pack_short(name, fat_dirent.VOLUME_ID, volume.time, 0)
 
 
-def _dots(volume: Volume, directory: Directory) -> bytes:
+def _dots(volume: PlannedFat, directory: Directory) -> bytes:
     """Return ``.`` and ``..``; for ``..`` the root is cluster 0, also on FAT32."""
     parent = directory.path.rpartition("/")[0]
     above = volume.runs[parent].first if parent != ROOT else 0

@@ -1,11 +1,14 @@
-"""What can be wrong with the fields of a `Fat`, found without looking at a file."""
+"""What can be wrong with the fields of a `Fat`, found without looking at a file.
+
+First each field alone, by a table of what it may hold; then what several of them say together.
+"""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from os import PathLike
 
 from doit_diskimg.disk.bootcode import BootCode
-from doit_diskimg.disk.fields import path_text_problems, shown
+from doit_diskimg.disk.fields import AUTO, YES_OR_NO, Kind, is_number, path_text_problems, shown
 from doit_diskimg.errors import (
     BadLabel,
     BadSize,
@@ -16,97 +19,112 @@ from doit_diskimg.errors import (
     TooSmall,
     Unaligned,
 )
-from doit_diskimg.kinds.filesystems.fat import (
-    engines,
-    fat_options,
-    names,
-    own_boot,
-    patched,
-    reserved,
+from doit_diskimg.kinds.filesystems.fat import engines, names, own_boot, reserved, sizing
+from doit_diskimg.kinds.filesystems.fat.fat_type import (
+    FAT32_FEWEST_RESERVED,
+    LARGEST_CLUSTER,
+    TYPES,
+    choose,
 )
-from doit_diskimg.kinds.filesystems.fat.choose import LARGEST_CLUSTER, TYPES, choose
-from doit_diskimg.kinds.filesystems.fat.free import DEFAULT, Free, parse_free
-from doit_diskimg.kinds.filesystems.fat.geometry import Geometry, Options
-from doit_diskimg.kinds.filesystems.fat.reserved import Part
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.ondisk import fat_dirent
 from doit_diskimg.plan.content import Tree
-from doit_diskimg.units import SECTOR, exact_size, is_power_of_two, parse_size
+from doit_diskimg.units import exact_size, is_power_of_two, parse_size
 
-if TYPE_CHECKING:
-    from doit_diskimg.kinds.filesystems.fat.volume import Fat
-
-AUTO = "auto"
-"""The size that the contents decide."""
-
+_MEDIA = {0xF0, *range(0xF8, 0x100)}
 _VOLUME_ID = re.compile(r"([0-9A-Fa-f]{4})-([0-9A-Fa-f]{4})")
 
 
-def problems(
-    fat: "Fat", where: str, size: int | None, *, sector_size: int = SECTOR
-) -> Iterator[Problem]:
+def _in(low: int, high: int) -> Callable[[object], bool]:
+    return lambda value: is_number(value) and low <= value <= high  # type: ignore[operator]
+
+
+def _one_of(*values: object) -> Callable[[object], bool]:
+    return lambda value: not isinstance(value, bool) and value in values
+
+
+def _is_oem_name(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= 8 and value.isascii() and value.isprintable()
+
+
+def _is_list_of_text(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+
+
+_TYPE = Kind(
+    _one_of(*TYPES), "the types of FAT are 12, 16 and 32", "write one of them, or leave it out"
+)
+_KINDS = {
+    "fat": _TYPE,
+    "prefer": _TYPE,
+    "number_of_fats": Kind(
+        _in(1, 2), "a volume has one table or two", "write 2, or leave it out",
+    ),
+    "media": Kind(
+        _one_of(*_MEDIA), "a media byte is 0xF0 or 0xF8 to 0xFF",
+        "write 0xF8 for a disk, 0xF0 for a diskette",
+    ),
+    "hidden_sectors": Kind(
+        _in(0, 0xFFFFFFFF), "must be 0 to 4294967295",
+        "leave it out for the sectors before the partition",
+    ),
+    "drive_number": Kind(_in(0, 0xFF), "must be 0 to 255", "write 0x80 for the first disk"),
+    "reserved_sectors": Kind(_in(1, 0xFFFF), "must be 1 to 65535", "write a number of sectors"),
+    "oem_name": Kind(
+        _is_oem_name, "an OEM name has up to 8 ASCII characters", 'write "MSWIN4.1"',
+    ),
+    "boot_sector": Kind(
+        lambda value: isinstance(value, (str, bytes, PathLike, BootCode)),
+        "must be the path of a file, bytes, or BootCode(...)", 'write "build/vbr.bin"',
+    ),
+    "first": Kind(
+        _is_list_of_text, "must be a list of paths in the volume",
+        'write ["IO.SYS", "MSDOS.SYS"]',
+    ),
+    "attributes": Kind(
+        lambda value: isinstance(value, Mapping),
+        "attributes maps paths in the volume to letters", 'write {"IO.SYS": "hsr"}',
+    ),
+    "times": Kind(
+        _one_of("epoch", "source", "clamped"), "must be 'epoch', 'source' or 'clamped'",
+        "leave it out for 'epoch'",
+    ),
+    "lower_case_label": YES_OR_NO,
+    "bpb": Kind(
+        _one_of("match", own_boot.REPLACE), f"must be 'match' or {own_boot.REPLACE!r}",
+        "leave it out for 'match'",
+    ),
+    "long_names": YES_OR_NO,
+    "case_bits": YES_OR_NO,
+}  # fmt: skip
+
+
+def problems(fat: Fat, where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
     """Yield what is wrong with every field but the sources; ``size`` is the partition's."""
-    if not isinstance(fat.files, Mapping):
-        found = f"{shown(fat.files)} is no mapping"
-        must = "files maps paths in the volume to sources"
-        change = 'write {"kernel.elf": "build/kernel.elf"}'
-        if isinstance(fat.files, Tree):
-            change = f'write {{"/": Tree({str(fat.files.dir)!r})}} for its root'
-        yield BadValue(f"{where}.files", found, must, change)
+    yield from _files_problems(fat.files, f"{where}.files")
     yield from _boot_sector_problems(fat, f"{where}.boot_sector")
     yield from _label_problems(fat, f"{where}.label")
     yield from _volume_id_problems(fat.volume_id, f"{where}.volume_id")
     yield from engines.problems(fat, where)
     shape = [
-        *_type_problems(fat.fat, f"{where}.fat"),
-        *_type_problems(fat.prefer, f"{where}.prefer"),
+        *_kind_problems(fat, where),
         *_cluster_problems(fat.cluster_size, f"{where}.cluster_size", sector_size),
-        *fat_options.problems(fat, where, sector_size),
-        *_size_problems(fat, where, size, sector_size),
+        *_root_problems(fat, f"{where}.root_entries", sector_size),
+        *_free_problems(fat, where),
+        *_fat32_problems(fat, f"{where}.reserved_sectors"),
+        *reserved.gather(fat, None, where).wrong,
+        *_size_problems(fat, f"{where}.size", size, sector_size),
     ]
     yield from shape
-    if not shape and (known := length(fat, size)) is not None:
+    if not shape and (length := sizing.length_of(fat, size)) is not None:
         parts = reserved.gather(fat, None, where).parts
+        options = sizing.options_of(fat, parts, sector_size)
         try:
-            found_geometry = geometry(fat, known, where, parts=parts, sector_size=sector_size)
+            geometry = choose(length, options, where=where, sector_size=sector_size)
         except DescriptionError as error:
             yield from error.problems
         else:
-            yield from reserved.problems(parts, found_geometry, where)
-
-
-def length(fat: "Fat", size: int | None) -> int | None:
-    """Return the volume's bytes in a partition of ``size``; None if its contents decide."""
-    return size if fat.size in (None, AUTO) else parse_size(fat.size)
-
-
-def free(fat: "Fat", *, automatic: bool = False) -> Free:
-    """Return what must stay free; an automatic size leaves something unless told not to."""
-    return parse_free(DEFAULT if automatic and fat.free is None else fat.free)
-
-
-def minimum(fat: "Fat") -> int:
-    """Return the fewest bytes that the volume may have."""
-    return 0 if fat.minimum is None else parse_size(fat.minimum)
-
-
-def options(fat: "Fat", parts: Sequence[Part], sector_size: int) -> Options:
-    """Return what the user asked for; ``parts`` lie in the reserved sectors."""
-    return Options(
-        fat=fat.fat,
-        prefer=fat.prefer,
-        cluster_size=None if fat.cluster_size is None else parse_size(fat.cluster_size),
-        root_entries=fat.root_entries,
-        reserved_sectors=fat.reserved_sectors,
-        reserved_least=min(reserved.least(parts, sector_size), reserved.MOST),
-        number_of_fats=fat.number_of_fats,
-        media=fat.media,
-    )
-
-
-def geometry(
-    fat: "Fat", length: int, where: str, *, parts: Sequence[Part] = (), sector_size: int = SECTOR
-) -> Geometry:
-    """Return the numbers of the volume.  Raises DescriptionError if the length can't work."""
-    return choose(length, options(fat, parts, sector_size), where=where, sector_size=sector_size)
+            yield from reserved.problems(parts, geometry, where)
 
 
 def volume_id(value: int | str) -> int:
@@ -121,30 +139,34 @@ def volume_id(value: int | str) -> int:
     return int(match[1] + match[2], 16)
 
 
-def _boot_sector_problems(fat: "Fat", where: str) -> Iterator[Problem]:
-    if isinstance(fat.boot_sector, BootCode):
-        # FAT12 and FAT16 leave the most; what FAT32 takes of that is said when the type is known.
-        kept = patched.ours(fat.fat if fat.fat in TYPES else 12)
-        yield from fat.boot_sector.source_problems(where, kept)
-    if fat.boot_sector is None and fat.bpb == own_boot.REPLACE:
-        yield BadValue(
-            where, f"there is none, and bpb={own_boot.REPLACE!r}",
-            "must be the sector whose BPB is to be replaced",
-            'write for example boot_sector="build/vbr.bin", or leave bpb out',
-        )
-    else:
-        yield from path_text_problems(fat.boot_sector, where)
+# Single fields -----------------------------------------------------------------------------------
 
 
-def _label_problems(fat: "Fat", where: str) -> Iterator[Problem]:
+def _kind_problems(fat: Fat, where: str) -> Iterator[Problem]:
+    for field, kind in _KINDS.items():
+        value = getattr(fat, field)
+        may_be_none = fat.__dataclass_fields__[field].default is None
+        if not (value is None and may_be_none) and not kind.holds(value):
+            yield BadValue(f"{where}.{field}", f"{value!r} is given", kind.must, kind.change)
+
+
+def _files_problems(files: object, where: str) -> Iterator[Problem]:
+    if isinstance(files, Mapping):
+        return
+    change = 'write {"kernel.elf": "build/kernel.elf"}'
+    if isinstance(files, Tree):
+        change = f'write {{"/": Tree({str(files.dir)!r})}} for its root'
+    must = "files maps paths in the volume to sources"
+    yield BadValue(where, f"{shown(files)} is no mapping", must, change)
+
+
+def _label_problems(fat: Fat, where: str) -> Iterator[Problem]:
     label: object = fat.label
     if label is None:
         return
     if not isinstance(label, str):
         yield BadLabel(where, f"{label!r} is no text", "a volume label is text", "write text")
-    elif (
-        fault := names.label_fault(label, lower_case=fat.lower_case_label)
-    ) is not None:
+    elif fault := names.label_fault(label, lower_case=fat.lower_case_label):
         yield BadLabel(where, *fault)
 
 
@@ -156,12 +178,6 @@ def _volume_id_problems(value: int | str | None, where: str) -> Iterator[Problem
     except ValueError as error:
         must = "a volume id is 0 to 0xFFFFFFFF, or eight hexadecimal digits"
         yield BadValue(where, str(error), must, 'write for example "1234-ABCD", or leave it out')
-
-
-def _type_problems(value: object, where: str) -> Iterator[Problem]:
-    if value is not None and (not isinstance(value, int) or value not in TYPES):
-        must = "the types of FAT are 12, 16 and 32"
-        yield BadValue(where, f"{value!r} is no type", must, "write one of them, or leave it out")
 
 
 def _cluster_problems(value: object, where: str, sector_size: int) -> Iterator[Problem]:
@@ -178,8 +194,60 @@ def _cluster_problems(value: object, where: str, sector_size: int) -> Iterator[P
         yield BadSize(where, f"{size} bytes", must, change)
 
 
-def _size_problems(fat: "Fat", where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
-    where = f"{where}.size"
+def _free_problems(fat: Fat, where: str) -> Iterator[Problem]:
+    try:
+        sizing.free_of(fat)
+    except ValueError as error:
+        must = 'must be a part such as "10%", or a size'
+        yield BadSize(f"{where}.free", str(error), must, 'write "10%", "4MiB" or 0')
+    try:
+        sizing.minimum_of(fat)
+    except ValueError as error:
+        must = "must be bytes, or a number with KiB, MiB, GiB or TiB"
+        change = "write for example \"100MiB\"; Esp's firmware is 'any', 'strict' or such a size"
+        yield BadSize(f"{where}.minimum", str(error), must, change)
+
+
+# Several fields together -------------------------------------------------------------------------
+
+
+def _boot_sector_problems(fat: Fat, where: str) -> Iterator[Problem]:
+    if isinstance(fat.boot_sector, BootCode):
+        # FAT12 and FAT16 leave the most; what FAT32 takes of that is said when the type is known.
+        kept = own_boot.kept(fat.fat if fat.fat in TYPES else 12)
+        yield from fat.boot_sector.source_problems(where, kept)
+    if fat.boot_sector is None and fat.bpb == own_boot.REPLACE:
+        yield BadValue(
+            where, f"there is none, and bpb={own_boot.REPLACE!r}",
+            "must be the sector whose BPB is to be replaced",
+            'write for example boot_sector="build/vbr.bin", or leave bpb out',
+        )
+    else:
+        yield from path_text_problems(fat.boot_sector, where)
+
+
+def _root_problems(fat: Fat, where: str, sector_size: int) -> Iterator[Problem]:
+    if fat.root_entries is None:
+        return
+    step = sector_size // fat_dirent.SIZE
+    if fat.fat == 32:
+        must = "the root directory of FAT32 is as long as it needs to be"
+        yield BadValue(where, f"{fat.root_entries!r} is given", must, "leave it out")
+    elif not _in(step, 0xFFFF)(fat.root_entries) or fat.root_entries % step:
+        must = f"must be a multiple of {step}, which fill whole sectors, up to 65535"
+        yield BadValue(where, f"{fat.root_entries!r} is given", must, "write for example 512")
+
+
+def _fat32_problems(fat: Fat, where: str) -> Iterator[Problem]:
+    if fat.fat == 32 and _in(1, FAT32_FEWEST_RESERVED - 1)(fat.reserved_sectors):
+        yield BadValue(
+            where, f"{fat.reserved_sectors} are asked for",
+            f"FAT32 has at least {FAT32_FEWEST_RESERVED}, for FSInfo and two copies",
+            "write 32, or leave it out",
+        )
+
+
+def _size_problems(fat: Fat, where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
     if fat.size == AUTO and size is not None:
         found, must = "it is automatic in a partition that has a size", "one of them decides"
         yield BadSize(where, found, must, "leave one of the two out")
@@ -202,9 +270,9 @@ def _size_problems(fat: "Fat", where: str, size: int | None, sector_size: int) -
     yield from _minimum_problems(fat, where, length)
 
 
-def _minimum_problems(fat: "Fat", where: str, length: int | None) -> Iterator[Problem]:
+def _minimum_problems(fat: Fat, where: str, length: int | None) -> Iterator[Problem]:
     try:
-        least = minimum(fat)
+        least = sizing.minimum_of(fat)
     except ValueError:
         return  # reported with the other options
     if length is not None and length < least:

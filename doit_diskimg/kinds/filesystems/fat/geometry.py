@@ -1,7 +1,7 @@
 """The numbers of a FAT volume, and where they put things.
 
 Pure arithmetic in sectors: given a type, a size and a cluster size, `lay_out` finds the rest.  It
-does not ask whether the type is right; that is decided in `choose`.
+does not ask whether the type is right; that is decided in `fat_type`.
 """
 
 from dataclasses import replace
@@ -37,7 +37,7 @@ class Options:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Geometry:
+class FatGeometry:
     """The numbers of one volume; `fat` is 12, 16 or 32."""
 
     options: Options = Options()
@@ -116,7 +116,7 @@ def lay_out(
     sectors: int,
     sector_size: int,
     options: Options = Options(),  # noqa: B008  # frozen
-) -> Geometry:
+) -> FatGeometry:
     """Return the volume with these numbers; its count of clusters may belong to another type.
 
     Of ``options`` only those count that are not among the other arguments.
@@ -124,7 +124,7 @@ def lay_out(
     return _with_tables(_blank(fat, sectors_per_cluster, sectors, sector_size, options))
 
 
-def least_length(geometry: Geometry, clusters: int) -> int:
+def least_length(geometry: FatGeometry, clusters: int) -> int:
     """Return the bytes of the smallest volume with ``clusters`` of the same type and cluster size.
 
     Diskettes are left out: they have the sizes that they have.
@@ -139,10 +139,10 @@ def least_length(geometry: Geometry, clusters: int) -> int:
 
 def _blank(
     fat: int, sectors_per_cluster: int, sectors: int, sector_size: int, options: Options
-) -> Geometry:
+) -> FatGeometry:
     """Return the numbers that do not depend on the length of the tables."""
     reserved = max(FAT32_RESERVED if fat == 32 else 1, options.reserved_least)
-    blank = Geometry(
+    blank = FatGeometry(
         options=options,
         fat=fat,
         sector_size=sector_size,
@@ -167,14 +167,14 @@ def _blank(
     return blank if options.media is None else replace(blank, media=options.media)
 
 
-def _step(geometry: Geometry) -> int:
+def _step(geometry: FatGeometry) -> int:
     """Return the sectors of which the data area's start is a multiple."""
     if geometry.floppy or geometry.options.reserved_sectors is not None:
         return 1  # diskette controllers, boot sectors and users rely on the true numbers
     return max(1, _DATA_ALIGNMENT // geometry.sector_size)
 
 
-def _with_tables(blank: Geometry) -> Geometry:
+def _with_tables(blank: FatGeometry) -> FatGeometry:
     """Return ``blank`` with tables as short as can be and the data area aligned.
 
     One more reserved sector moves the data area by one sector, except where it makes the tables
@@ -190,7 +190,7 @@ def _with_tables(blank: Geometry) -> Geometry:
     return found
 
 
-def _sectors_per_fat(geometry: Geometry) -> int:
+def _sectors_per_fat(geometry: FatGeometry) -> int:
     """Return the length of the shortest table that has an entry for every cluster.
 
     Let f be the sectors of one of n tables, S the bits in a sector, b the bits of an entry, s the

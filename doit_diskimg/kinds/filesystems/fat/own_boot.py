@@ -8,17 +8,16 @@ filled in.  Nor are numbers that the user calls made up: an installer would skip
 
 from collections.abc import Iterator
 from os import PathLike, fsdecode
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from doit_diskimg.disk.bootcode import BootCode
+from doit_diskimg.disk.symbols import Numbers
 from doit_diskimg.errors import BootSectorMismatch, ContentTooLarge, DescriptionError, Problem
 from doit_diskimg.extent import Extent
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.ondisk import fat_boot
 from doit_diskimg.ondisk.fat_boot import SIGNATURE, SIZE, Field
 from doit_diskimg.plan.content import Files
-
-if TYPE_CHECKING:
-    from doit_diskimg.kinds.filesystems.fat.volume import Fat
 
 _OEM_NAME = b"MSWIN4.1"
 # The standard: "the setting least likely to cause compatibility problems".  Some readers take a
@@ -57,7 +56,7 @@ class Code(NamedTuple):
     """From the end of the BPB to byte 509."""
 
 
-def read(fat: "Fat", files: Files, where: str) -> bytes | None:
+def read(fat: Fat, files: Files, where: str) -> bytes | None:
     """Return the user's boot sector as it is, None without one.
 
     Raises WorldError or DescriptionError.
@@ -96,6 +95,29 @@ def code(data: bytes | None, oem_name: str | None, fat: int, bpb: str) -> Code:
         return Code(bytes([0xEB, start - 2, 0x90]), oem, _CODE)
     theirs = data[3:11] if bpb != REPLACE else b""
     return Code(data[:3], theirs if any(theirs) else oem, data[start : SIZE - len(SIGNATURE)])
+
+
+def patched(
+    fat: Fat, data: bytes, kind: int, files: Files, numbers: Numbers, where: str
+) -> bytes:
+    """Return the user's boot sector for a volume of type ``kind``, patched.
+
+    No patch may touch the BPB.
+    """
+    source, where = fat.boot_sector, f"{where}.boot_sector"
+    if not isinstance(source, BootCode):
+        return data
+    found = bytearray(data)
+    length = source.size(files, where)
+    for field, value in source.fields(length, kept(kind), files, numbers, where):
+        found[field.offset : field.offset + field.size] = value
+    return bytes(found)
+
+
+def kept(kind: int) -> list[Extent]:
+    """Return the bytes of a boot sector that no patch may touch: jump, name, BPB, signature."""
+    end = SIZE - len(SIGNATURE)
+    return [Extent(0, fat_boot.code_start(kind)), Extent(end, SIZE - end)]
 
 
 def problems(

@@ -7,17 +7,26 @@ them.  FAT32 has sectors of its own among them: FSInfo, and the copies of it and
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from os import PathLike, fsdecode
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from doit_diskimg.disk.bootcode import BootCode
+from doit_diskimg.disk.bootcode import BootCode, Stretch
 from doit_diskimg.disk.fields import path_text_problems
-from doit_diskimg.errors import BadValue, ContentTooLarge, Overlap, Problem, WorldError
-from doit_diskimg.kinds.filesystems.fat.geometry import Geometry
+from doit_diskimg.disk.ports import Place
+from doit_diskimg.disk.symbols import Numbers
+from doit_diskimg.errors import (
+    BadValue,
+    ContentTooLarge,
+    DescriptionError,
+    Overlap,
+    Problem,
+    WorldError,
+    refuse,
+)
+from doit_diskimg.extent import Extent
+from doit_diskimg.kinds.filesystems.fat.geometry import FatGeometry
+from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.plan.content import Files
 from doit_diskimg.units import ceil_div
-
-if TYPE_CHECKING:
-    from doit_diskimg.kinds.filesystems.fat.volume import Fat
 
 FS_INFO_SECTOR = 1
 BACKUP_BOOT_SECTOR = 6
@@ -34,7 +43,7 @@ _TAKEN = {
 }
 
 
-class Part(NamedTuple):
+class ReservedPart(NamedTuple):
     """A file or bytes, from the beginning of a sector of the volume on."""
 
     sector: int
@@ -51,12 +60,12 @@ class Part(NamedTuple):
 class Area(NamedTuple):
     """The parts in the order of the disk, and what is wrong with them."""
 
-    parts: list[Part]
+    parts: list[ReservedPart]
     wrong: list[Problem]
     failed: list[Problem]
 
 
-def gather(fat: "Fat", files: Files | None, where: str) -> Area:
+def gather(fat: Fat, files: Files | None, where: str) -> Area:
     """Return what the description puts into the reserved sectors."""
     area = Area([], [], [])
     if not isinstance(fat.reserved, Mapping):
@@ -71,7 +80,7 @@ def gather(fat: "Fat", files: Files | None, where: str) -> Area:
             must = f"must be the number of a sector, 1 to {MOST}"
             area.wrong.append(BadValue(here, f"{sector!r} is no sector", must, "write a number"))
         elif isinstance(source, bytes):
-            area.parts.append(Part(sector, len(source), source, here))
+            area.parts.append(ReservedPart(sector, len(source), source, here))
         elif isinstance(source, (str, PathLike, BootCode)):
             kind = source if isinstance(source, BootCode) else fsdecode(source)
             area.parts.append(_file(sector, kind, here, files, area.failed))
@@ -89,7 +98,7 @@ def gather(fat: "Fat", files: Files | None, where: str) -> Area:
 
 def _file(
     sector: int, source: str | BootCode, where: str, files: Files | None, failed: list[Problem]
-) -> Part:
+) -> ReservedPart:
     length = 1
     try:
         if isinstance(source, BootCode) and isinstance(source.source, bytes):
@@ -100,15 +109,15 @@ def _file(
             length = files.size(str(source), where)
     except WorldError as error:
         failed += error.problems
-    return Part(sector, length, source, where)
+    return ReservedPart(sector, length, source, where)
 
 
-def least(parts: Sequence[Part], sector_size: int) -> int:
+def least(parts: Sequence[ReservedPart], sector_size: int) -> int:
     """Return how many reserved sectors there must be for ``parts``."""
     return max((part.end(sector_size) for part in parts), default=0)
 
 
-def problems(parts: Sequence[Part], geometry: Geometry, where: str) -> Iterator[Problem]:
+def problems(parts: Sequence[ReservedPart], geometry: FatGeometry, where: str) -> Iterator[Problem]:
     """Yield which parts don't fit where the description puts them."""
     size = geometry.sector_size
     for part in parts:
@@ -133,3 +142,23 @@ def problems(parts: Sequence[Part], geometry: Geometry, where: str) -> Iterator[
                 f"sector {left.end(size)}", "no byte may belong to two parts",
                 f"put it at sector {left.end(size)} or later",
             )
+
+
+def stretches(
+    parts: Sequence[ReservedPart], sector_size: int, place: Place, files: Files, numbers: Numbers
+) -> dict[int, list[Stretch]]:
+    """Return the bytes of the parts that are boot code, by the sector where each begins."""
+    found: dict[int, list[Stretch]] = {}
+    wrong, failed = list[Problem](), list[Problem]()
+    for part in parts:
+        if not isinstance(part.source, BootCode):
+            continue
+        room = Extent(place.extent.start + part.sector * sector_size, part.length)
+        try:
+            found[part.sector] = part.source.stretches(room, [room], files, numbers, part.where)
+        except DescriptionError as error:
+            wrong += error.problems
+        except WorldError as error:
+            failed += error.problems
+    refuse(wrong, failed)
+    return found

@@ -1,16 +1,17 @@
-"""`Fat`: a FAT volume as the user describes it.
+"""`Fat` and `FatImage`: a FAT volume as the user describes it, ours or somebody else's.
 
-Every `doit` imports this module, so it imports next to nothing; the work is done by its siblings.
+Every `doit` imports this module, so it imports next to nothing; the work is done by its siblings:
+`planner` for the one, `fat_image` for the other.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, field
+from dataclasses import KW_ONLY, field, replace
 from os import PathLike, fsdecode
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from doit_diskimg.frozen import dataclass, keep_copies
-from doit_diskimg.plan.content import Files, Sources, Tree, Wanted, each, wanted
-from doit_diskimg.units import SECTOR, SizeLike, exact_size, parse_size
+from doit_diskimg.plan.content import Files, Sources, Tree, Wanted, each, wanted_files
+from doit_diskimg.units import SECTOR, SizeLike, parse_size
 
 if TYPE_CHECKING:
     from doit_diskimg.disk.bootcode import BootCode
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from doit_diskimg.disk.symbols import Symbol
     from doit_diskimg.errors import Problem
     from doit_diskimg.extent import Extent
-    from doit_diskimg.kinds.filesystems.fat.fat_image import FatImage
     from doit_diskimg.plan.picture import Picture
 
 EngineName: TypeAlias = Literal["native", "mtools", "pyfatfs", "guestfish"]
@@ -96,35 +96,14 @@ class Fat:
     case_bits: bool = False
     engine: EngineName = "native"
 
-    @staticmethod
-    def from_image(
-        path: str | PathLike[str],
-        files: Mapping[str, Sources] | None = None,
-        *,
-        attributes: Mapping[str, str] | None = None,
-        times: Literal["epoch", "source", "clamped"] = "epoch",
-    ) -> "FatImage":
-        """Return the volume of somebody else's that fills ``path``, with ``files`` put into it.
-
-        What is there already under the name of a file is replaced, all else stays.  mtools does
-        that on a copy (packages mtools and coreutils).
-        """
-        from doit_diskimg.kinds.filesystems.fat.fat_image import FatImage
-
-        return FatImage(path, files or {}, attributes=attributes or {}, times=times)
-
     def __post_init__(self) -> None:
         keep_copies(self)
 
-    @property
-    def populated(self) -> bool:
-        """A file system is formatted and populated; see `ports.Payload`."""
-        return True
+    populated = True
 
     def sources(self, where: str) -> Iterator[Wanted]:
         """Yield the files and trees of the host, in the order of their keys."""
-        for key in sorted(self.files, key=str):
-            yield from wanted(self.files[key], f"{where}.files[{key!r}]")
+        yield from wanted_files(self.files, where)
         decides = self.reserved_sectors is None
         for sector, part in self.reserved.items():
             if isinstance(part, (str, PathLike)):
@@ -168,63 +147,108 @@ class Fat:
         self, where: str, size: int | None, sector_size: int = SECTOR
     ) -> "Iterator[Problem]":
         """Yield what is wrong with the description; see `ports.Payload`."""
-        from doit_diskimg.kinds.filesystems.fat import contents, fat_check
+        from doit_diskimg.kinds.filesystems.fat import planner
 
-        found = list(fat_check.problems(self, where, size, sector_size=sector_size))
-        yield from found
-        for problem in contents.gather(self, None, where).wrong:
-            if problem not in found:
-                yield problem
+        return planner.problems(self, where, size, sector_size)
 
     def room(
         self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
     ) -> "Room":
         """Return the volume's length and type.  Raises DescriptionError if the size can't work."""
-        from doit_diskimg.disk.ports import Room
-        from doit_diskimg.kinds.filesystems.fat import decide, fat_check
-        from doit_diskimg.units import format_size
+        from doit_diskimg.kinds.filesystems.fat import planner
 
-        geometry = decide.geometry(self, size, files, where, sector_size)
-        given = fat_check.length(self, size)
-        length = geometry.total_sectors * sector_size if given is None else given
-        return Room(
-            length=length,
-            type=f"fat{geometry.fat}",
-            facts=(
-                ("file system", f"FAT{geometry.fat}"),
-                *([("size", exact_size(length))] if given is None else []),
-                ("cluster", format_size(geometry.cluster_size)),
-                ("clusters", f"{geometry.clusters:,}"),
-            ),
-        )
+        return planner.room(self, size, files, where, sector_size)
 
     def fill(self, place: "Place", files: Files, where: str) -> "Picture":
         """Return the bytes of the volume.  Raises DescriptionError or WorldError."""
-        from doit_diskimg.kinds.filesystems.fat import decide
+        from doit_diskimg.kinds.filesystems.fat import planner
 
-        return decide.draw(self, place, files, where)
+        return planner.fill(self, place, files, where)
 
     def unlocatable(self, path: str) -> str:
         """Return what speaks against a file at ``path``; see `abilities.Locating`."""
-        from doit_diskimg.kinds.filesystems.fat import contents
+        from doit_diskimg.kinds.filesystems.fat import planner
 
-        if self.engine != "native":
-            return f"engine={self.engine!r} decides where it lies, native says so beforehand"
-        return contents.unlocatable(self, path)
+        return planner.unlocatable(self, path)
 
     def locate(
         self, paths: Sequence[str], place: "Place", files: Files, where: str
     ) -> "Mapping[str, Extent | str]":
         """Return the places of files on the disk; see `abilities.Locating`."""
-        from doit_diskimg.kinds.filesystems.fat import decide
+        from doit_diskimg.kinds.filesystems.fat import planner
 
-        return decide.locate(self, paths, place, files, where)
+        return planner.locate(self, paths, place, files, where)
 
     def needed(self, extent: "Extent", picture: "Picture") -> "Iterable[Extent]":
         """Yield what some reader relies on; see `abilities.Selective`."""
-        from doit_diskimg.kinds.filesystems.fat.needed import needed
+        from doit_diskimg.kinds.filesystems.fat import planner
 
-        return needed(extent, picture)
+        return planner.needed(extent, picture)
+
+    def listing(self, files: Files, where: str) -> "Mapping[str, str | None]":
+        """Return the digest of every file; see `abilities.Listed`."""
+        from doit_diskimg.kinds.filesystems.fat import planner
+
+        return planner.listing(self, files, where)
+
+    def by_engine(self) -> "Mapping[str, Fat]":
+        """Return the volume by each engine; see `abilities.Engines`."""
+        return {name: replace(self, engine=name) for name in get_args(EngineName)}
+
+
+@dataclass(frozen=True)
+class FatImage:
+    """A FAT volume of somebody else's, the file ``path``, with ``files`` of yours put into it.
+
+    What is there already under the name of a file is replaced, all else stays: the numbers, the
+    label, other files.  ``files``, ``attributes`` and ``times`` are as those of `Fat`.  mtools does
+    it on a copy (packages mtools and coreutils), and anew when the image or one of the files
+    changes.
+    """
+
+    path: str | PathLike[str]
+    files: Mapping[str, Sources] = field(default_factory=dict)
+    _: KW_ONLY
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    times: Literal["epoch", "source", "clamped"] = "epoch"
+
+    populated = True
+
+    def __post_init__(self) -> None:
+        keep_copies(self)
+
+    @property
+    def added(self) -> Fat:
+        """What is put into the volume, as a description of its own."""
+        return Fat(self.files, attributes=self.attributes, times=self.times)
+
+    def sources(self, where: str) -> Iterator[Wanted]:
+        """Yield the image, then the files and trees of the host."""
+        if isinstance(self.path, (str, PathLike)):
+            yield Wanted(f"{where}.path", fsdecode(self.path), decides_room=True)
+        yield from self.added.sources(where)
+
+    def blank(self) -> object:
+        """Return what decides the room: the image, of which the rest is asked by its path."""
+        return self.path
+
+    def problems(self, where: str, size: int | None, sector_size: int) -> "Iterator[Problem]":
+        """Yield what is wrong with the description; see `ports.Payload`."""
+        from doit_diskimg.kinds.filesystems.fat import fat_image
+
+        return fat_image.problems(self, where, size, sector_size)
+
+    def room(self, size: int | None, files: Files, where: str, sector_size: int) -> "Room":
+        """Return the volume's length and type.  Raises WorldError if it is no FAT volume."""
+        from doit_diskimg.kinds.filesystems.fat import fat_image
+
+        return fat_image.room(self, files, where, sector_size)
+
+    def fill(self, place: "Place", files: Files, where: str) -> "Picture":
+        """Return the bytes of the volume.  Raises DescriptionError or WorldError."""
+        from doit_diskimg.kinds.filesystems.fat import fat_image
+
+        return fat_image.draw(self, place, files, where)
 
 
 _NUMBERS = ("root_entries", "reserved_sectors", "number_of_fats", "free", "minimum")

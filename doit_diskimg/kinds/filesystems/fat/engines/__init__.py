@@ -11,16 +11,14 @@ All numbers are the planner's; that the program took them over is part of the re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Protocol, cast
 
 from doit_diskimg.errors import BadValue, EngineCannot, Problem, refuse
+from doit_diskimg.kinds.filesystems.fat.encode import PlannedFat
+from doit_diskimg.kinds.filesystems.fat.volume import EngineName, Fat
 from doit_diskimg.plan.content import Files
 from doit_diskimg.plan.picture import Canvas, Picture
 from doit_diskimg.plan.recipe import Recipe
-
-if TYPE_CHECKING:
-    from doit_diskimg.kinds.filesystems.fat.encode import Volume
-    from doit_diskimg.kinds.filesystems.fat.volume import EngineName, Fat
 
 NATIVE: "EngineName" = "native"
 NAMES: tuple["EngineName", ...] = ("mtools", "pyfatfs", "guestfish")
@@ -31,11 +29,11 @@ class Engine(Protocol):
 
     REFUSES: Mapping[str, str]
 
-    def faults(self, volume: "Volume", where: str) -> Iterable[Problem]:
+    def faults(self, volume: PlannedFat, where: str) -> Iterable[Problem]:
         """Yield what of the volume's contents the program would get wrong."""
         ...
 
-    def recipe(self, volume: "Volume") -> Recipe:
+    def recipe(self, volume: PlannedFat) -> Recipe:
         """Return what the program has to do."""
         ...
 
@@ -45,7 +43,7 @@ def engine(name: str) -> Engine:
     return cast(Engine, import_module(f"{__name__}.{name}"))
 
 
-def problems(fat: "Fat", where: str) -> Iterator[Problem]:
+def problems(fat: Fat, where: str) -> Iterator[Problem]:
     """Yield an unknown engine, or the fields that it can't follow."""
     name = fat.engine
     if name == NATIVE:
@@ -74,7 +72,7 @@ def _able(field: str) -> str:
     return " or ".join(map(repr, (NATIVE, *others)))
 
 
-def draw(name: str, volume: "Volume", files: Files, where: str) -> Picture:
+def draw(name: str, volume: PlannedFat, files: Files, where: str) -> Picture:
     """Return the bytes of the volume as an engine makes them, at their places on the disk.
 
     Raises DescriptionError for what it can't make, or WorldError.

@@ -7,15 +7,12 @@ clusters are the kernel's: two builds differ in a few bytes.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import EngineCannot, Problem
+from doit_diskimg.kinds.filesystems.fat.encode import PlannedFat
 from doit_diskimg.kinds.filesystems.fat.engines import mkfs, staged
-from doit_diskimg.kinds.filesystems.fat.tree import Directory, File
+from doit_diskimg.kinds.filesystems.tree import Directory, FileNode, Node
 from doit_diskimg.plan.recipe import PAYLOAD, Command, Program, Recipe, Staged
-
-if TYPE_CHECKING:
-    from doit_diskimg.kinds.filesystems.fat.encode import Volume
 
 GUESTFISH = Program("guestfish", "libguestfs-tools", ("--version",))
 
@@ -38,7 +35,7 @@ _DISK = f"/dev/disk/guestfs/{_LABEL}"
 _LONGEST_PATH = 4000  # bytes, of a path in Linux
 
 
-def faults(volume: "Volume", where: str) -> Iterator[Problem]:
+def faults(volume: PlannedFat, where: str) -> Iterator[Problem]:
     """Yield what the machine can't do with this volume."""
     must = "every engine makes the same volume, or none"
     change = "write engine='native'"
@@ -51,13 +48,14 @@ def faults(volume: "Volume", where: str) -> Iterator[Problem]:
             yield EngineCannot(node.where, found, must, change)
 
 
-def recipe(volume: "Volume") -> Recipe:
+def recipe(volume: PlannedFat) -> Recipe:
     """Return the script for guestfish, and the files that it uploads."""
     nodes = list(staged.paths(volume))
     places = {path: f"file-{number}" for number, (path, _) in enumerate(nodes)}
     script = "".join(f"{line}\n" for line in _script(volume, nodes, places))
     files = (
-        staged.file(volume, node, places[path]) for path, node in nodes if isinstance(node, File)
+        staged.file(volume, node, places[path])
+        for path, node in nodes if isinstance(node, FileNode)
     )
     return Recipe(
         length=volume.geometry.total_sectors * volume.geometry.sector_size,
@@ -75,7 +73,7 @@ def recipe(volume: "Volume") -> Recipe:
 
 
 def _script(
-    volume: "Volume", nodes: list[tuple[str, File | Directory]], places: dict[str, str]
+    volume: PlannedFat, nodes: list[tuple[str, Node]], places: dict[str, str]
 ) -> Iterator[str]:
     yield f"add {PAYLOAD} format:raw label:{_LABEL}"
     yield "run"

@@ -1,20 +1,17 @@
 """mkfs.fat with every number given: what two engines begin with."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from doit_diskimg.kinds.filesystems.fat import encode
+from doit_diskimg.kinds.filesystems.fat.encode import PlannedFat
 from doit_diskimg.kinds.filesystems.fat.reserved import BACKUP_BOOT_SECTOR
 from doit_diskimg.ondisk import fat_boot
 from doit_diskimg.plan.recipe import Must, Program
 
-if TYPE_CHECKING:
-    from doit_diskimg.kinds.filesystems.fat.encode import Volume
-
 MKFS = Program("mkfs.fat", "dosfstools", ("--help",))
 
 
-def arguments(volume: "Volume") -> Iterator[str]:
+def arguments(volume: PlannedFat) -> Iterator[str]:
     """Yield mkfs.fat's arguments but for the name of the file.
 
     Nothing is left to it: not the numbers that it would choose by size, nor what it would take from
@@ -40,7 +37,7 @@ def arguments(volume: "Volume") -> Iterator[str]:
         yield from ("-n", volume.label)
 
 
-def musts(volume: "Volume") -> Iterator[Must]:
+def musts(volume: PlannedFat) -> Iterator[Must]:
     """Yield the fields of the boot sector: geometry, type, label, volume id."""
     sector = encode.boot_sector(volume).pack()
     for field in fat_boot.fields(volume.geometry.fat):

@@ -10,18 +10,15 @@ been seen to exit with 0 all the same.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import EngineCannot, Problem
 from doit_diskimg.kinds.filesystems.fat import names
+from doit_diskimg.kinds.filesystems.fat.encode import PlannedFat
 from doit_diskimg.kinds.filesystems.fat.engines import mkfs, staged
 from doit_diskimg.kinds.filesystems.fat.engines.staged import Laden
-from doit_diskimg.kinds.filesystems.fat.tree import Directory, File
+from doit_diskimg.kinds.filesystems.tree import Directory, FileNode, Node
 from doit_diskimg.ondisk import fat_dirent
 from doit_diskimg.plan.recipe import PAYLOAD, Command, Program, Recipe, Staged
-
-if TYPE_CHECKING:
-    from doit_diskimg.kinds.filesystems.fat.encode import Volume
 
 MMD = Program("mmd", "mtools", ("--version",))
 MCOPY = Program("mcopy", "mtools", ("--version",))
@@ -110,7 +107,7 @@ def _cannot(where: str, found: str, change: str) -> Problem:
     return EngineCannot(where, found, must, f"{change}, or write engine='native'")
 
 
-def recipe(volume: "Volume") -> Recipe:
+def recipe(volume: PlannedFat) -> Recipe:
     """Return the commands that make and fill the volume."""
     nodes = list(staged.paths(volume))
     blank = Command(mkfs.MKFS, (*mkfs.arguments(volume), PAYLOAD))
@@ -133,7 +130,7 @@ def environment(seconds: int) -> tuple[tuple[str, str], ...]:
     )
 
 
-def stage(volume: Laden, nodes: Iterable[tuple[str, File | Directory]]) -> Iterator[Staged]:
+def stage(volume: Laden, nodes: Iterable[tuple[str, Node]]) -> Iterator[Staged]:
     """Yield the tree as it is laid out for mcopy."""
     yield Staged(TREE, None, "", 0o755)
     for path, node in nodes:
@@ -144,7 +141,7 @@ def stage(volume: Laden, nodes: Iterable[tuple[str, File | Directory]]) -> Itera
             yield staged.file(volume, node, here)
 
 
-def fill(volume: Laden, nodes: list[tuple[str, File | Directory]]) -> Iterator[Command]:
+def fill(volume: Laden, nodes: list[tuple[str, Node]]) -> Iterator[Command]:
     """Yield the commands that put everything into a volume, whatever is in it already."""
     if staged.early(volume):  # the order matters: directories and files take turns
         for _, some in groupby(nodes, key=lambda item: isinstance(item[1], Directory)):
@@ -156,7 +153,7 @@ def fill(volume: Laden, nodes: list[tuple[str, File | Directory]]) -> Iterator[C
             yield Command(MATTRIB, (*flags, "-i", PAYLOAD, *some_paths), silent=True)
 
 
-def _put(nodes: list[tuple[str, File | Directory]]) -> Iterator[Command]:
+def _put(nodes: list[tuple[str, Node]]) -> Iterator[Command]:
     """Yield the commands that make directories, then those that fill them with files."""
     directories = [path for path, node in nodes if isinstance(node, Directory)]
     # It says 1 for a directory that is there, and goes on; mcopy complains of one that is missing.
@@ -164,7 +161,7 @@ def _put(nodes: list[tuple[str, File | Directory]]) -> Iterator[Command]:
         yield Command(MMD, ("-D", "s", "-i", PAYLOAD, *some), codes=(0, 1))
     inside: dict[str, list[str]] = {}
     for path, node in nodes:
-        if isinstance(node, File):
+        if isinstance(node, FileNode):
             inside.setdefault(path.rpartition("/")[0], []).append(f"{TREE}/{path}")
     for directory, files in inside.items():
         target = f"{_pattern(directory)}/" if directory else "::"
@@ -185,7 +182,7 @@ def _pattern(path: str) -> str:
 
 
 def _attributes(
-    nodes: list[tuple[str, File | Directory]],
+    nodes: list[tuple[str, Node]],
 ) -> Iterator[tuple[tuple[str, ...], list[str]]]:
     """Yield flags of mattrib with the paths that need them: what mcopy and mmd do not do."""
     wanted: dict[tuple[str, ...], list[str]] = {}

@@ -8,23 +8,21 @@ way is refused.
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from doit_diskimg.errors import EngineCannot, Problem
 from doit_diskimg.kinds.filesystems.fat import encode
 from doit_diskimg.kinds.filesystems.fat.contents import ROOT
+from doit_diskimg.kinds.filesystems.fat.encode import PlannedFat
 from doit_diskimg.kinds.filesystems.fat.engines import mkfs, staged
 from doit_diskimg.kinds.filesystems.fat.reserved import BACKUP_BOOT_SECTOR, FS_INFO_SECTOR
-from doit_diskimg.kinds.filesystems.fat.tree import Directory, File
+from doit_diskimg.kinds.filesystems.tree import Directory, FileNode
 from doit_diskimg.ondisk import fat_dirent, fat_entries
 from doit_diskimg.ondisk.fat_boot import UNKNOWN, FsInfo
+from doit_diskimg.ondisk.fat_dirent import Timestamp
 from doit_diskimg.ondisk.fat_entries import FIRST_CLUSTER, Run
 from doit_diskimg.plan.recipe import Command, Program, Recipe, Staged
 from doit_diskimg.units import ceil_div
-
-if TYPE_CHECKING:
-    from doit_diskimg.kinds.filesystems.fat.encode import Volume
-    from doit_diskimg.ondisk.fat_dirent import Timestamp
 
 PYFATFS = Program("pyfatfs", "pyfatfs", (), library=True)
 
@@ -46,7 +44,7 @@ _DESCRIPTION = "volume.json"
 _NOT_IN_SHORT = set('"*+,./:;<=>?[\\]|')
 
 
-def faults(volume: "Volume", where: str) -> Iterator[Problem]:
+def faults(volume: PlannedFat, where: str) -> Iterator[Problem]:
     """Yield the names that pyfatfs can't write."""
     must = "every engine makes the same volume, or none"
     change = "rename it, or write engine='native'"
@@ -85,9 +83,9 @@ def _looks_short(long: str) -> bool:
     return not _NOT_IN_SHORT & set(base + extension)
 
 
-def recipe(volume: "Volume") -> Recipe:
+def recipe(volume: PlannedFat) -> Recipe:
     """Return the description of the volume, and the files that go into it."""
-    files = [node for node in volume.root.everything() if isinstance(node, File)]
+    files = [node for node in volume.root.everything() if isinstance(node, FileNode)]
     places = {node.path: f"file-{number}" for number, node in enumerate(files)}
     description = json.dumps(_description(volume, places), sort_keys=True)
     return Recipe(
@@ -102,7 +100,7 @@ def recipe(volume: "Volume") -> Recipe:
     )
 
 
-def _description(volume: "Volume", places: dict[str, str]) -> dict[str, Any]:
+def _description(volume: PlannedFat, places: dict[str, str]) -> dict[str, Any]:
     geometry = volume.geometry
     sector = geometry.sector_size
     info = FS_INFO_SECTOR * sector
@@ -122,7 +120,7 @@ def _description(volume: "Volume", places: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _blank(volume: "Volume") -> Iterator[tuple[int, bytes]]:
+def _blank(volume: PlannedFat) -> Iterator[tuple[int, bytes]]:
     """Yield the bytes of the volume without anything in it, and where they lie."""
     geometry = volume.geometry
     sector = geometry.sector_size
@@ -141,7 +139,7 @@ def _blank(volume: "Volume") -> Iterator[tuple[int, bytes]]:
         yield start, fat_entries.pack(entries, fat=geometry.fat)
 
 
-def _children(volume: "Volume", places: dict[str, str]) -> list[dict[str, Any]]:
+def _children(volume: PlannedFat, places: dict[str, str]) -> list[dict[str, Any]]:
     """Return what is in the root, and below it, without recursion: paths may be deep."""
     below: dict[str, list[dict[str, Any]]] = {ROOT: []}
     for node in volume.root.everything():

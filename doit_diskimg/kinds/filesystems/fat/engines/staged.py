@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from doit_diskimg.kinds.filesystems.fat import names
 from doit_diskimg.kinds.filesystems.fat.contents import ROOT
 from doit_diskimg.kinds.filesystems.fat.names import StoredName
-from doit_diskimg.kinds.filesystems.fat.tree import Directory, File
+from doit_diskimg.kinds.filesystems.tree import Directory, FileNode, Node
 from doit_diskimg.ondisk import fat_dirent
 from doit_diskimg.ondisk.fat_dirent import Timestamp
 from doit_diskimg.plan.content import FilePart, digest_of
@@ -19,7 +19,7 @@ _LETTERS = (
 
 
 class Load(NamedTuple):
-    """What goes into a volume, whatever the volume; the fields are those of `build.Volume`."""
+    """What goes into a volume, whatever the volume; the fields are those of `encode.PlannedFat`."""
 
     root: Directory
     stored: Mapping[str, Mapping[str, StoredName]]
@@ -29,7 +29,7 @@ class Load(NamedTuple):
 
 
 class Laden(Protocol):
-    """A `Load` or a `build.Volume`."""
+    """A `Load` or a `encode.PlannedFat`."""
 
     @property
     def root(self) -> Directory: ...  # noqa: D102
@@ -43,7 +43,7 @@ class Laden(Protocol):
     def times(self) -> Mapping[str, Timestamp]: ...  # noqa: D102
 
 
-def name(volume: Laden, node: File | Directory) -> str:
+def name(volume: Laden, node: Node) -> str:
     """Return the name that readers will see: on a volume without long names, the short one."""
     stored = volume.stored[_above(node.path)][node.name]
     if stored.long or stored.case:
@@ -51,7 +51,7 @@ def name(volume: Laden, node: File | Directory) -> str:
     return _short_text(stored)
 
 
-def paths(volume: Laden) -> Iterator[tuple[str, File | Directory]]:
+def paths(volume: Laden) -> Iterator[tuple[str, Node]]:
     """Yield everything but the root, with the path that readers will see.
 
     That is in path order, but for what must be made before its neighbours (`early`).
@@ -107,7 +107,7 @@ def contents(volume: Laden, base: str = "") -> Contents:
     return Contents(tuple(_stored(volume, path, node) for path, node in paths(volume)), base)
 
 
-def _stored(volume: Laden, path: str, node: File | Directory) -> Stored:
+def _stored(volume: Laden, path: str, node: Node) -> Stored:
     letters = "".join(letter for bit, letter in _LETTERS if node.attributes & bit)
     if isinstance(node, Directory):
         return Stored(f"{path}/", 0, letters, "")
@@ -117,7 +117,7 @@ def _stored(volume: Laden, path: str, node: File | Directory) -> Stored:
     return Stored(path, len(data), letters, digest_of(data))
 
 
-def file(volume: Laden, node: File, path: str) -> Staged:
+def file(volume: Laden, node: FileNode, path: str) -> Staged:
     """Return a file as it is laid out at ``path``."""
     digest = ""
     source = node.source

@@ -1,4 +1,6 @@
-"""The recipe for an ext volume: mke2fs makes it from a staged tree, debugfs sets owners and times.
+"""An ext volume as a recipe: mke2fs makes it from a staged tree, debugfs sets owners and times.
+
+This is the one door to the work: `ext_volume.Ext` comes in here and nowhere else.
 
 What mke2fs would take from its surroundings is given instead: features, inodes, UUID and hash seed
 by argument; its configuration as a file of ours; the clock by ``E2FSPROGS_FAKE_TIME``, which
@@ -7,9 +9,10 @@ whoever builds, and access and change time, which nobody can set.  debugfs write
 number, so that no name of the user's is ever part of a command.
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from uuid import UUID, uuid5
 
+from doit_diskimg.disk.ports import Place, Room
 from doit_diskimg.errors import (
     BadPath,
     ContentTooLarge,
@@ -20,18 +23,14 @@ from doit_diskimg.errors import (
     WorldError,
     refuse,
 )
-from doit_diskimg.kinds.filesystems.ext import ext_check, ext_tree
-from doit_diskimg.kinds.filesystems.ext.ext_check import Geometry
-from doit_diskimg.kinds.filesystems.ext.ext_tree import Gathered
+from doit_diskimg.kinds.filesystems.ext import ext_check
+from doit_diskimg.kinds.filesystems.ext.ext_check import ExtGeometry
+from doit_diskimg.kinds.filesystems.ext.ext_volume import Ext
+from doit_diskimg.kinds.filesystems.tree import FileNode, Node, Rules, gather
 from doit_diskimg.plan.content import Files
-from doit_diskimg.plan.recipe import PAYLOAD, Command, Made, Program, Recipe, Staged
+from doit_diskimg.plan.picture import Canvas, Picture
+from doit_diskimg.plan.recipe import PAYLOAD, Command, Program, Recipe, Staged
 from doit_diskimg.units import format_size
-
-if TYPE_CHECKING:
-    from uuid import UUID
-
-    from doit_diskimg.disk.ports import Place
-    from doit_diskimg.kinds.filesystems.ext.ext_volume import Ext
 
 MKE2FS = Program("mke2fs", "e2fsprogs", ("-V",))
 DEBUGFS = Program("debugfs", "e2fsprogs", ("-V",))
@@ -40,6 +39,8 @@ _TREE = "tree"
 _CONFIGURATION = "mke2fs.conf"
 _CORRECTIONS = "corrections"
 _ROOT_INODE = 2  # EXT2_ROOT_INO
+LONGEST_NAME = 255  # EXT2_NAME_LEN, in bytes
+LOST_AND_FOUND = "lost+found"
 
 _EXT2 = "sparse_super,large_file,filetype,resize_inode,dir_index,ext_attr"
 _EXT4 = "extent,huge_file,flex_bg,metadata_csum,64bit,dir_nlink,extra_isize"
@@ -50,69 +51,94 @@ FEATURES = {
 the same Debian can't read, and orphan_file, which hardly a driver knows."""
 
 
-def volume(ext: "Ext", place: "Place", files: Files, where: str) -> Made:
-    """Return the volume that ``ext`` becomes at ``place``.
+def problems(ext: Ext, where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
+    """Yield what is wrong with the description alone."""
+    yield from ext_check.problems(ext, where, size, sector_size)
+    if ext_check.is_files(ext.files):
+        yield from gather(ext.files, where, RULES).wrong
+
+
+def room(ext: Ext, size: int | None, where: str, sector_size: int) -> Room:
+    """Return the volume's length.  Raises DescriptionError if the size can't work."""
+    wrong = ext_check.problems(ext, where, size, sector_size)
+    refuse([*wrong, *ext_check.missing_size(ext, where, size)])
+    geometry = ext_check.geometry(ext, size, sector_size)
+    return Room(
+        length=geometry.length,
+        type="linux-filesystem",
+        facts=(
+            ("file system", f"ext{ext.version}"),
+            ("block", format_size(geometry.block_size)),
+            ("blocks", f"{geometry.blocks:,}"),
+        ),
+    )
+
+
+def fill(ext: Ext, place: Place, files: Files, where: str) -> Picture:
+    """Return the bytes of the volume.
 
     Raises DescriptionError with everything that is wrong, or WorldError.
     """
-    problems = [*ext_check.problems(ext, where, place.extent.length, place.sector_size)]
-    gathered = ext_tree.gather(ext, files, where)
-    problems += gathered.problems + _unknown_modes(ext, gathered, where)
-    staged: list[Staged] = []
-    if not problems:
-        problems += _oversized(gathered, files, place.extent.length)
-    if not problems:
-        staged = _staged(ext, gathered, files)
-    refuse(problems, gathered.failed)
+    wrong = [*ext_check.problems(ext, where, place.extent.length, place.sector_size)]
+    root, misplaced, failed = gather(ext.files, where, RULES, files.walk, files.size)
+    # Staged in the order of paths, in which mke2fs gives out inodes.
+    nodes = {node.path: node for node in root.everything() if node is not root}
+    nodes = dict(sorted(nodes.items()))
+    wrong += [*misplaced, *_unknown_modes(ext, nodes, where)]
+    refuse(wrong or _oversized(nodes.values(), place.extent.length), failed)
+    staged = _staged(ext, nodes.values(), files)
     geometry = ext_check.geometry(ext, place.extent.length, place.sector_size)
     try:
-        return files.make(_recipe(ext, place, geometry, staged), f"{where}.payload")
+        made = files.make(_recipe(ext, place, geometry, staged), f"{where}.payload")
     except WorldError as error:
-        raise _in_our_words(error, gathered, geometry, files, where) from error
+        raise _in_our_words(error, nodes, geometry, where) from error
+    canvas = Canvas()
+    canvas.made(place.extent.start, made)
+    return canvas.picture()
 
 
-def _unknown_modes(ext: "Ext", gathered: Gathered, where: str) -> list[Problem]:
+def _unknown_modes(ext: Ext, nodes: Mapping[str, Node], where: str) -> list[Problem]:
     return [
         BadPath(
             f"{where}.modes[{path!r}]", "there is nothing at that path",
-            "modes are for what is in the volume", "mend the path or remove it",
+            "modes are for what is in the volume", "correct the path or remove it",
         )
         for path in ext.modes
-        if path.strip("/") and path.strip("/") not in gathered.nodes
+        if path.strip("/") and path.strip("/") not in nodes
     ]
 
 
-def _oversized(gathered: Gathered, files: Files, length: int) -> Iterator[Problem]:
+def _oversized(nodes: Iterable[Node], length: int) -> Iterator[Problem]:
     """Yield what can't be right, before it is read: a sparse file has any length for nothing."""
-    for path, (source, where) in gathered.nodes.items():
-        try:
-            size = files.size(source, where) if isinstance(source, str) else 0
-        except WorldError:
-            continue  # to be told when it is staged
-        if size > length:
+    for node in nodes:
+        if isinstance(node, FileNode) and node.size > length:
             yield ContentTooLarge(
-                where, f"{path!r} has {size:,} bytes", f"the whole volume has {length:,}",
+                node.where, f"{node.path!r} has {node.size:,} bytes",
+                f"the whole volume has {length:,}",
                 "leave it out, or give the partition a larger size",
             )
 
 
-def _staged(ext: "Ext", gathered: Gathered, files: Files) -> list[Staged]:
-    """Return the tree with its digests; what files of the host are missing goes to ``gathered``."""
+def _staged(ext: Ext, nodes: Iterable[Node], files: Files) -> list[Staged]:
+    """Return the tree with its digests.  Raises WorldError with all files that can't be read."""
     modes = {path.strip("/"): mode for path, mode in ext.modes.items()}
     staged = [Staged(_TREE, None, "", modes.get("", 0o755))]
-    for path, (source, where) in gathered.nodes.items():
+    failed = list[Problem]()
+    for node in nodes:
+        source = node.source if isinstance(node, FileNode) else None
         mode, digest = (0o755 if source is None else 0o644), ""
         if isinstance(source, str):
             try:
-                digest = files.digest(source, where)
-                mode = 0o755 if files.executable(source, where) else 0o644
+                digest = files.digest(source, node.where)
+                mode = 0o755 if files.executable(source, node.where) else 0o644
             except WorldError as error:
-                gathered.failed += error.problems
-        staged.append(Staged(f"{_TREE}/{path}", source, digest, modes.get(path, mode)))
+                failed += error.problems
+        staged.append(Staged(f"{_TREE}/{node.path}", source, digest, modes.get(node.path, mode)))
+    refuse([], failed)
     return staged
 
 
-def _recipe(ext: "Ext", place: "Place", geometry: Geometry, staged: list[Staged]) -> Recipe:
+def _recipe(ext: Ext, place: Place, geometry: ExtGeometry, staged: list[Staged]) -> Recipe:
     seconds = max(1, place.epoch)  # to libext2fs a faked time of 0 is none
     entries = len(staged) - 1  # without the root
     values = {
@@ -155,23 +181,19 @@ def _corrections(entries: int, seconds: int) -> Iterator[str]:
             yield f"set_inode_field <{inode}> {field} @{seconds}\n"
 
 
-def _uuid(ext: "Ext", place: "Place") -> "UUID":
-    from uuid import UUID
-
+def _uuid(ext: Ext, place: Place) -> UUID:
     if ext.uuid is None:
         return place.identity
     return ext.uuid if isinstance(ext.uuid, UUID) else UUID(str(ext.uuid))
 
 
-def _hash_seed(uuid: "UUID") -> "UUID":
+def _hash_seed(uuid: UUID) -> UUID:
     """Return the secret of the directories' hashes, which protects nothing in an image."""
-    from uuid import uuid5
-
     return uuid5(uuid, "hash seed")
 
 
 def _in_our_words(
-    error: WorldError, gathered: Gathered, geometry: Geometry, files: Files, where: str
+    error: WorldError, nodes: Mapping[str, Node], geometry: ExtGeometry, where: str
 ) -> DescriptionError | WorldError:
     """Return the error; if mke2fs ran out of room, with the numbers that a user needs."""
     text = str(error)
@@ -179,13 +201,7 @@ def _in_our_words(
         return error
     if "Could not allocate" not in text and "too small" not in text:
         return error
-    sizes = {
-        path: len(node.source) if isinstance(node.source, bytes) else files.size(
-            node.source, node.where
-        )
-        for path, node in gathered.nodes.items()
-        if node.source is not None
-    }
+    sizes = {path: node.size for path, node in nodes.items() if isinstance(node, FileNode)}
     largest = sorted(sizes, key=lambda path: (-sizes[path], path))[:3]
     total = format_size(sum(sizes.values()))
     names = ", ".join(f"{path} {format_size(sizes[path])}" for path in largest)
@@ -194,9 +210,28 @@ def _in_our_words(
     return DescriptionError(
         VolumeFull(
             f"{where}.files",
-            f"{len(gathered.nodes):,} files and directories with {total} "
+            f"{len(nodes):,} files and directories with {total} "
             f"(the largest: {names}) need more {what}",
             f"the volume has {format_size(geometry.length)}",
             f"{remedy}, or leave files out",
         )
     )
+
+
+def _name_fault(path: str, name: str) -> tuple[str, str, str] | None:
+    """Return what an ext volume has against a name; see `tree.Rules`."""
+    must = f"an ext volume has names of 1 to {LONGEST_NAME} bytes"
+    try:
+        length = len(name.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:  # a lone surrogate can't be a name of the host's either
+        length = LONGEST_NAME + 1
+    if name in (".", "..") or "\0" in name:
+        return f"has the part {name!r}", must, "write the path without it"
+    if length > LONGEST_NAME:
+        return f"has a name of more than {LONGEST_NAME} bytes", must, "shorten it"
+    if path == LOST_AND_FOUND:
+        return "is mke2fs's own", must, "rename it or leave it out"
+    return None
+
+
+RULES = Rules("ext", _name_fault)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from doit_diskimg.errors import BadSize, BadValue, DescriptionError, FatTypeImpossible, TooSmall
 from doit_diskimg.kinds.filesystems.fat.geometry import (
-    Geometry,
+    FatGeometry,
     Options,
     floppy_cluster,
     lay_out,
@@ -51,7 +51,7 @@ _CLUSTERS = {
 """Cluster sizes by type, the favourite first."""
 
 
-def choose(length: int, options: Options, *, where: str, sector_size: int = SECTOR) -> Geometry:
+def choose(length: int, options: Options, *, where: str, sector_size: int = SECTOR) -> FatGeometry:
     """Return the numbers of a volume of ``length`` bytes.
 
     Raises DescriptionError if no numbers give the type or the cluster size that was asked for.
@@ -79,7 +79,7 @@ def writable(length: int, *, up: bool) -> str:
     return f"{ceil_div(length, unit) if up else length // unit}{name}"
 
 
-def _candidates(length: int, options: Options, sector_size: int) -> Iterator[Geometry]:
+def _candidates(length: int, options: Options, sector_size: int) -> Iterator[FatGeometry]:
     """Yield volumes of every type and cluster size allowed, best first, not all of them legal."""
     sectors = length // sector_size
     for fat in _types(length, options):
@@ -87,14 +87,14 @@ def _candidates(length: int, options: Options, sector_size: int) -> Iterator[Geo
             yield lay_out(fat, size // sector_size, sectors, sector_size, options)
 
 
-def shapes(options: Options, sector_size: int) -> Iterator[Geometry]:
+def shapes(options: Options, sector_size: int) -> Iterator[FatGeometry]:
     """Yield an empty volume of every type and cluster size that ``options`` allow."""
     for fat in _types(0, options):
         for size in _cluster_sizes(fat, 0, options, sector_size):
             yield lay_out(fat, size // sector_size, 0, sector_size, options)
 
 
-def limits(shape: Geometry) -> Iterator[int]:
+def limits(shape: FatGeometry) -> Iterator[int]:
     """Yield the lengths from which on `choose` may prefer another type or cluster size."""
     yield from (_FAT12_BELOW + shape.sector_size, _FAT32_FROM)
     for bound in (LEAST[shape.fat], MOST[shape.fat] + 1):
@@ -105,7 +105,7 @@ def limits(shape: Geometry) -> Iterator[int]:
         yield least_length(shape, _FAT32_ENOUGH + 1)
 
 
-def undoubted(geometry: Geometry) -> bool:
+def undoubted(geometry: FatGeometry) -> bool:
     """Whether the count of clusters is so far from the limits that every driver agrees."""
     low, high = fewest(geometry.fat), MOST[geometry.fat] - _MARGIN
     return low <= geometry.clusters <= high
@@ -145,11 +145,11 @@ def _cluster_sizes(fat: int, sectors: int, options: Options, sector_size: int) -
     yield from (size for size in _CLUSTERS[fat] if size >= sector_size)
 
 
-def _legal(geometry: Geometry) -> bool:
+def _legal(geometry: FatGeometry) -> bool:
     return LEAST[geometry.fat] <= geometry.clusters <= MOST[geometry.fat]
 
 
-def _comfortable(geometry: Geometry) -> bool:
+def _comfortable(geometry: FatGeometry) -> bool:
     """Whether the count is so far from the limits that drivers which count wrongly agree."""
     fat, clusters = geometry.fat, geometry.clusters
     least = fewest(fat)
@@ -159,7 +159,7 @@ def _comfortable(geometry: Geometry) -> bool:
     return least <= clusters <= most
 
 
-def _trimmed(geometry: Geometry) -> Geometry | None:
+def _trimmed(geometry: FatGeometry) -> FatGeometry | None:
     """Return the volume without its last sectors, where only that gives its clusters a type.
 
     Tables of the next type are longer.  So there are sizes that have a cluster too many for one
@@ -216,7 +216,7 @@ def _impossible(
     )
 
 
-def _no_cluster(length: int, smallest: Geometry, where: str) -> TooSmall:
+def _no_cluster(length: int, smallest: FatGeometry, where: str) -> TooSmall:
     return TooSmall(
         f"{where}.size",
         f"{format_size(length)} has no room for a cluster",
@@ -225,7 +225,7 @@ def _no_cluster(length: int, smallest: Geometry, where: str) -> TooSmall:
     )
 
 
-def _too_many_clusters(length: int, options: Options, largest: Geometry, where: str) -> BadValue:
+def _too_many_clusters(length: int, options: Options, largest: FatGeometry, where: str) -> BadValue:
     field, change = "size", "make the volume smaller"
     if options.cluster_size is not None:
         field, change = "cluster_size", "make cluster_size larger, or leave it out"
