@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from doit_diskimg.kinds.bootloaders.limine import Limine
     from doit_diskimg.kinds.filesystems.esp import Esp
     from doit_diskimg.kinds.filesystems.ext.ext_volume import Ext
-    from doit_diskimg.kinds.filesystems.fat.volume import Fat
+    from doit_diskimg.kinds.filesystems.fat.volume import Fat, FatImage
     from doit_diskimg.kinds.filesystems.file import File
     from doit_diskimg.kinds.filesystems.zero import Zero
     from doit_diskimg.kinds.outputs.bmap import Bmap
@@ -71,6 +71,7 @@ __all__ = [
     "Gpt",
     "Mbr",
     "Fat",
+    "FatImage",
     "Ext",
     "File",
     "Zero",
@@ -108,6 +109,7 @@ _HOME = {
     "Gpt": "kinds.tables.gpt",
     "Mbr": "kinds.tables.mbr",
     "Fat": "kinds.filesystems.fat.volume",
+    "FatImage": "kinds.filesystems.fat.volume",
     "Ext": "kinds.filesystems.ext.ext_volume",
     "File": "kinds.filesystems.file",
     "Zero": "kinds.filesystems.zero",

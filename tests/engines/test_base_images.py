@@ -55,12 +55,12 @@ def fsck(image, at, length):
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 2), done.stdout
 
 
-# Fat.from_image ----------------------------------------------------------------------------------
+# FatImage ----------------------------------------------------------------------------------
 
 FAT_DODO = """
-from doit_diskimg import Disk, Fat, Gpt, Partition, Tree
+from doit_diskimg import Disk, FatImage, Gpt, Partition, Tree
 disk = Disk("build/os.img", size="auto", table=Gpt(), partitions=[
-    Partition("esp", Fat.from_image("vendor.img", {
+    Partition("esp", FatImage("vendor.img", {
         "efi/boot/bootx64.efi": "kernel.elf", "EFI/new/deep/[x].cfg": b"new", "KERNEL.SYS": b"k",
         "modules": Tree("modules"),
     }, attributes={"KERNEL.SYS": "rs"}), type="esp"),
@@ -186,7 +186,7 @@ def task_image():
 GPT_DODO = """
 from doit_diskimg import Disk, Fat, File
 disk = Disk.from_image("vendor.img", "build/os.img", {
-    "boot": Fat.from_image("boot.img", {"EFI/BOOT/BOOTX64.EFI": "kernel.elf"}), 3: File("root.bin"),
+    "boot": FatImage("boot.img", {"EFI/BOOT/BOOTX64.EFI": "kernel.elf"}), 3: File("root.bin"),
 })
 def task_image():
     return disk.tasks()

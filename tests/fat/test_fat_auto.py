@@ -136,13 +136,13 @@ def test_room_to_grow_in_place(bench, fake):
         (
             Esp({}, firmware="stern").payload, {},
             "p.minimum: 'stern' is not a size, must be bytes, or a number with KiB, MiB, GiB or "
-            "TiB (write for example \"100MiB\"; Esp's firmware is 'any', 'strict' or such a size)",
+            "TiB (write for example \"100MiB\"; Esp's firmware is 'any' or 'strict')",
         ),
         (
             Fat(minimum="1MB"), {},
             "p.minimum: '1MB' has the unknown unit 'MB', must be bytes, or a number with KiB, MiB, "
             'GiB or TiB (write for example "100MiB"; '
-            "Esp's firmware is 'any', 'strict' or such a size)",
+            "Esp's firmware is 'any' or 'strict')",
         ),
     ],
 )

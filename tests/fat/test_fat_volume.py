@@ -28,12 +28,14 @@ def test_is_cheap_to_import():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [
-        "doit_diskimg.plan.content",
         "doit_diskimg.errors",
+        "doit_diskimg.frozen",
+        "doit_diskimg.kinds",
         "doit_diskimg.kinds.filesystems",
         "doit_diskimg.kinds.filesystems.fat",
         "doit_diskimg.kinds.filesystems.fat.volume",
-        "doit_diskimg.frozen",
+        "doit_diskimg.plan",
+        "doit_diskimg.plan.content",
         "doit_diskimg.units",
     ]
 

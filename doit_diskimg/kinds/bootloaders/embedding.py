@@ -26,26 +26,26 @@ class DescribedPartition(Protocol):
     """A partition as the user wrote it."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102  # see spec.Partition
+    def name(self) -> str: ...  # see spec.Partition
     @property
-    def payload(self) -> object: ...  # noqa: D102
+    def payload(self) -> object: ...
     @property
-    def type(self) -> str | int | None: ...  # noqa: D102
+    def type(self) -> str | int | None: ...
     @property
-    def active(self) -> bool: ...  # noqa: D102
+    def active(self) -> bool: ...
     @property
-    def in_table(self) -> bool: ...  # noqa: D102
+    def in_table(self) -> bool: ...
 
 
 class DescribedDisk(Protocol):
     """A disk as the user wrote it."""
 
     @property
-    def partitions(self) -> Sequence[DescribedPartition]: ...  # noqa: D102  # see spec.Disk
+    def partitions(self) -> Sequence[DescribedPartition]: ...  # see spec.Disk
     @property
-    def table(self) -> Any: ...  # noqa: D102
+    def table(self) -> Any: ...
     @property
-    def sector_size(self) -> int: ...  # noqa: D102
+    def sector_size(self) -> int: ...
 
 
 def gap_is_free(disk: DescribedDisk) -> bool:

@@ -1,42 +1,77 @@
 """`Esp`: the EFI system partition in one word."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
+from doit_diskimg.disk.fields import AUTO
 from doit_diskimg.disk.model import Partition
-from doit_diskimg.kinds.filesystems.fat.volume import Fat
+from doit_diskimg.kinds.filesystems.fat.volume import EngineName, Fat
 from doit_diskimg.plan.content import Sources
 from doit_diskimg.units import SizeLike
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from doit_diskimg.kinds.filesystems.fat.volume import EngineName
+    from doit_diskimg.disk.bootcode import BootCode
 
 _MINIMUM = {"any": None, "strict": "100MiB"}
-"""Bytes by firmware; systemd-repart too makes no smaller one.  A size may stand for a word."""
+"""Bytes by firmware; systemd-repart too makes no smaller one."""
 
-AUTO = "auto"
+
+class _OfPartition(TypedDict, total=False):
+    start: SizeLike | None
+    size: SizeLike | None
+    align: SizeLike | None
+    guid: "str | UUID | None"
+    partition_name: str | None
+    partition_attributes: int | Sequence[str]
+    active: bool
+    logical: bool | None
+    in_table: bool
+    persist: bool
+
+
+class EspOptions(_OfPartition, total=False):
+    """The fields of `Partition`, above, and of `Fat`."""
+
+    fat: Literal[12, 16, 32] | None
+    prefer: Literal[12, 16, 32] | None
+    free: SizeLike | None
+    minimum: SizeLike | None
+    label: str | None
+    lower_case_label: bool
+    volume_id: int | str | None
+    cluster_size: SizeLike | None
+    root_entries: int | None
+    reserved_sectors: int | None
+    reserved: "Mapping[int, str | PathLike[str] | bytes | BootCode]"
+    number_of_fats: int
+    media: int | None
+    hidden_sectors: int | None
+    drive_number: int | None
+    oem_name: str | None
+    boot_sector: "str | PathLike[str] | bytes | BootCode | None"
+    bpb: Literal["match", "replace"]
+    first: Sequence[str]
+    attributes: Mapping[str, str]
+    times: Literal["epoch", "source", "clamped"]
+    long_names: bool
+    case_bits: bool
+    engine: EngineName
 
 
 def Esp(  # noqa: N802  # reads like the classes beside it in a description
     files: Mapping[str, Sources],
     *,
     name: str = "esp",
-    size: SizeLike | None = None,
-    start: SizeLike | None = None,
-    guid: "str | UUID | None" = None,
-    partition_name: str | None = None,
-    fat: Literal[12, 16, 32] | None = None,
-    label: str | None = None,
-    lower_case_label: bool = False,
-    volume_id: int | str | None = None,
-    cluster_size: SizeLike | None = None,
-    free: SizeLike | None = None,
-    firmware: str = "any",
-    engine: "EngineName" = "native",
+    firmware: Literal["any", "strict"] = "any",
+    **options: Unpack[EspOptions],
 ) -> Partition:
     """Return ``Partition(name, Fat(files, ...), type="esp", ...)``.
+
+    ``options`` are the fields of both; ``size`` is the partition's, and ``attributes`` are those of
+    files, for the GPT's are ``partition_attributes``.
 
     FAT32 wherever it fits, since UEFI asks for it (2.10, section 13.3) and some firmware takes
     nothing else; a system partition too small for its 65,525 clusters (below 33 MiB, with sectors
@@ -45,21 +80,14 @@ def Esp(  # noqa: N802  # reads like the classes beside it in a description
 
     ``firmware="strict"`` is for machines that refuse small ones: it has at least 100 MiB.
     """
-    automatic = size in (None, AUTO)
-    if fat is None and cluster_size is None and automatic:
-        fat = 32
-    payload = Fat(
-        files,
-        fat=fat,
-        prefer=32 if fat is None else None,
-        label=label,
-        lower_case_label=lower_case_label,
-        volume_id=volume_id,
-        cluster_size=cluster_size,
-        free=free,
-        minimum=_MINIMUM.get(firmware, firmware) if isinstance(firmware, str) else firmware,
-        engine=engine,
-    )
-    return Partition(
-        name, payload, type="esp", size=size, start=start, guid=guid, partition_name=partition_name
-    )
+    volume: dict[str, Any] = {"minimum": _MINIMUM.get(firmware, firmware), **options}
+    partition = {
+        key: volume.pop(key) for key in _OfPartition.__annotations__ if key in volume
+    }
+    if "partition_attributes" in partition:
+        partition["attributes"] = partition.pop("partition_attributes")
+    if volume.get("fat") is None and volume.get("prefer") is None:
+        is_automatic = partition.get("size") in (None, AUTO)
+        by_size = not is_automatic or volume.get("cluster_size") is not None
+        volume["prefer" if by_size else "fat"] = 32
+    return Partition(name, Fat(files, **volume), type="esp", **partition)

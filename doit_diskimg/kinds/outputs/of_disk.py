@@ -18,13 +18,13 @@ class DescribedDisk(Protocol):
     """The few attributes of `doit_diskimg.disk.model.Disk` that an output looks at."""
 
     @property
-    def image(self) -> str | PathLike[str]: ...  # noqa: D102  # see spec.Disk
+    def image(self) -> str | PathLike[str]: ...  # see spec.Disk
     @property
-    def partitions(self) -> Sequence[Any]: ...  # noqa: D102
+    def partitions(self) -> Sequence[Any]: ...
     @property
-    def outputs(self) -> Sequence[Any]: ...  # noqa: D102
+    def outputs(self) -> Sequence[Any]: ...
     @property
-    def identity(self) -> "UUID": ...  # noqa: D102
+    def identity(self) -> "UUID": ...
 
 
 @dataclass(frozen=True)

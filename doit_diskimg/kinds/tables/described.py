@@ -31,38 +31,38 @@ class DescribedPartition(Protocol):
     """A partition as the user wrote it; any field may hold nonsense."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102  # see spec.Partition
+    def name(self) -> str: ...  # see spec.Partition
     @property
-    def type(self) -> str | int | None: ...  # noqa: D102
+    def type(self) -> str | int | None: ...
     @property
-    def guid(self) -> "str | UUID | None": ...  # noqa: D102
+    def guid(self) -> "str | UUID | None": ...
     @property
-    def partition_name(self) -> str | None: ...  # noqa: D102
+    def partition_name(self) -> str | None: ...
     @property
-    def attributes(self) -> int | Sequence[str]: ...  # noqa: D102
+    def attributes(self) -> int | Sequence[str]: ...
     @property
-    def active(self) -> bool: ...  # noqa: D102
+    def active(self) -> bool: ...
     @property
-    def logical(self) -> bool | None: ...  # noqa: D102
+    def logical(self) -> bool | None: ...
     @property
-    def in_table(self) -> bool: ...  # noqa: D102
+    def in_table(self) -> bool: ...
 
 
 class DescribedDisk(Protocol):
     """A disk as the user wrote it."""
 
     @property
-    def partitions(self) -> Sequence[DescribedPartition]: ...  # noqa: D102  # see spec.Disk
+    def partitions(self) -> Sequence[DescribedPartition]: ...  # see spec.Disk
     @property
-    def size(self) -> SizeLike: ...  # noqa: D102
+    def size(self) -> SizeLike: ...
     @property
-    def guid(self) -> "str | UUID | None": ...  # noqa: D102
+    def guid(self) -> "str | UUID | None": ...
     @property
-    def signature(self) -> int | None: ...  # noqa: D102
+    def signature(self) -> int | None: ...
     @property
-    def identity(self) -> "UUID": ...  # noqa: D102
+    def identity(self) -> "UUID": ...
 
-    def identity_of(self, partition: Any) -> "UUID": ...  # noqa: D102
+    def identity_of(self, partition: Any) -> "UUID": ...
 
 
 def listed_numbers(disk: DescribedDisk) -> list[int]:

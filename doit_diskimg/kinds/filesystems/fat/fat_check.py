@@ -204,7 +204,7 @@ def _free_problems(fat: Fat, where: str) -> Iterator[Problem]:
         sizing.minimum_of(fat)
     except ValueError as error:
         must = "must be bytes, or a number with KiB, MiB, GiB or TiB"
-        change = "write for example \"100MiB\"; Esp's firmware is 'any', 'strict' or such a size"
+        change = "write for example \"100MiB\"; Esp's firmware is 'any' or 'strict'"
         yield BadSize(f"{where}.minimum", str(error), must, change)
 
 

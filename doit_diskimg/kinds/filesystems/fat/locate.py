@@ -45,10 +45,10 @@ class OwnNumbers:
         start = self._geometry.cluster_start(self._runs[node.path].first)
         return Extent(self._place.extent.start + start, size)
 
-    def extent(self, name: str, where: str) -> Extent:  # noqa: D102
+    def extent(self, name: str, where: str) -> Extent:
         return self._others.extent(name, where)
 
-    def file(self, partition: str, path: str, where: str) -> Extent:  # noqa: D102
+    def file(self, partition: str, path: str, where: str) -> Extent:
         if partition != self._place.name:
             return self._others.file(partition, path, where)
         found = self.located(path)
@@ -56,7 +56,7 @@ class OwnNumbers:
             raise DescriptionError(no_file(where, found))
         return found
 
-    def crc32(self, name: str, path: str | None, where: str) -> int:  # noqa: D102
+    def crc32(self, name: str, path: str | None, where: str) -> int:
         if path is None or name != self._place.name:
             return self._others.crc32(name, path, where)
         self.file(name, path, where)
@@ -66,11 +66,11 @@ class OwnNumbers:
             return crc32(node.source)
         return self._files.crc32(node.source, 0, node.size, 0, node.where)
 
-    def partition_guid(self, name: str) -> UUID:  # noqa: D102
+    def partition_guid(self, name: str) -> UUID:
         return self._others.partition_guid(name)
 
-    def disk_guid(self) -> UUID:  # noqa: D102
+    def disk_guid(self) -> UUID:
         return self._others.disk_guid()
 
-    def disk_signature(self) -> int:  # noqa: D102
+    def disk_signature(self) -> int:
         return self._others.disk_signature()

@@ -32,15 +32,15 @@ class Laden(Protocol):
     """A `Load` or a `encode.PlannedFat`."""
 
     @property
-    def root(self) -> Directory: ...  # noqa: D102
+    def root(self) -> Directory: ...
     @property
-    def stored(self) -> Mapping[str, Mapping[str, StoredName]]: ...  # noqa: D102
+    def stored(self) -> Mapping[str, Mapping[str, StoredName]]: ...
     @property
-    def digests(self) -> Mapping[str, Sequence[FilePart]]: ...  # noqa: D102
+    def digests(self) -> Mapping[str, Sequence[FilePart]]: ...
     @property
-    def time(self) -> Timestamp: ...  # noqa: D102
+    def time(self) -> Timestamp: ...
     @property
-    def times(self) -> Mapping[str, Timestamp]: ...  # noqa: D102
+    def times(self) -> Mapping[str, Timestamp]: ...
 
 
 def name(volume: Laden, node: Node) -> str:
