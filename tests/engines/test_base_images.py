@@ -184,7 +184,7 @@ def task_image():
     return disk.tasks()
 """
 GPT_DODO = """
-from doit_diskimg import Disk, Fat, File
+from doit_diskimg import Disk, FatImage, File
 disk = Disk.from_image("vendor.img", "build/os.img", {
     "boot": FatImage("boot.img", {"EFI/BOOT/BOOTX64.EFI": "kernel.elf"}), 3: File("root.bin"),
 })

@@ -303,6 +303,8 @@ def test_a_file_that_native_knows_by_its_parts(bench, engine):
 class _NoFiles:
     """Nothing of the host's is asked for."""
 
+    walk = size = None
+
     def size_before(self, path):
         return None
 
