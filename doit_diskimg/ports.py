@@ -1,8 +1,9 @@
 """Everything that a kind of thing of your own needs: the sockets, and the words they use."""
 
-from doit_diskimg.disk.abilities import Asking, Locating, Noting, Selective, Yielding
-from doit_diskimg.disk.ports import Bootloader, Chain, Output, Payload, Place, Room, Table, Work
-from doit_diskimg.disk.segment import Identity, PlacedPartition, Region, Segment
+from doit_diskimg.disk.model import Bootloader, Chain, Identity, Noting, Output, Table, Yielding
+from doit_diskimg.disk.placed import PlacedPartition, Region
+from doit_diskimg.disk.segment import Segment
+from doit_diskimg.disk.sockets import Asking, Locating, Payload, Place, Room, Selective, Work
 from doit_diskimg.disk.symbols import Numbers, Symbol
 from doit_diskimg.errors import DescriptionError, Problem, WorldError
 from doit_diskimg.extent import Extent

@@ -48,6 +48,7 @@ APART = {
 DOORS = (
     ("", "*"),  # public names are loaded on first use
     ("disk.model", "tasks.*"),  # disk.tasks() hands a description to the skin
+    ("disk.model", "disk.check"),  # and disk.problems() to those who find mistakes
     ("tasks.*", "chain.*"),  # a task to its action
     ("tasks.*", "verify.*"),
     ("tasks.*", "shortcuts.*"),
@@ -680,7 +681,7 @@ WITHOUT_SEGMENTS = "Disk, Partition, Esp, Ext, Fat, Gpt, Mbr, File, Zero, Tree"
         (f"from {NAME} import {WHAT_A_DODO_IMPORTS}", HEAVY),
         (
             f"from {NAME} import {WITHOUT_SEGMENTS}",
-            HEAVY | {f"{NAME}.disk.bootcode", f"{NAME}.disk.segment"},
+            HEAVY | {f"{NAME}.disk.bootcode", f"{NAME}.disk.check"},
         ),
         (
             f"from {NAME} import DescriptionError, WorldError",

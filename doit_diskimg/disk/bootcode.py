@@ -5,20 +5,22 @@ reserved sectors of a FAT volume or as its boot sector, in a partition of its ow
 
 The user's file stays as it is.  What reaches the image are ranges of it and, for each patched
 field, the sector around it in a few bytes of ours: a number that changes rewrites that sector.
-
-Whatever may hold boot code imports this module, so what patches need is imported where there are
-some.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY
 from os import PathLike, fsdecode
-from typing import TYPE_CHECKING, NamedTuple
 
+from doit_diskimg.disk.bootfield import Patch, PatchField, misplaced, resolve
 from doit_diskimg.disk.fields import path_text_problems
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.segment import Segment, Stretch, stretch_of
+from doit_diskimg.disk.symbols import Numbers, Symbol
 from doit_diskimg.errors import (
     BadValue,
+    ContentTooLarge,
     DescriptionError,
+    OverTable,
     PatchMisplaced,
     Problem,
     WorldError,
@@ -26,27 +28,22 @@ from doit_diskimg.errors import (
 )
 from doit_diskimg.extent import Extent, clipped, merged, subtract
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.plan.content import Files, Wanted, digest_of
+from doit_diskimg.ondisk import mbr_sector
+from doit_diskimg.ondisk.elf import Elf
+from doit_diskimg.plan.content import Files, Wanted
 from doit_diskimg.units import SECTOR, align_down, align_up
 
-if TYPE_CHECKING:
-    from doit_diskimg.disk.bootfield import Field, Patch
-    from doit_diskimg.disk.model import Disk
-    from doit_diskimg.disk.segment import Segment
-    from doit_diskimg.disk.symbols import Numbers, Symbol
-    from doit_diskimg.ondisk.elf import Elf
-    from doit_diskimg.plan.picture import Canvas
+SEGMENT = "bootcode"
+"""The name of the segment that it is.  Not ``boot``: partitions are called that."""
 
+BOOT_CODE = mbr_sector.START
+"""Bytes before the disk signature and the partition table; without a signature there are more."""
 
-class Stretch(NamedTuple):
-    """Bytes from the beginning of ``offset`` on, either of a file or given."""
+KEEP = [(BOOT_CODE, SECTOR)]
+"""What boot code of a whole sector leaves to the table, whatever its own file has there."""
 
-    offset: int
-    length: int
-    source: str | bytes
-    """The path of the file, of which these bytes begin at ``offset``, or the bytes."""
-    digest: str
-    """Of the bytes; empty for patched ones, which are compared one by one."""
+_TABLE_END = 510
+_SIGNATURE = b"\x55\xaa"
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ class BootCode:
 
     source: str | PathLike[str] | bytes
     _: KW_ONLY
-    patches: "Sequence[Patch]" = ()
+    patches: Sequence[Patch] = ()
     elf: str | PathLike[str] | None = None
 
     def __post_init__(self) -> None:
@@ -72,23 +69,23 @@ class BootCode:
 
     # Where it is a bootloader: `ports.Bootloader` ---------------------------------------------
 
-    def problems(self, where: str, disk: "Disk") -> Iterator[Problem]:
+    def problems(self, where: str, disk: Disk) -> Iterator[Problem]:
         """Yield what is wrong with it as the boot code of a disk: nothing that its bytes decide."""
         return iter(())
 
-    def segments(self, disk: "Disk") -> "Sequence[Segment]":
+    def segments(self, disk: Disk) -> Sequence[Segment]:
         """Return the one segment that it is: sector 0 up to the disk signature."""
-        from doit_diskimg.disk.sector_zero import segment
-
-        room = getattr(disk.table, "boot_code_length", None)
-        return [segment(self.source, self.patches, self.elf, room)]
+        given = getattr(disk.table, "boot_code_length", None)  # of an MBR, else what all leave
+        room = given or BOOT_CODE
+        code = SectorZero(
+            self.source, patches=self.patches, elf=self.elf, room=room, optional=given == BOOT_CODE
+        )
+        return [Segment(SEGMENT, code, 0, keep=[(room, SECTOR)])]
 
     # Where it is a source -----------------------------------------------------------------------
 
     def source_problems(self, where: str, kept: Sequence[Extent] = ()) -> Iterator[Problem]:
         """Yield what is wrong with the description; ``kept`` are bytes that no patch may touch."""
-        from doit_diskimg.disk.bootfield import misplaced
-
         if not isinstance(self.source, (str, PathLike, bytes)) or not self.source:
             yield BadValue(
                 f"{where}.source", f"{self.source!r} is no source",
@@ -122,13 +119,10 @@ class BootCode:
         if self.elf is not None:
             yield Wanted(f"{where}.elf", fsdecode(self.elf))
 
-    def asks(self, where: str) -> "Iterator[tuple[str, Symbol]]":
+    def asks(self, where: str) -> Iterator[tuple[str, Symbol]]:
         """Yield the symbols of its patches, each with its place in the description."""
         if not self.patches:
             return
-        from doit_diskimg.disk.bootfield import Patch
-        from doit_diskimg.disk.symbols import Symbol
-
         for here, patch in self._patches(where):
             if isinstance(patch, Patch) and isinstance(patch.value, Symbol):
                 yield here, patch.value
@@ -144,7 +138,7 @@ class BootCode:
         place: Extent,
         own: Iterable[Extent],
         files: Files,
-        numbers: "Numbers | None",
+        numbers: Numbers | None,
         where: str,
     ) -> list[Stretch]:
         """Return its bytes, patched.
@@ -152,13 +146,16 @@ class BootCode:
         ``place`` is where it lies on the disk, ``own`` are the bytes of the disk that it may have.
         Raises DescriptionError or WorldError with all that is wrong.
         """
-        own = list(own)
+        own, source = list(own), f"{where}.source"
         kept = [_moved(hole, -place.start) for hole in subtract([place], own)]
         fields = self.fields(place.length, kept, files, numbers, where)
         touched = list(merged(_sectors(_moved(field.extent, place.start)) for field, _ in fields))
         plain = subtract(own, touched)
         patched = [part for extent in own for part in clipped(touched, extent)]
-        found = [self._plain(_moved(part, -place.start), place, files, where) for part in plain]
+        found = [
+            stretch_of(self.source, _moved(part, -place.start), place.length, files, source)
+            for part in plain
+        ]
         for part in patched:
             found.append(self._patched(_moved(part, -place.start), fields, files, where))
         return sorted(found)
@@ -168,15 +165,13 @@ class BootCode:
         length: int,
         kept: Sequence[Extent],
         files: Files,
-        numbers: "Numbers | None",
+        numbers: Numbers | None,
         where: str,
-    ) -> "list[tuple[Field, bytes]]":
+    ) -> list[tuple[PatchField, bytes]]:
         """Return what to write where; all that is wrong with it is raised at once.
 
         ``length`` is that of the source, ``kept`` are bytes of it that no patch may touch.
         """
-        from doit_diskimg.disk.bootfield import misplaced, resolve
-
         elf = self._elf(files, where)
         fields, wrong = self._located(elf, where)
         wrong += misplaced(fields, length, kept)
@@ -193,9 +188,9 @@ class BootCode:
         refuse(wrong, failed)
         return values
 
-    def _located(self, elf: "Elf | None", where: str) -> "tuple[list[Field], list[Problem]]":
+    def _located(self, elf: Elf | None, where: str) -> tuple[list[PatchField], list[Problem]]:
         """Return the fields, and what is wrong with those that are symbols."""
-        fields: list[Field] = []
+        fields: list[PatchField] = []
         wrong: list[Problem] = []
         for here, patch in self._patches(where):
             if isinstance(patch.offset, int):
@@ -208,16 +203,14 @@ class BootCode:
                 wrong += error.problems
         return fields, wrong
 
-    def _elf(self, files: Files, where: str) -> "Elf | None":
+    def _elf(self, files: Files, where: str) -> Elf | None:
         if self.elf is None:
             return None
-        from doit_diskimg.ondisk.elf import Elf
-
         path, where = fsdecode(self.elf), f"{where}.elf"
         return Elf(files.read(path, where), path, where)
 
     def _foreign(
-        self, fields: "Iterable[Field]", elf: "Elf", files: Files, where: str
+        self, fields: Iterable[PatchField], elf: Elf, files: Files, where: str
     ) -> Iterator[Problem]:
         """Yield a problem if the binary is not the one that was made of the ELF file."""
         patches = dict(self._patches(where))
@@ -236,21 +229,12 @@ class BootCode:
                 )
                 return
 
-    def _patches(self, where: str) -> "Iterator[tuple[str, Patch]]":
+    def _patches(self, where: str) -> Iterator[tuple[str, Patch]]:
         for index, patch in enumerate(self.patches if isinstance(self.patches, tuple) else ()):
             yield f"{where}.patches[{index}]", patch
 
-    def _plain(self, part: Extent, place: Extent, files: Files, where: str) -> Stretch:
-        if isinstance(self.source, bytes):
-            data = self.source[part.start : part.end]
-            return Stretch(*part, data, digest_of(data))
-        path, where = fsdecode(self.source), f"{where}.source"
-        if part == (0, place.length) == (0, files.size(path, where)):
-            return Stretch(*part, path, files.digest(path, where))
-        return Stretch(*part, path, files.range_digest(path, *part, where))
-
     def _patched(
-        self, part: Extent, fields: "Iterable[tuple[Field, bytes]]", files: Files, where: str
+        self, part: Extent, fields: Iterable[tuple[PatchField, bytes]], files: Files, where: str
     ) -> Stretch:
         data = bytearray(self.read(part, files, where))
         for field, value in fields:
@@ -266,21 +250,7 @@ class BootCode:
         return files.read_range(fsdecode(self.source), *part, f"{where}.source")
 
 
-def draw(canvas: "Canvas", start: int, stretches: Iterable[Stretch]) -> None:
-    """Put what `BootCode.stretches` returned at ``start``, a byte of the disk."""
-    for stretch in stretches:
-        place = start + stretch.offset
-        if isinstance(stretch.source, str):
-            canvas.file(place, stretch.length, stretch.source, stretch.digest, stretch.offset)
-        elif stretch.digest:
-            canvas.content(place, stretch.source)
-        else:
-            canvas.whole(place, stretch.source)
-
-
 def _problems(patch: object, where: str, *, elf: bool) -> Iterator[Problem]:
-    from doit_diskimg.disk.bootfield import Patch
-
     if isinstance(patch, Patch):
         yield from patch.problems(where, elf)
     else:
@@ -298,3 +268,62 @@ def _sectors(extent: Extent) -> Extent:
     """Return the whole sectors of the disk around some bytes of it."""
     start, end = align_down(extent.start, SECTOR), align_up(extent.end, SECTOR)
     return Extent(start, end - start)
+
+
+# In sector 0 --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SectorZero(BootCode):
+    """Boot code whose last bytes, from ``room`` on, are the partition table's if it has them."""
+
+    _: KW_ONLY
+    room: int = BOOT_CODE
+    optional: bool = False
+    """Whether the table can do without a disk signature, which lies there."""
+
+    def size(self, files: Files, where: str) -> int:
+        """Return how many bytes it has.  Raises DescriptionError if they are more than a sector."""
+        length = super().size(files, where)
+        if length > SECTOR:
+            raise DescriptionError(
+                ContentTooLarge(
+                    where, f"the boot code has {length:,} bytes",
+                    f"sector 0 has {self.room} for it, before the partition table",
+                    'load the rest from elsewhere: Segment("stage2", "build/stage2.bin", 512); '
+                    "what spans the table by itself is a segment with "
+                    f"keep=[({self.room}, {SECTOR})]",
+                )
+            )
+        return length
+
+    def stretches(
+        self,
+        place: Extent,
+        own: Iterable[Extent],
+        files: Files,
+        numbers: Numbers | None,
+        where: str,
+    ) -> list[Stretch]:
+        """Return its bytes; see `BootCode`.  None may lie where the table does."""
+        if place.length > self.room:
+            tail = self.read(Extent(self.room, place.length - self.room), files, where)
+            table, end = tail[: _TABLE_END - self.room], tail[_TABLE_END - self.room :]
+            if any(table) or (any(end) and end != _SIGNATURE[: len(end)]):
+                raise DescriptionError(self._over_table(tail, place.length, where))
+        return super().stretches(place, own, files, numbers, where)
+
+    def _over_table(self, tail: bytes, length: int, where: str) -> Problem:
+        room = self.room
+        if tail[_TABLE_END - room :] == _SIGNATURE:
+            tail = tail[: _TABLE_END - room]
+        last = room + max(index for index, byte in enumerate(tail) if byte)
+        change = f"make the code {last + 1 - room} bytes shorter, or let it load a stage 2"
+        if self.optional and last < mbr_sector.ENTRIES_START:
+            change += ", or write Mbr(disk_signature=False)"
+        return OverTable(
+            where, f"its {length:,} bytes reach over the partition table: byte {last} is not zero",
+            f"bytes {room} to {SECTOR - 1} are the table's; a binary of {SECTOR} may have zeros "
+            "there and 55 aa at the end",
+            change,
+        )

@@ -3,15 +3,13 @@
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from doit_diskimg.disk.symbols import KINDS, Numbers, Symbol
 from doit_diskimg.errors import BadValue, FieldTooSmall, Overlap, PatchMisplaced, Problem, refuse
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
-
-if TYPE_CHECKING:
-    from doit_diskimg.ondisk.elf import Found
+from doit_diskimg.ondisk.elf import Found
 
 _FORMAT = re.compile(r"([<>!]?)(?:([bBhHiIlLqQ])|([0-9]*)s)")
 _SIZES = {"b": 1, "h": 2, "i": 4, "l": 4, "q": 8}
@@ -19,7 +17,7 @@ _CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _WIDER = {1: "H", 2: "I", 4: "Q"}
 
 
-class Format(NamedTuple):
+class FieldFormat(NamedTuple):
     """What a format of `struct` with exactly one item says."""
 
     order: str
@@ -34,7 +32,7 @@ class Format(NamedTuple):
         return (-(1 << bits - 1), (1 << bits - 1) - 1) if self.is_signed else (0, (1 << bits) - 1)
 
 
-def parse_format(text: object) -> Format | None:
+def parse_format(text: object) -> FieldFormat | None:
     """Return what ``text`` says, None if it is not one item whose size is the same everywhere."""
     match = _FORMAT.fullmatch(text) if isinstance(text, str) else None
     if match is None:
@@ -42,10 +40,10 @@ def parse_format(text: object) -> Format | None:
     order, code, count = match.groups()
     if code is None:
         size = int(count or 1)
-        return Format(order, size, True, False) if size else None
+        return FieldFormat(order, size, True, False) if size else None
     size = _SIZES[code.lower()]
     # Without a byte order it would be that of the host.
-    return Format(order, size, False, code.islower()) if order or size == 1 else None
+    return FieldFormat(order, size, False, code.islower()) if order or size == 1 else None
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ class Patch:
                 "write for example 0x5c",
             )
 
-    def _value_problems(self, format_: Format, where: str) -> Iterator[Problem]:
+    def _value_problems(self, format_: FieldFormat, where: str) -> Iterator[Problem]:
         value = self.value
         is_bytes = value.is_bytes if isinstance(value, Symbol) else isinstance(value, bytes)
         if is_bytes and isinstance(value, Symbol) and value.plus:
@@ -114,16 +112,16 @@ class Patch:
                 f"write for example {other}",
             )
         elif not isinstance(value, Symbol):
-            yield from _too_large(Field(where, 0, format_, str(self.format), value), value)
+            yield from _too_large(PatchField(where, 0, format_, str(self.format), value), value)
 
-    def field(self, where: str) -> "Field":
+    def field(self, where: str) -> "PatchField":
         """Return the field, of which the offset is a number."""
         format_ = parse_format(self.format)
         assert format_ is not None
         assert isinstance(self.offset, int)
-        return Field(where, self.offset, format_, str(self.format), self.value)
+        return PatchField(where, self.offset, format_, str(self.format), self.value)
 
-    def found(self, where: str, symbol: "Found") -> "Field":
+    def found(self, where: str, symbol: Found) -> "PatchField":
         """Return the field whose offset is a symbol.  Raises DescriptionError."""
         text = self.format
         if text is None:
@@ -136,7 +134,7 @@ class Patch:
                 refuse([_no_size(self.offset, symbol.size, where)])
         format_ = parse_format(text)
         assert format_ is not None
-        return Field(where, symbol.offset, format_, text, self.value)
+        return PatchField(where, symbol.offset, format_, text, self.value)
 
 
 def _is_value(value: object) -> bool:
@@ -156,12 +154,12 @@ def _no_size(name: object, size: int, where: str) -> Problem:
     )
 
 
-class Field(NamedTuple):
+class PatchField(NamedTuple):
     """A patch whose offset and format are known."""
 
     where: str
     offset: int
-    format: Format
+    format: FieldFormat
     text: str
     """The format as the user wrote it."""
     value: Symbol | int | bytes
@@ -180,7 +178,7 @@ class Field(NamedTuple):
         return f'the field at {self.offset:#x} ("{self.text}")'
 
 
-def resolve(field: Field, numbers: Numbers | None) -> bytes:
+def resolve(field: PatchField, numbers: Numbers | None) -> bytes:
     """Return the bytes of a field.  Raises DescriptionError or WorldError."""
     value = field.value
     if isinstance(value, Symbol):
@@ -193,7 +191,7 @@ def resolve(field: Field, numbers: Numbers | None) -> bytes:
     return value.to_bytes(field.size, order, signed=field.format.is_signed)  # type: ignore[arg-type]
 
 
-def _too_large(field: Field, value: int | bytes) -> Iterator[Problem]:
+def _too_large(field: PatchField, value: int | bytes) -> Iterator[Problem]:
     if isinstance(value, bytes):
         if len(value) > field.size:
             yield FieldTooSmall(
@@ -213,7 +211,7 @@ def _too_large(field: Field, value: int | bytes) -> Iterator[Problem]:
 
 
 def misplaced(
-    fields: Sequence[Field], length: int | None, kept: Sequence[Extent]
+    fields: Sequence[PatchField], length: int | None, kept: Sequence[Extent]
 ) -> Iterator[Problem]:
     """Yield the fields that lie outside the source, over bytes that are kept, or over another.
 

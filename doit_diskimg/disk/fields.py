@@ -113,12 +113,39 @@ def keep_problems(keep: object, where: str) -> Iterator[Problem]:
                 yield BadSize(f"{where}[{index}]", f"{pair!r} is no range", must, change)
 
 
+def range_problems(
+    offset: SizeLike, length: SizeLike | None, where: str, *, is_file: bool
+) -> Iterator[Problem]:
+    """Yield what is wrong with a range; only of a file is there one."""
+    yield from size_problems(offset, f"{where}.offset", 1, needed=True)
+    yield from size_problems(length, f"{where}.length", 1)
+    if length is not None and as_size(length) == 0:
+        yield BadSize(
+            f"{where}.length", "0 bytes", "must be 1 byte or more",
+            "leave it out for all that follows",
+        )
+    for field, value in (("offset", offset), ("length", length)):
+        if not is_file and as_size(value):
+            yield BadValue(
+                f"{where}.{field}", f"{value!r} is given", "only a range of a file has one",
+                "leave it out: bytes can be sliced, and boot code is whole",
+            )
+
+
 def kind_problems(described: object, prefix: str, kinds: Mapping[str, Kind]) -> Iterator[Problem]:
     """Yield the fields of ``described`` that hold something of another kind."""
     for field, kind in kinds.items():
         value = getattr(described, field)
         if not kind.holds(value):
             yield BadValue(f"{prefix}{field}", f"{shown(value)} is given", kind.must, kind.change)
+
+
+def fits(value: object, port: type) -> bool:
+    """Return whether ``value`` fits a port.
+
+    A class has the methods too, so that forgotten parentheses look as if it did.
+    """
+    return not isinstance(value, type) and isinstance(value, port)
 
 
 def list_problems(values: object, kind: type, where: str) -> Iterator[Problem]:
@@ -198,9 +225,9 @@ def as_size(size: object) -> int | None:
         return None
 
 
-def persist_problems(persist: bool, size: SizeLike | None, where: str) -> Iterator[Problem]:
-    """Yield the problem of a guest's partition without a size of its own."""
-    if persist and size is None:
+def persist_problems(endless: bool, where: str) -> Iterator[Problem]:
+    """Yield the problem of a guest's partition without a size of its own, if it is one."""
+    if endless:
         yield BadSize(
             where, "there is none, and persist=True", "must be a size, since what a guest wrote "
             "can't grow or shrink with the payload", 'write for example size="64MiB"',

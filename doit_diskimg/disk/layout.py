@@ -20,7 +20,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from doit_diskimg.disk.arrange import NO_PARTITION, Block, arrange
-from doit_diskimg.disk.model import TABLE, Disk, Outside, Part, Wish
+from doit_diskimg.disk.identity import partition_guid
+from doit_diskimg.disk.model import Chain, Disk, Marking, Outside, Part, Partition, Wish
 from doit_diskimg.disk.overlaps import (
     intruders,
     outgrown,
@@ -29,12 +30,10 @@ from doit_diskimg.disk.overlaps import (
     oversized,
     without_bytes,
 )
-from doit_diskimg.disk.placed import Layout
-from doit_diskimg.disk.ports import Chain, Room
-from doit_diskimg.disk.segment import PlacedPartition, Region
+from doit_diskimg.disk.placed import TABLE, Layout, PlacedPartition, Region
+from doit_diskimg.disk.sockets import Room
 from doit_diskimg.errors import Problem, UnknownType, refuse
 from doit_diskimg.extent import Extent
-from doit_diskimg.ondisk.gpt_header import attributes_value
 from doit_diskimg.units import align_up, parse_size
 
 Settle: TypeAlias = Callable[[int, int], Room]
@@ -291,8 +290,8 @@ def _record(
                 name=part.name,
                 extent=extents[index],
                 type=type_,
-                guid=str(disk.identity_of(described)),
-                attributes=attributes_value(described.attributes),
+                guid=str(partition_guid(disk, described)),
+                attributes=_attributes(disk, described),
                 active=described.active,
                 partition_name=described.partition_name,
                 payload_type=room.type or "",
@@ -300,6 +299,12 @@ def _record(
             )
         )
     return tuple(placed), problems
+
+
+def _attributes(disk: Disk, described: Partition) -> int:
+    if isinstance(disk.table, Marking):
+        return disk.table.attributes_of(described)
+    return 0
 
 
 def _numbers(disk: Disk, extents: Sequence[Extent]) -> list[int]:

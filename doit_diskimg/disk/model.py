@@ -1,49 +1,219 @@
-"""What the user says: a disk, its partitions, its segments.
+"""What the user says: a disk, its partitions, its segments; and the sockets that know the disk.
 
-Frozen, and checked against itself only: nothing here looks at a file or decides a place.  All
-that is wrong is found in one go (`Disk.problems`), each problem with the path to its place in the
-description, such as ``partitions[1].size``.
-
-Every `doit` imports this module, and most find a description that was right before: what looks for
-mistakes, and what derives GUIDs, is imported when it is asked.
+Plain data.  Nothing here looks at a file, decides a place or finds a mistake: `check` says what is
+wrong with a description, `layout` where everything lies, `links` what parts want to know of one
+another.  Every `doit` reads this.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY
 from functools import cached_property
+from itertools import accumulate
 from os import PathLike
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from doit_diskimg.disk import asked
-from doit_diskimg.disk.fields import (
-    AUTO,
-    REST,
-    as_size,
-    is_path,
-    name_problems,
-    persist_problems,
-    rest_problems,
-    size_problems,
-)
-from doit_diskimg.errors import BadSize, BadValue, DuplicateName, Problem, Unaligned
+from doit_diskimg.disk.fields import AUTO, REST, as_size, is_path
+from doit_diskimg.disk.placed import PlacedPartition, Region
+from doit_diskimg.disk.segment import BOOT, Segment
+from doit_diskimg.disk.sockets import Payload, Work
+from doit_diskimg.disk.symbols import Guid
+from doit_diskimg.errors import Problem
+from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.plan.content import Wanted
+from doit_diskimg.plan.picture import Picture
+from doit_diskimg.plan.recipe import Program
 from doit_diskimg.units import SECTOR, SizeLike, is_power_of_two, next_power_of_two, parse_size
-
-if TYPE_CHECKING:
-    from uuid import UUID
-
-    from doit_diskimg.disk.ports import Bootloader, Output, Payload, Table
-    from doit_diskimg.disk.segment import Identity, Segment
-
-TABLE = "table"
-"""The name of the table's own steps (``os.img:table:inject``), which no part may have."""
 
 STEPS = ("create", "seal", "verify", "linked")
 """The names of the other steps of the whole disk, which no output may have."""
 
-_NAMESPACE = "fc12ab56-eba0-53cb-8443-2345f4181d3f"
-"""Namespace of every derived GUID: uuid5(NAMESPACE_DNS, "doit_diskimg"), for ever."""
+
+class Identity(NamedTuple):
+    """Who a disk is, in the words of either table."""
+
+    guid: Guid
+    """The disk GUID of a GPT."""
+    signature: int
+    """The disk signature of an MBR: 32 bits, not 0."""
+    signature_given: bool = False
+    """Whether the description has it; a hybrid MBR has none unless it is given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """Partitions that a table records one by one in sectors before them: an MBR's logical ones."""
+
+    members: frozenset[int]
+    """Their indexes in the description; at least one."""
+    number: int
+    """Entry number of the extended partition around them."""
+    first_number: int
+    """Number of the first of them, in the order of the disk."""
+    type: str
+    """The extended partition's, as `PlacedPartition` stores it."""
+    start: int | None = None
+    """Where the user wants the extended partition to begin, in bytes; None for where it fits."""
+    length: int | None = None
+    """How long it must be; None for as long as its contents."""
+
+
+@runtime_checkable
+class Table(Protocol):
+    """A partition table."""
+
+    @property
+    def sector_size(self) -> int:
+        """Bytes per logical sector."""
+        return SECTOR
+
+    def problems(self, disk: "Disk") -> Iterable[Problem]:
+        """Yield what is wrong with the table's own fields and with partitions it can't record."""
+        return ()
+
+    def regions(self, size: int) -> Sequence[Region]:
+        """Return what the table occupies on a disk of ``size`` bytes."""
+        return ()
+
+    def usable(self, size: int) -> Extent:
+        """Return the bytes that partitions may lie in."""
+        return Extent(0, size)
+
+    def size_for(self, end: int) -> int | None:
+        """Return the bytes of the smallest disk with usable bytes up to ``end``.
+
+        None if no disk has them, since the table can't count so far.
+        """
+        return end
+
+    def numbers(self, disk: "Disk") -> Sequence[int]:
+        """Return the number of each partition, in the order of the description.
+
+        0 for those that are not in the table; what it says of a chain's members does not count.
+        """
+        listed = accumulate(part.in_table for part in disk.partitions)
+        parts = zip(disk.partitions, listed, strict=True)
+        return [number if part.in_table else 0 for part, number in parts]
+
+    def chain(self, disk: "Disk") -> Chain | None:
+        """Return which partitions are chained, None if none are."""
+        return None
+
+    def type_of(self, partition: "Partition", payload_type: str | None) -> str:
+        """Return a partition's type as `PlacedPartition` stores it.
+
+        The description's own type wins; ``payload_type`` is what the payload would choose.
+        Raises ValueError if there is neither, or if the table can't store it.
+        """
+        ...
+
+    def encode(
+        self, size: int, identity: Identity, partitions: Sequence[PlacedPartition]
+    ) -> Picture:
+        """Return the table's bytes.
+
+        ``partitions`` are all that the table mentions, in any order; the extended partition, if
+        there is one, is among them.
+        """
+        ...
+
+
+@runtime_checkable
+class Bootloader(Protocol):
+    """Boot code outside the partitions, ``Disk(boot=...)``.
+
+    It becomes segments like any others: they are placed, injected and verified as the user's own,
+    and where their numbers are not known yet, their sources are `BootCode` with symbols.
+    """
+
+    def problems(self, where: str, disk: "Disk") -> Iterable[Problem]:
+        """Yield what is wrong with the description, or with this disk for such a bootloader.
+
+        What is wrong with its segments themselves is found there.
+        """
+        return ()
+
+    def segments(self, disk: "Disk") -> Sequence[Segment]:
+        """Return its segments; it is asked only if it has no problems."""
+        ...
+
+
+@runtime_checkable
+class Output(Protocol):
+    """A file that is made of the finished image."""
+
+    @property
+    def path(self) -> str | PathLike[str]:
+        """The file."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What its task is called, after the name of the disk and a colon."""
+        ...
+
+    @property
+    def programs(self) -> Sequence[Program]:
+        """The programs that `make` runs."""
+        return ()
+
+    @property
+    def made_with(self) -> str:
+        """The version of whatever else decides its bytes, such as a library; else empty."""
+        return ""
+
+    def problems(self, where: str, disk: "Disk") -> Iterable[Problem]:
+        """Yield what is wrong with the description."""
+        return ()
+
+    def sources(self, where: str, disk: "Disk") -> Iterable[Wanted]:
+        """Yield the files that it is made of beside the image; inline bytes may be left out."""
+        return ()
+
+    def make(self, disk: "Disk", work: Work, where: str) -> str | None:
+        """Make the target; return what to tell the user, if anything.  Raises WorldError."""
+        ...
+
+
+# What a table may be able to do beside ------------------------------------------------------------
+
+
+@runtime_checkable
+class Yielding(Protocol):
+    """A table of which some parts can lie elsewhere; of any other, they can't."""
+
+    def ways_out(self, region: Region, extent: Extent) -> Iterable[str]:
+        """Yield what to write so that its ``region`` leaves ``extent``, a segment's, alone."""
+        ...
+
+    def ways_before(self, extent: Extent) -> Iterable[str]:
+        """Yield what to write so that a partition may begin where ``extent`` does."""
+        ...
+
+
+@runtime_checkable
+class Marking(Protocol):
+    """A table with attributes; any other stores none."""
+
+    def attributes_of(self, partition: "Partition") -> int:
+        """Return a partition's attributes as a number."""
+        ...
+
+
+@runtime_checkable
+class Noting(Protocol):
+    """A table that knows what is legal and likely to be trouble."""
+
+    def notes(self, disk: "Disk", regions: Sequence[Region]) -> Iterable[str]:
+        """Yield what a person should know, each with its place in the description.
+
+        ``regions`` are all that lie on the disk.
+        """
+        ...
+
+
+# The description ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -63,57 +233,19 @@ class Partition:
     """
 
     name: str
-    payload: "Payload"
+    payload: Payload
     _: KW_ONLY
     type: str | int | None = None
     start: SizeLike | None = None
     size: SizeLike | None = None
     align: SizeLike | None = None
-    guid: "str | UUID | None" = None
+    guid: str | Guid | None = None
     partition_name: str | None = None
     attributes: int | Sequence[str] = ()
     active: bool = False
     logical: bool | None = None
     in_table: bool = True
     persist: bool = False
-
-    def problems(self, where: str, size: SizeLike | None, sector_size: int) -> Iterator[Problem]:
-        """Yield what is wrong with this partition alone; ``size`` is what it was given."""
-        from doit_diskimg.disk.ports import Payload
-        from doit_diskimg.disk.shape import fits, partition_kind_problems
-
-        yield from name_problems(self.name, f"{where}.name")
-        yield from size_problems(self.start, f"{where}.start", sector_size)
-        yield from size_problems(self.size, f"{where}.size", sector_size, words=(AUTO, REST))
-        yield from size_problems(self.align, f"{where}.align", sector_size, positive=True)
-        yield from self._start_problems(where)
-        yield from self._unlisted_problems(where)
-        yield from partition_kind_problems(self, where)
-        yield from persist_problems(self.persist and self.size != REST, size, f"{where}.size")
-        length = as_size(size)
-        is_size = size is None or length is not None  # else reported above
-        if is_size and fits(self.payload, Payload):
-            yield from self.payload.problems(where, length, sector_size)
-
-    def _start_problems(self, where: str) -> Iterator[Problem]:
-        start, align = as_size(self.start), as_size(self.align)
-        if start is not None and align and start % align:
-            yield Unaligned(
-                f"{where}.start", f"{start} bytes are not aligned",
-                f"must be a multiple of its align, {align}",
-                f"leave align out, or write {start // align * align + align}",
-            )
-
-    def _unlisted_problems(self, where: str) -> Iterator[Problem]:
-        if self.in_table:
-            return
-        for field in ("type", "guid", "attributes", "active", "logical", "partition_name"):
-            if getattr(self, field) or getattr(self, field) == "":
-                yield BadValue(
-                    f"{where}.{field}", f"{getattr(self, field)!r} is given",
-                    "a partition that is not in the table has no place to store it",
-                    f"leave {field} out, or in_table",
-                )
 
 
 @dataclass(frozen=True)
@@ -141,7 +273,7 @@ class Part:
     name: str
     where: str
     """Its place in the description, such as ``partitions[1]``."""
-    payload: "Payload"
+    payload: Payload
     wish: Wish
     partition: Partition
     """As it is described."""
@@ -151,7 +283,7 @@ class Outside(NamedTuple):
     """A segment and the place in the description that it comes from."""
 
     where: str
-    segment: "Segment"
+    segment: Segment
 
 
 @dataclass(frozen=True)
@@ -181,12 +313,12 @@ class Disk:
     image: str | PathLike[str]
     _: KW_ONLY
     size: SizeLike
-    table: "Table | None"
+    table: Table | None
     partitions: Sequence[Partition] = ()
-    segments: "Sequence[Segment]" = ()
-    boot: "Bootloader | None" = None
+    segments: Sequence[Segment] = ()
+    boot: Bootloader | None = None
     align: SizeLike = "1MiB"
-    guid: "str | UUID | None" = None
+    guid: str | Guid | None = None
     signature: int | None = None
     name: str = ""
     busy: Literal["swap", "error"] = "swap"
@@ -194,7 +326,7 @@ class Disk:
     durable: bool = False
     replace: bool = False
     power_of_two: bool = False
-    outputs: "Sequence[Output]" = ()
+    outputs: Sequence[Output] = ()
 
     def __post_init__(self) -> None:
         if is_path(self.image):
@@ -212,12 +344,15 @@ class Disk:
         )
 
     def _wish(self, it: Partition) -> Wish:
-        grows, align = self.takes_rest(it), self.align if it.align is None else it.align
+        size, grows = it.size, it.size == REST
+        if self.is_one_volume and size in (None, REST):  # it has what the disk has
+            whole = as_size(self.size)
+            size, grows = whole and self.rounded(whole), self.size == AUTO
         return Wish(
-            length=as_size(self.size_of(it)),
+            length=None if size is None else as_size(size),
             grows=grows,
             asked_first=self.size == AUTO or not grows,
-            align=as_size(align) or self.sector_size,
+            align=as_size(self.align if it.align is None else it.align) or self.sector_size,
             start=as_size(it.start),
         )
 
@@ -225,15 +360,14 @@ class Disk:
     def outside(self) -> tuple[Outside, ...]:
         """Every segment of the disk: those that the bootloader becomes, and the user's own."""
         if self.boot is None:
-            return self._own_segments
-        from doit_diskimg.disk.segment import BOOT
-
+            return self.own_segments
         boot = self.boot.segments(self)
         where = [BOOT] if len(boot) == 1 else [f"{BOOT}.segments[{i}]" for i in range(len(boot))]
-        return (*map(Outside, where, boot), *self._own_segments)
+        return (*map(Outside, where, boot), *self.own_segments)
 
     @property
-    def _own_segments(self) -> tuple[Outside, ...]:
+    def own_segments(self) -> tuple[Outside, ...]:
+        """The segments that the user describes."""
         return tuple(
             Outside(f"segments[{index}]", segment) for index, segment in enumerate(self.segments)
         )
@@ -261,135 +395,15 @@ class Disk:
         """Return a disk length that the description accepts: a power of two, if it wants one."""
         return next_power_of_two(max(1, length)) if self.power_of_two else length
 
-    def size_of(self, partition: Partition) -> SizeLike | None:
-        """What a partition was given: its own size, or the disk's if it is the whole disk.
-
-        None if the layout has to find it: by asking the payload, or as what the others leave.
-        """
-        size = partition.size
-        if self.is_one_volume and size in (None, REST):
-            whole = as_size(self.size)
-            size = self.size if whole is None else self.rounded(whole)
-        return None if size in (AUTO, REST) else size
-
-    def takes_rest(self, partition: Partition) -> bool:
-        """Whether a partition is as long as the others leave it room."""
-        if self.is_one_volume:
-            return self.size == AUTO and partition.size in (None, REST)
-        return partition.size == REST
-
-    def asked_first(self, partition: Partition) -> bool:
-        """Whether the layout has to know a payload's own room before it places anything.
-
-        Not if a disk of given size leaves the partition what it has.
-        """
-        return self.size == AUTO or not self.takes_rest(partition)
-
-    @cached_property
-    def identity(self) -> "UUID":
-        """The disk GUID: as given, else derived from the name.  ValueError if it is malformed."""
-        from doit_diskimg.ondisk.guids import as_uuid, derived_guid
-
-        return as_uuid(self.guid) if self.guid else derived_guid(as_uuid(_NAMESPACE), self.name)
-
-    def identity_of(self, partition: Partition) -> "UUID":
-        """The partition GUID: as given, else derived from the disk's and the partition's name."""
-        from doit_diskimg.ondisk.guids import as_uuid, derived_guid
-
-        if partition.guid:
-            return as_uuid(partition.guid)
-        return derived_guid(self.identity, partition.name)
 
     def named(self, partition: Partition) -> list[object]:
-        """Return what decides `identity_of`, which takes longer to find."""
+        """Return what decides the GUID of a partition, which takes longer to find."""
         if partition.guid:
             return [str(partition.guid)]
         return [str(self.guid) if self.guid else None, self.name, partition.name]
 
-    def identities(self) -> "Identity":
-        """The disk's GUID and its MBR signature: as given, else derived from the name."""
-        from doit_diskimg.disk.segment import Identity
-
-        derived = self.identity.int & 0xFFFFFFFF or 1
-        if self.signature is None:
-            return Identity(self.identity, derived)
-        return Identity(self.identity, self.signature, signature_given=True)
-
     def problems(self) -> list[Problem]:
-        """Return everything that is wrong with the description, in its own order.
+        """Return everything that is wrong with the description, in its own order."""
+        from doit_diskimg.disk.check import problems
 
-        Of fields that are of the wrong kind nothing else can be said, and of the symbols of parts
-        that are wrong otherwise neither.
-        """
-        from doit_diskimg.disk.shape import shape_problems, source_problems
-
-        return (
-            list(shape_problems(self, Partition))
-            or list(self._problems())
-            or [*source_problems(self), *asked.problems(self)]
-        )
-
-    def _problems(self) -> Iterator[Problem]:
-        from doit_diskimg.disk.made import output_problems
-        from doit_diskimg.disk.shape import disk_kind_problems
-
-        yield from name_problems(self.name, "name")
-        yield from size_problems(
-            self.size, "size", self.sector_size, needed=True, positive=True, words=(AUTO,)
-        )
-        yield from size_problems(self.align, "align", self.sector_size, needed=True)
-        if as_size(self.align) == 0:
-            yield BadSize("align", "0 is no step", "must be a sector or more", 'write "1MiB"')
-        yield from disk_kind_problems(self)
-        yield from self._choice_problems()
-        yield from self._table_problems()
-        for index, partition in enumerate(self.partitions):
-            size = self.size_of(partition)
-            yield from partition.problems(f"partitions[{index}]", size, self.sector_size)
-        yield from self._outside_problems()
-        yield from rest_problems([part.size for part in self.partitions])
-        yield from output_problems(self, {TABLE, *STEPS})
-
-    def _outside_problems(self) -> Iterator[Problem]:
-        """A bootloader that does not suit the disk is not asked what it would become."""
-        from doit_diskimg.disk.segment import BOOT
-
-        found = []
-        if self.boot is not None and self.table is not None:
-            found = list(self.boot.problems(BOOT, self))
-        yield from found
-        outside = self._own_segments if found or self.table is None else self.outside
-        for where, segment in outside:
-            yield from segment.problems(where)
-        yield from self._duplicates(outside)
-
-    def _choice_problems(self) -> Iterator[Problem]:
-        for field, values in (("busy", ("swap", "error")), ("guest_writes", ("restore", "error"))):
-            if getattr(self, field) not in values:
-                yield BadValue(
-                    field, f"{getattr(self, field)!r} is no choice",
-                    f"must be {' or '.join(map(repr, values))}",
-                    f"leave it out for {values[0]!r}",
-                )
-
-    def _table_problems(self) -> Iterator[Problem]:
-        if self.table is None:
-            from doit_diskimg.disk.bare import bare_problems
-
-            yield from bare_problems(self)
-        else:
-            yield from self.table.problems(self)
-
-    def _duplicates(self, outside: Iterable[Outside]) -> Iterator[Problem]:
-        """Names become tasks and state files, and file systems may ignore case."""
-        seen: dict[str, str] = {TABLE: "the partition table's own tasks"}
-        named = [(f"partitions[{i}]", part.name) for i, part in enumerate(self.partitions)]
-        named += [(where, segment.name) for where, segment in outside]
-        for where, name in named:
-            key = str(name).casefold()
-            if key in seen:
-                yield DuplicateName(
-                    f"{where}.name", f"{name!r} is the name of {seen[key]} too",
-                    "every partition and segment needs a name of its own", "rename one",
-                )
-            seen.setdefault(key, where)
+        return problems(self)

@@ -6,11 +6,11 @@ It is given a layout in parts and says what no image can have; `layout` raises i
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from doit_diskimg.disk.abilities import Yielding
 from doit_diskimg.disk.fields import as_size
-from doit_diskimg.disk.model import TABLE, Disk, Part
-from doit_diskimg.disk.ports import Room
-from doit_diskimg.disk.segment import BOOT, PlacedPartition, Region
+from doit_diskimg.disk.model import Disk, Part, Yielding
+from doit_diskimg.disk.placed import TABLE, PlacedPartition, Region
+from doit_diskimg.disk.segment import BOOT
+from doit_diskimg.disk.sockets import Room
 from doit_diskimg.errors import ContentTooLarge, OutsideDisk, Overlap, Problem, TooSmall
 from doit_diskimg.extent import Extent
 from doit_diskimg.units import MIB, align_up, counted, exact_size, format_size

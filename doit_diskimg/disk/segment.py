@@ -1,82 +1,101 @@
-"""A name, a place, a source: the parts of a disk.
+"""`Segment`: bytes outside the partitions, with a place.
 
-`Segment` is the user's word for bytes outside the partitions.  `Region` and `PlacedPartition` are
-what the layout makes of the description: the same parts with their places fixed.
+Their source is a file, bytes, or code with numbers of the layout in it, which this module knows by
+its socket alone (`CodeSource`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY
-from os import PathLike, fspath
-from typing import TYPE_CHECKING, NamedTuple
+from os import PathLike, fsdecode, fspath
+from typing import NamedTuple, Protocol, runtime_checkable
 
-from doit_diskimg.disk.bootcode import BootCode, draw
-from doit_diskimg.disk.fields import (
-    as_size,
-    keep_problems,
-    name_problems,
-    path_text_problems,
-    shown,
-    size_problems,
-)
-from doit_diskimg.errors import BadSize, BadValue, Problem
+from doit_diskimg.disk.fields import as_size
+from doit_diskimg.disk.symbols import Numbers, Symbol
+from doit_diskimg.errors import Problem
 from doit_diskimg.extent import Extent, subtract
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.plan.content import Files, Wanted
+from doit_diskimg.plan.content import Files, Wanted, digest_of, range_of, range_parts
+from doit_diskimg.plan.picture import BLOB, Canvas, Picture
 from doit_diskimg.units import SizeLike, parse_size
-
-if TYPE_CHECKING:
-    from uuid import UUID
-
-    from doit_diskimg.disk.symbols import Numbers, Symbol
-    from doit_diskimg.plan.picture import Canvas, Picture
-
 
 BOOT = "boot"
 """The place in the description of a bootloader that is one segment."""
 
 
-class Identity(NamedTuple):
-    """Who a disk is, in the words of either table."""
-
-    guid: "UUID"
-    """The disk GUID of a GPT."""
-    signature: int
-    """The disk signature of an MBR: 32 bits, not 0."""
-    signature_given: bool = False
-    """Whether the description has it; a hybrid MBR has none unless it is given."""
+_SIGNATURE = b"\x55\xaa"
+_SIGNATURE_AT = 510
 
 
-@dataclass(frozen=True, kw_only=True)
-class Region:
-    """A named stretch of the disk; everything that takes room is one."""
+class Stretch(NamedTuple):
+    """Bytes of a source from ``offset`` on, either of a file or given."""
 
-    name: str
-    where: str
-    """The part of the description that claims it, such as ``partitions[1]`` or ``table``."""
-    extent: Extent
+    offset: int
+    length: int
+    source: str | bytes
+    """The path of the file, of which these bytes begin at ``offset``, or the bytes."""
+    digest: str
+    """Of the bytes; empty for patched ones, which are compared one by one."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlacedPartition:
-    """A partition as the table will record it."""
+@runtime_checkable
+class CodeSource(Protocol):
+    """A source that is not copied as it is, such as `BootCode`."""
 
-    number: int
-    """From 1, in the order of the description; the logical ones of an MBR from 5, in that of the
-    disk; 0 if the table does not mention the partition."""
-    name: str
-    extent: Extent
-    type: str
-    """A type GUID in lower case, or an MBR type byte as ``0x0c``."""
-    guid: str
-    """Partition GUID in lower case; empty where the table has none."""
-    attributes: int
-    active: bool
-    partition_name: str | None = None
-    """What a GPT calls it; None for ``name``."""
-    payload_type: str = ""
-    """The type that the payload would choose, by name; empty if it has none."""
-    ebr: int | None = None
-    """Where the sector that records a logical partition begins; None for all others."""
+    def source_problems(self, where: str, kept: Sequence[Extent] = ()) -> Iterable[Problem]:
+        """Yield what is wrong with the description; ``kept`` are bytes that it must not change."""
+        ...
+
+    def wanted(self, where: str) -> Iterable[Wanted]:
+        """Yield the files that it is made of."""
+        ...
+
+    def asks(self, where: str) -> Iterable[tuple[str, Symbol]]:
+        """Yield its symbols, each with its place in the description."""
+        ...
+
+    def size(self, files: Files, where: str) -> int:
+        """Return how many bytes it has.  Raises WorldError if its file is missing."""
+        ...
+
+    def stretches(
+        self,
+        place: Extent,
+        own: Iterable[Extent],
+        files: Files,
+        numbers: Numbers | None,
+        where: str,
+    ) -> list[Stretch]:
+        """Return its bytes.
+
+        ``place`` is where it lies on the disk, ``own`` are the bytes of the disk that it may have.
+        Raises DescriptionError or WorldError with all that is wrong.
+        """
+        ...
+
+
+def draw(canvas: Canvas, start: int, stretches: Iterable[Stretch]) -> None:
+    """Put what `CodeSource.stretches` returned at ``start``, a byte of the disk."""
+    for stretch in stretches:
+        place = start + stretch.offset
+        if isinstance(stretch.source, str):
+            canvas.file(place, stretch.length, stretch.source, stretch.digest, stretch.offset)
+        elif stretch.digest:
+            canvas.content(place, stretch.source)
+        else:
+            canvas.whole(place, stretch.source)
+
+
+def stretch_of(
+    source: str | PathLike[str] | bytes, part: Extent, size: int, files: Files, where: str
+) -> Stretch:
+    """Return the bytes ``part`` of a source that has ``size`` bytes, as they are."""
+    if isinstance(source, bytes):
+        data = source[part.start : part.end]
+        return Stretch(*part, data, digest_of(data))
+    path = fsdecode(source)
+    if part == (0, size) == (0, files.size(path, where)):
+        return Stretch(*part, path, files.digest(path, where))
+    return Stretch(*part, path, files.range_digest(path, *part, where))
 
 
 @dataclass(frozen=True)
@@ -97,7 +116,7 @@ class Segment:
     """
 
     name: str
-    source: str | PathLike[str] | bytes | BootCode
+    source: str | PathLike[str] | bytes | CodeSource
     start: SizeLike | None = None
     _: KW_ONLY
     size: SizeLike | None = None
@@ -105,60 +124,16 @@ class Segment:
     length: SizeLike | None = None
     keep: Sequence[tuple[SizeLike, SizeLike]] = ()
 
-    def problems(self, where: str) -> Iterator[Problem]:
-        """Yield what is wrong with the description itself."""
-        from doit_diskimg.disk.ranges import range_problems
-
-        yield from name_problems(self.name, f"{where}.name")
-        yield from size_problems(self.start, f"{where}.start", 1)
-        yield from self._size_problems(where)
-        yield from keep_problems(self.keep, f"{where}.keep")
-        is_file = not isinstance(self.source, (bytes, BootCode))
-        yield from range_problems(self.offset, self.length, where, is_file=is_file)
-        if self.start is None and self.keep:
-            yield BadValue(
-                f"{where}.keep", f"{shown(self.keep)} is given, and no start",
-                "bytes of others are at a place that the segment must span",
-                "write its start, or leave keep out",
-            )
-        if isinstance(self.source, BootCode):
-            yield from self.source.source_problems(source_of(where), self._kept())
-        elif not isinstance(self.source, (str, PathLike, bytes)):
-            yield BadValue(
-                source_of(where), f"{self.source!r} is no source",
-                "must be the path of a file, bytes, or BootCode(...)",
-                'write for example "build/stage2.bin"',
-            )
-        else:
-            yield from path_text_problems(self.source, source_of(where))
-
-    def _size_problems(self, where: str) -> Iterator[Problem]:
-        yield from size_problems(self.size, f"{where}.size", 1)
-        if self.size is not None and as_size(self.size) == 0:
-            yield BadSize(
-                f"{where}.size", "0 bytes", "must be 1 byte or more",
-                "leave it out for the length of the source",
-            )
-
-    def _kept(self) -> list[Extent]:
-        """Return the ranges that are not its own, those that are none left out."""
-        pairs = self.keep if isinstance(self.keep, (list, tuple)) else ()
-        bounds = [[*map(as_size, pair)] for pair in pairs if isinstance(pair, (list, tuple))]
-        return [
-            Extent(low, high - low) for low, high in (pair for pair in bounds if len(pair) == 2)
-            if low is not None and high is not None
-        ]
-
     def sources(self, where: str) -> Iterator[Wanted]:
         """Yield the files that it is made of; inline bytes are left out."""
-        if isinstance(self.source, BootCode):
-            yield from self.source.wanted(source_of(where))
-        elif not isinstance(self.source, bytes):
+        if isinstance(self.source, (str, PathLike)):
             yield Wanted(source_of(where), self.source)
+        elif not isinstance(self.source, bytes):
+            yield from self.source.wanted(source_of(where))
 
-    def asks(self, where: str) -> "Iterator[tuple[str, Symbol]]":
+    def asks(self, where: str) -> Iterator[tuple[str, Symbol]]:
         """Yield the symbols in it, each with its place in the description."""
-        if isinstance(self.source, BootCode):
+        if not isinstance(self.source, (str, PathLike, bytes)):
             yield from self.source.asks(source_of(where))
 
     def measure(self, files: Files, where: str) -> int:
@@ -167,15 +142,11 @@ class Segment:
 
     def _range(self, files: Files, where: str) -> Extent:
         """Return which bytes of its source it takes."""
-        if isinstance(self.source, BootCode):
-            return Extent(0, self.source.size(files, where))
         if isinstance(self.source, bytes):
             return Extent(0, len(self.source))
+        if not isinstance(self.source, (str, PathLike)):
+            return Extent(0, self.source.size(files, where))
         path = fspath(self.source)
-        if not self._is_range():
-            return Extent(0, files.size(path, where))
-        from doit_diskimg.disk.ranges import range_of
-
         return range_of(files.size(path, where), self.offset, self.length, path, where)
 
     def room(self, length: int) -> int:
@@ -203,43 +174,64 @@ class Segment:
         return list(subtract([place], holes))
 
     def fill(
-        self, files: Files, where: str, numbers: "Numbers | None" = None, start: int | None = None
-    ) -> "Picture":
+        self, files: Files, where: str, numbers: Numbers | None = None, start: int | None = None
+    ) -> Picture:
         """Return its bytes at their places, from ``start`` on where it has none of its own.
 
         Raises DescriptionError or WorldError; ``numbers`` are needed if there are symbols in it.
         """
-        from doit_diskimg.plan.picture import Canvas
-
-        canvas, here = Canvas(), source_of(where)
+        canvas, here, source = Canvas(), source_of(where), self.source
         first = parse_size(self.start or 0) if start is None else start
-        if self._is_range():
-            self._draw_range(canvas, first, files, here)
+        if not isinstance(source, (str, PathLike, bytes)):
+            place = Extent(first, source.size(files, here))
+            draw(canvas, first, source.stretches(place, self._own(place), files, numbers, here))
             return canvas.picture()
-        source = self.source
-        code = source if isinstance(source, BootCode) else BootCode(source)
-        where = here if code is source else where
-        place = Extent(first, code.size(files, where))
-        draw(canvas, first, code.stretches(place, self._own(place), files, numbers, where))
-        return canvas.picture()
-
-    def _is_range(self) -> bool:
-        return bool(parse_size(self.offset)) or self.length is not None
-
-    def _draw_range(self, canvas: "Canvas", start: int, files: Files, where: str) -> None:
-        """Put a range of a file at ``start``."""
-        from doit_diskimg.disk.ranges import range_parts
-
-        assert isinstance(self.source, (str, PathLike))
-        path, part = fspath(self.source), self._range(files, where)
-        shift = start - part.start
-        for own in self._own(Extent(start, part.length)):
+        part = self._range(files, here)
+        shift = first - part.start
+        for own in self._own(Extent(first, part.length)):
             piece = Extent(own.start - shift, own.length)
-            found = range_parts(files, path, piece, files.size(path, where), where)
-            canvas.parts(shift, path, found)
+            is_range = parse_size(self.offset) or self.length is not None
+            if is_range and not isinstance(source, bytes):
+                path = fspath(source)
+                found = range_parts(files, path, piece, files.size(path, here), here)
+                canvas.parts(shift, path, found)
+            else:
+                draw(canvas, first, [stretch_of(source, piece, part.length, files, here)])
+        return canvas.picture()
 
 
 def source_of(where: str) -> str:
     """Return what a segment's source is called: `BootCode` is both where it is ``Disk(boot=...)``.
     """
     return where if where == BOOT else f"{where}.source"
+
+
+def signature_note(
+    where: str, extent: Extent, others: Iterable[Extent], picture: Picture, files: Files
+) -> str:
+    """Return what to say of a segment in sector 0 that a BIOS would not start; else nothing.
+
+    ``extent`` is the segment's, ``others`` are those of what lies beside it: if 55 AA may be theirs
+    nothing is said.  ``picture`` holds the segment's bytes.
+    """
+    marks = Extent(_SIGNATURE_AT, len(_SIGNATURE))
+    if extent.start or not extent.length or any(other.overlaps(marks) for other in others):
+        return ""
+    found = b"".join(_byte(picture, at, files, where) for at in range(marks.start, marks.end))
+    if found == _SIGNATURE:
+        return ""
+    return (
+        f"note: {where}: bytes 510 and 511 of the disk are {found.hex(' ')} and not 55 aa, without "
+        "which no BIOS starts it"
+    )
+
+
+def _byte(picture: Picture, at: int, files: Files, where: str) -> bytes:
+    """Return a byte of the disk; what no piece covers is zero."""
+    for piece in picture.pieces:
+        if piece.start <= at < piece.end:
+            offset = piece.offset + at - piece.start
+            if piece.file == BLOB:
+                return picture.blob[offset : offset + 1]
+            return files.read_range(piece.file, offset, 1, where)
+    return b"\0"

@@ -3,21 +3,40 @@
     at.lba("stage2")   at.sectors("stage2")   at.file_lba("boot", "kernel.bin") + 1
 
 The functions of `at` make them.  A symbol is a name until the layout is known.  Then it asks
-`Numbers`, one small protocol, and becomes an integer or bytes; `bootcode` puts it into a field of
+`Numbers`, one small protocol, and becomes an integer or bytes; `BootCode` puts it into a field of
 the user's binary.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from doit_diskimg.errors import DescriptionError, Unaligned
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import ceil_div
 
-if TYPE_CHECKING:
-    from uuid import UUID
+_Int: TypeAlias = int  # a class with members of these names can't say them
+_Bytes: TypeAlias = bytes
+
+
+class Guid(Protocol):
+    """What the standard library's `UUID` is: to import that one takes longer than to describe."""
+
+    @property
+    def int(self) -> _Int:
+        """It as a number of 128 bits."""
+        ...
+
+    @property
+    def bytes(self) -> _Bytes:
+        """Its 16 bytes, in the order of its text."""
+        ...
+
+    @property
+    def bytes_le(self) -> _Bytes:
+        """Its 16 bytes, in the order in which a GPT stores it."""
+        ...
 
 
 class Numbers(Protocol):
@@ -47,11 +66,11 @@ class Numbers(Protocol):
         """
         ...
 
-    def partition_guid(self, name: str) -> "UUID":
+    def partition_guid(self, name: str) -> Guid:
         """Return a partition's GUID."""
         ...
 
-    def disk_guid(self) -> "UUID":
+    def disk_guid(self) -> Guid:
         """Return the disk's GUID."""
         ...
 
@@ -125,7 +144,7 @@ class Symbol:
         return value if isinstance(value, bytes) else value + self.plus
 
 
-class Kind(NamedTuple):
+class SymbolKind(NamedTuple):
     """How one kind of symbol is found, and how its value is told."""
 
     find: Callable[[Symbol, Numbers, str], int | bytes]
@@ -152,6 +171,10 @@ def _lba(symbol: Symbol, numbers: Numbers, where: str) -> int:
     return start // size
 
 
+def _start(symbol: Symbol, numbers: Numbers, where: str) -> int:
+    return _place(symbol, numbers, where).start
+
+
 def _sectors(symbol: Symbol, numbers: Numbers, where: str) -> int:
     return ceil_div(_place(symbol, numbers, where).length, numbers.sector_size)
 
@@ -160,23 +183,23 @@ def _length(symbol: Symbol, numbers: Numbers, where: str) -> int:
     return _place(symbol, numbers, where).length
 
 
-KINDS: Mapping[str, Kind] = {
-    "lba": Kind(_lba, "LBA {:,}"),
-    "sectors": Kind(_sectors, "{:,} sectors"),
-    "start": Kind(lambda symbol, numbers, where: _place(symbol, numbers, where).start, "byte {:,}"),
-    "length": Kind(_length, "{:,} bytes"),
-    "file_lba": Kind(_lba, "LBA {:,}"),
-    "file_sectors": Kind(_sectors, "{:,} sectors"),
-    "file_length": Kind(_length, "{:,} bytes"),
-    "crc32": Kind(
+KINDS: Mapping[str, SymbolKind] = {
+    "lba": SymbolKind(_lba, "LBA {:,}"),
+    "sectors": SymbolKind(_sectors, "{:,} sectors"),
+    "start": SymbolKind(_start, "byte {:,}"),
+    "length": SymbolKind(_length, "{:,} bytes"),
+    "file_lba": SymbolKind(_lba, "LBA {:,}"),
+    "file_sectors": SymbolKind(_sectors, "{:,} sectors"),
+    "file_length": SymbolKind(_length, "{:,} bytes"),
+    "crc32": SymbolKind(
         lambda symbol, numbers, where: numbers.crc32(symbol.name, symbol.path, where),
         "CRC-32 {:#010x}",
     ),
-    "partition_guid": Kind(
+    "partition_guid": SymbolKind(
         lambda symbol, numbers, where: numbers.partition_guid(symbol.name).bytes_le, "", True
     ),
-    "disk_guid": Kind(lambda symbol, numbers, where: numbers.disk_guid().bytes_le, "", True),
-    "disk_signature": Kind(
+    "disk_guid": SymbolKind(lambda symbol, numbers, where: numbers.disk_guid().bytes_le, "", True),
+    "disk_signature": SymbolKind(
         lambda symbol, numbers, where: numbers.disk_signature(), "signature {:#010x}"
     ),
 }

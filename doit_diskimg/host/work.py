@@ -10,7 +10,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Self
 
-from doit_diskimg.disk.segment import PlacedPartition
+from doit_diskimg.disk.placed import PlacedPartition
 from doit_diskimg.errors import WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass

@@ -6,10 +6,7 @@ only places that know.  Each name of a type was checked against ``sfdisk --list-
 """
 
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from uuid import UUID
+from uuid import UUID, uuid5
 
 ZERO_GUID = "00000000-0000-0000-0000-000000000000"
 """The type GUID of an unused entry."""
@@ -18,7 +15,7 @@ ZERO_GUID = "00000000-0000-0000-0000-000000000000"
 _GUID = "-".join(f"[0-9A-Fa-f]{{{digits}}}" for digits in (8, 4, 4, 4, 12))
 
 
-def parse_guid(value: "str | UUID") -> str:
+def parse_guid(value: object) -> str:
     """Return a GUID as text in lower case.
 
     Raises ValueError, in words for the user, for anything but 8-4-4-4-12 hexadecimal digits, and
@@ -38,29 +35,21 @@ def guid_bytes(text: str) -> bytes:
     >>> guid_bytes("c12a7328-f81f-11d2-ba4b-00a0c93ec93b").hex()
     '28732ac11ff8d211ba4b00a0c93ec93b'
     """
-    from uuid import UUID  # late: not every reader of the names needs it
-
     return UUID(text).bytes_le
 
 
 def guid_text(data: bytes) -> str:
     """Return the GUID that 16 bytes of the disk hold."""
-    from uuid import UUID
-
     return str(UUID(bytes_le=data))
 
 
-def as_uuid(value: "str | UUID") -> "UUID":
+def as_uuid(value: object) -> UUID:
     """Return a GUID as an object.  Raises ValueError."""
-    from uuid import UUID
-
     return value if isinstance(value, UUID) else UUID(str(value))
 
 
-def derived_guid(namespace: "UUID", name: str) -> "UUID":
+def derived_guid(namespace: UUID, name: str) -> UUID:
     """RFC 9562, section 5.5: a GUID that is a function of a namespace and a name."""
-    from uuid import uuid5
-
     return uuid5(namespace, name)
 
 

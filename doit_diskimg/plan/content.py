@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike, fsdecode, fspath
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
-from doit_diskimg.errors import BadPattern, BadValue, Problem
+from doit_diskimg.errors import BadPattern, BadValue, Problem, SourceShort, WorldError
+from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.units import SizeLike, counted, exact_size, parse_size
 
 if TYPE_CHECKING:
     import xxhash
@@ -193,6 +195,38 @@ def parts(files: "Files", path: str, size: int, where: str) -> Sequence[FilePart
     return [
         FilePart(offset, min(length, size - offset), digest)
         for offset, digest in zip(range(0, size, length), digests, strict=True)
+    ]
+
+
+def range_of(
+    size: int, offset: SizeLike, length: SizeLike | None, path: str, where: str
+) -> Extent:
+    """Return the range of a file of ``size`` bytes.  Raises WorldError if the file is too short."""
+    start = parse_size(offset)
+    end = max(start, size) if length is None else start + parse_size(length)
+    if end > size:
+        asked = f"all from {start} on" if length is None else f"{start} to {end}"
+        raise WorldError(SourceShort(
+            where, f"{path!r} has {exact_size(size)}", f"bytes {asked} are asked for",
+            f"make the file {counted(end - size, 'byte')} longer, or the range shorter",
+        ))
+    return Extent(start, end - start)
+
+
+def range_parts(
+    files: "Files", path: str, part: Extent, size: int, where: str
+) -> Sequence[FilePart]:
+    """Return the parts of a range of a file of ``size`` bytes, with their places in the file.
+
+    Where a long range changes in one place, only the part around it is written.
+    """
+    if part == (0, size):
+        return parts(files, path, size, where)
+    step = part_length(part.length)
+    return [
+        FilePart(at, length, files.range_digest(path, at, length, where))
+        for at in range(part.start, part.end, step)
+        for length in [min(step, part.end - at)]
     ]
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from doit_diskimg.disk import asked
+from doit_diskimg.disk import links
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host import recorded
 from doit_diskimg.host.files import RealFiles
@@ -68,7 +68,7 @@ def _may_amend(step: "Populate") -> bool:
     where the files of this volume lie, the answer has their lengths in it.
     """
     part = step.disk.partitions[step.index]
-    return is_ours(part.payload) and asked.located(step.disk, part.name) is None
+    return is_ours(part.payload) and links.located(step.disk, part.name) is None
 
 
 def amend(step: "Populate") -> list[str] | None:

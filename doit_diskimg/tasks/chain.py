@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 from os import fspath
 from typing import TYPE_CHECKING, Any
 
-from doit_diskimg.disk import asked
-from doit_diskimg.disk.asked import NOTHING, Needs
-from doit_diskimg.disk.model import TABLE, Partition
+from doit_diskimg.disk import links
+from doit_diskimg.disk.links import NOTHING, Needs
+from doit_diskimg.disk.model import Partition
+from doit_diskimg.disk.placed import TABLE
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal, one_place, spellings, spellings_below
 from doit_diskimg.host.state import StateFolder
@@ -75,20 +76,20 @@ class DiskTasks:
 
     def _formatted(self, index: int) -> bool:
         """Whether a volume has a geometry before the layout; the one with the rest has not."""
-        part = self.disk.partitions[index]
-        return part.payload.populated and self.disk.asked_first(part)
+        part = self.disk.parts()[index]
+        return part.payload.populated and part.wish.asked_first
 
     def _format(self, index: int) -> _Task:
-        part = self.disk.partitions[index]
-        sources = part.payload.sources(f"partitions[{index}]")
+        part = self.disk.parts()[index]
+        sources = part.payload.sources(part.where)
         # Without a size the lengths of the files decide; with one, those that say so.
-        automatic = self.disk.size_of(part) is None
+        automatic = part.wish.length is None
         return self.task(
             f"{part.name}:format",
             f"decide the geometry of the volume in {part.name}",
             Late("steps.Format", self.disk, self.epoch, index),
             targets=[self.state.file(part.name, ".geometry.json")],
-            spec=[self.disk.size_of(part), self.disk.sector_size, part.payload.blank()],
+            spec=[part.wish.length, self.disk.sector_size, part.payload.blank()],
             sizes_of=[want for want in sources if automatic or want.decides_room],
             record=self.state.file(part.name, ".files-geometry.json"),
         )
@@ -108,9 +109,9 @@ class DiskTasks:
         ]
         wanted = [
             source
-            for index, part in enumerate(disk.partitions)
-            for source in part.payload.sources(f"partitions[{index}]")
-            if not part.payload.populated or (disk.takes_rest(part) and source.decides_room)
+            for part in disk.parts()
+            for source in part.payload.sources(part.where)
+            if not part.payload.populated or (part.wish.grows and source.decides_room)
         ]
         wanted += [want for where, segment in disk.outside for want in segment.sources(where)]
         return self.task(
@@ -144,7 +145,7 @@ class DiskTasks:
 
     def _populate(self, index: int) -> _Task:
         part, state = self.disk.partitions[index], self.state
-        located = asked.located(self.disk, part.name)
+        located = links.located(self.disk, part.name)
         return self.task(
             f"{part.name}:populate",
             f"decide every byte of the volume in {part.name}",
@@ -156,7 +157,7 @@ class DiskTasks:
                 *([state.file(part.name, PLACES)] if located else []),
             ],
             spec=[*self._payload_spec(part), located],
-            needs=asked.needs(self.disk, part.name),
+            needs=links.needs(self.disk, part.name),
             contents_of=part.payload.sources(f"partitions[{index}]"),
             record=state.file(part.name, ".files.json"),
         )
@@ -213,7 +214,7 @@ class DiskTasks:
             spec=spec,
             contents_of=sources,
             record=state.file(name, INJECTED_FILES),
-            needs=asked.needs(self.disk, name),
+            needs=links.needs(self.disk, name),
         )
 
     def _seal(self) -> _Task:
@@ -313,9 +314,7 @@ def _room(part: Partition) -> object:
 
 def _length_or_path(segment: "Segment") -> object:
     """Return what the layout needs to know of a segment: of bytes, only how many there are."""
-    from doit_diskimg.disk.bootcode import BootCode  # late: most disks have no segments
-
-    source = segment.source.source if isinstance(segment.source, BootCode) else segment.source
+    source = getattr(segment.source, "source", segment.source)  # of boot code, its file
     return len(source) if isinstance(source, bytes) else source
 
 

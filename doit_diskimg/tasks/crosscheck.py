@@ -7,7 +7,7 @@ image is neither needed nor touched.  The reader is `verify`'s, which is none of
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from doit_diskimg.disk.abilities import Engines
+from doit_diskimg.disk.sockets import Engines
 from doit_diskimg.errors import (
     DescriptionError,
     EngineCannot,
@@ -20,7 +20,7 @@ from doit_diskimg.frozen import dataclass
 from doit_diskimg.tasks.step import Step
 
 if TYPE_CHECKING:
-    from doit_diskimg.disk.ports import Payload, Place
+    from doit_diskimg.disk.sockets import Payload, Place
     from doit_diskimg.plan.picture import Picture
     from doit_diskimg.plan.recipe import Contents
     from doit_diskimg.verify.survey import Survey

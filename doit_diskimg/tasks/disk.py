@@ -22,8 +22,9 @@ from doit_diskimg.tasks.step import failure_text
 from doit_diskimg.tasks.turn import arrive
 
 if TYPE_CHECKING:
-    from doit_diskimg.disk.ports import Output, Payload
+    from doit_diskimg.disk.model import Output
     from doit_diskimg.disk.segment import Segment
+    from doit_diskimg.disk.sockets import Payload
 
 checker.register()
 arrive()

@@ -12,9 +12,10 @@ from os import PathLike, fspath
 from typing import Any, NamedTuple
 
 from doit_diskimg.disk.fields import as_size, is_path, name_problems, path_problems
-from doit_diskimg.disk.model import STEPS, TABLE, Partition
-from doit_diskimg.disk.ports import Payload
+from doit_diskimg.disk.model import STEPS, Partition
+from doit_diskimg.disk.placed import TABLE
 from doit_diskimg.disk.segment import Segment
+from doit_diskimg.disk.sockets import Payload
 from doit_diskimg.errors import BadImage, BadValue, Problem, SourceMissing, WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.host.paths import normal

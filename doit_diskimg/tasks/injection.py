@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-from doit_diskimg.disk.layout_file import decode_places
+from doit_diskimg.disk.placed import decode_places
 from doit_diskimg.errors import WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
@@ -173,7 +173,7 @@ class InjectSegment(_InjectSources):
         return "\n".join(filter(None, (self.inject(encode_plan(picture)), note)))
 
     def _note(self, picture: Picture, files: RealFiles) -> str:
-        from doit_diskimg.disk.bare import signature_note
+        from doit_diskimg.disk.segment import signature_note
 
         where, segment = self.disk.outside[self.index]
         layout = layout_of(self)

@@ -120,7 +120,7 @@ def _check_image(disk: "Disk", image: str, found: Places) -> None:
 def only_guests_wrote(step: Step, layout: "Layout", found: Places) -> bool:
     """Return whether everything else in the image is what was sealed; it is read to find out."""
     from doit_diskimg.chain.as_planned import compare_bytes
-    from doit_diskimg.disk.layout_file import decode_places
+    from doit_diskimg.disk.placed import decode_places
     from doit_diskimg.host.seal import sealed_receipts
     from doit_diskimg.plan.stored import decode_plan, decode_receipt
     from doit_diskimg.verify.finding import Findings

@@ -5,7 +5,8 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from doit_diskimg.disk.model import TABLE
+from doit_diskimg.disk.identity import disk_guid
+from doit_diskimg.disk.placed import TABLE
 from doit_diskimg.errors import BadPath, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import linked_image as files_of_ours
@@ -67,7 +68,7 @@ class WriteLinked(Asking):
                 "must have up to 511 bytes and no quotation mark", "build in another folder",
             ))
         written = self._patch(result.rest, size)
-        text = descriptor(result.links, rest, size, self.disk.identity.int).encode(
+        text = descriptor(result.links, rest, size, disk_guid(self.disk).int).encode(
             "utf-8", "surrogateescape"
         )
         files_of_ours.write_descriptor(state, self.path, text)

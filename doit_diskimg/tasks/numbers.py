@@ -8,8 +8,9 @@ own are computed on the spot, since a linked image asks for them before anything
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from doit_diskimg.disk import asked
-from doit_diskimg.disk.asked import Needs, no_file
+from doit_diskimg.disk import links
+from doit_diskimg.disk.identity import disk_guid, identity_of, partition_guid
+from doit_diskimg.disk.links import Needs, no_file
 from doit_diskimg.errors import DescriptionError, DiskimgError
 from doit_diskimg.extent import Extent
 from doit_diskimg.plan.content import FORMAT, Wanted
@@ -71,15 +72,15 @@ class DiskNumbers:
     def partition_guid(self, name: str) -> "UUID":
         """Return a partition's GUID; see `symbols.Numbers`."""
         disk = self._step.disk
-        return disk.identity_of(disk.partitions[self._parts[name]])
+        return partition_guid(disk, disk.partitions[self._parts[name]])
 
     def disk_guid(self) -> "UUID":
         """Return the disk's GUID; see `symbols.Numbers`."""
-        return self._step.disk.identity
+        return disk_guid(self._step.disk)
 
     def disk_signature(self) -> int:
         """Return the disk signature; see `symbols.Numbers`."""
-        return self._step.disk.identities().signature
+        return identity_of(self._step.disk).signature
 
     def _picture(self, name: str) -> "Picture":
         from doit_diskimg.tasks.injection import fill_segment
@@ -112,12 +113,12 @@ class DiskNumbers:
 
 def write_places(step: "Step", index: int, picture: "Picture", files: "RealFiles") -> None:
     """Write what others ask of a volume that is ``picture``, if anybody asks anything."""
-    from doit_diskimg.disk.abilities import Locating
+    from doit_diskimg.disk.sockets import Locating
     from doit_diskimg.host.state import write_json
     from doit_diskimg.tasks.populating import place_of
 
-    part, where = step.disk.partitions[index], f"partitions[{index}]"
-    wanted = asked.located(step.disk, part.name)
+    part, where = step.disk.partitions[index], step.disk.parts()[index].where
+    wanted = links.located(step.disk, part.name)
     if wanted is None:
         return
     place, found = place_of(step, index, files), dict[str, object]()
@@ -136,9 +137,9 @@ def write_places(step: "Step", index: int, picture: "Picture", files: "RealFiles
 
 def sources_of(disk: "Disk", parts: Sequence[str]) -> Iterator[Wanted]:
     """Yield what the parts are made of."""
-    for index, part in enumerate(disk.partitions):
+    for part in disk.parts():
         if part.name in parts:
-            yield from part.payload.sources(f"partitions[{index}]")
+            yield from part.payload.sources(part.where)
     for where, segment in disk.outside:
         if segment.name in parts:
             yield from segment.sources(where)
@@ -148,7 +149,7 @@ def described(disk: "Disk", parts: Sequence[str]) -> Iterator[object]:
     """Yield how the parts are described."""
     for part in disk.partitions:
         if part.name in parts:
-            yield [part.payload, str(disk.identity_of(part)), disk.sector_size]
+            yield [part.payload, str(partition_guid(disk, part)), disk.sector_size]
     yield from (segment for _, segment in disk.outside if segment.name in parts)
 
 

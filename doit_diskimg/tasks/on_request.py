@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from doit.dependency import UptodateCalculator
 
-from doit_diskimg.disk.abilities import Engines
+from doit_diskimg.disk.sockets import Engines
 from doit_diskimg.host.state import read
 from doit_diskimg.plan.content import digest_of
 from doit_diskimg.tasks.step import Late

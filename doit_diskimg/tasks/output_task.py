@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from os.path import abspath
 from typing import TYPE_CHECKING, Any
 
-from doit_diskimg.disk import asked
-from doit_diskimg.disk.abilities import Selective
-from doit_diskimg.disk.model import TABLE
+from doit_diskimg.disk import links
+from doit_diskimg.disk.identity import disk_guid
+from doit_diskimg.disk.placed import TABLE
+from doit_diskimg.disk.sockets import Selective
 from doit_diskimg.extent import Extent, merged
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.machine import Signature
@@ -156,7 +157,7 @@ def output_task(tasks: "DiskTasks", index: int) -> _Values:
         MakeOutput(disk, tasks.epoch, index, tasks.parts),
         targets=one_place(output.path),
         spec=[
-            output, output.made_with, str(disk.identity), tasks.epoch, sources,
+            output, output.made_with, str(disk_guid(disk)), tasks.epoch, sources,
             # What it may ask of the disk and what is not in the image's bytes: its names.
             normal(disk.image), disk.partitions,
         ],
@@ -196,9 +197,9 @@ def linked_task(tasks: "DiskTasks", path: str) -> _Values:
             *(state.file(name, suffix) for name in planned for suffix in (".plan", ".blob")),
         ],
         targets=[path, rest_path(state), receipt_path(state), state_path(state)],
-        spec=[disk.partitions, disk.boot, disk.segments, str(disk.identity), abspath(path)],
+        spec=[disk.partitions, disk.boot, disk.segments, str(disk_guid(disk)), abspath(path)],
         contents_of=sources,
-        needs=asked.needs(disk, *unplanned),
+        needs=links.needs(disk, *unplanned),
         record=state.file("linked.sources.json"),
     )
     task["basename"] = f"{task.pop('basename')}:{task.pop('name')}"

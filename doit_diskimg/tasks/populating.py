@@ -11,7 +11,7 @@ from doit_diskimg.tasks.step import Step, judge
 
 if TYPE_CHECKING:
     from doit_diskimg.disk.placed import Layout
-    from doit_diskimg.disk.ports import Place
+    from doit_diskimg.disk.sockets import Place
     from doit_diskimg.host.files import RealFiles
     from doit_diskimg.plan.picture import Picture
 
@@ -81,14 +81,15 @@ def fill(step: Step, index: int, files: "RealFiles") -> "Picture":
 
 def place_of(step: Step, index: int, files: "RealFiles") -> "Place":
     """Return what a partition's payload is told of the disk."""
-    from doit_diskimg.disk.ports import Place
+    from doit_diskimg.disk.identity import partition_guid
+    from doit_diskimg.disk.sockets import Place
     from doit_diskimg.tasks.numbers import DiskNumbers
 
     part, layout = step.disk.partitions[index], layout_of(step)
     return Place(
         extent=layout.extent(part.name),
         sector_size=layout.sector_size,
-        identity=step.disk.identity_of(part),
+        identity=partition_guid(step.disk, part),
         epoch=step.epoch,
         bare=step.disk.is_one_volume,
         name=part.name,
@@ -98,7 +99,7 @@ def place_of(step: Step, index: int, files: "RealFiles") -> "Place":
 
 def layout_of(step: Step) -> "Layout":
     """Return the layout that the table's task wrote.  Raises WorldError."""
-    from doit_diskimg.disk.layout_file import decode_layout
+    from doit_diskimg.disk.placed import decode_layout
 
     path = step.state.file("layout.json")
     try:

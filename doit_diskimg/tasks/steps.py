@@ -6,11 +6,10 @@ and `injection` have those that come after.
 
 import json
 
-from doit_diskimg.disk.abilities import Noting
-from doit_diskimg.disk.layout_file import decode_places, encode_layout
-from doit_diskimg.disk.model import TABLE, Disk, Partition
-from doit_diskimg.disk.placed import Layout
-from doit_diskimg.disk.ports import Room
+from doit_diskimg.disk.identity import identity_of
+from doit_diskimg.disk.model import Disk, Noting, Part
+from doit_diskimg.disk.placed import TABLE, Layout, decode_places, encode_layout
+from doit_diskimg.disk.sockets import Room
 from doit_diskimg.errors import DescriptionError, ImageWritten, Problem, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import kept, seal
@@ -28,7 +27,6 @@ from doit_diskimg.tasks.guests import guests_of, places
 from doit_diskimg.tasks.keeping import check, listed, only_guests_wrote, settled
 from doit_diskimg.tasks.populating import layout_of, planned
 from doit_diskimg.tasks.step import Asking, Step
-from doit_diskimg.units import parse_size
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,11 @@ class Format(Asking):
 
     def work(self, files: RealFiles) -> str | None:
         """Write ``P.geometry.json``; say what the volume is if it is new."""
-        part, where = self.disk.partitions[self.index], f"partitions[{self.index}]"
-        room = _room(self.disk, part, files, where)
-        if self.disk.size_of(part) is None:
+        part = self.disk.parts()[self.index]
+        room = _room(self.disk, part, files)
+        if part.wish.length is None:
             # A later run asks about each tree, also if the payload had a size of its own.
-            for wanted in part.payload.sources(where):
+            for wanted in part.payload.sources(part.where):
                 if isinstance(wanted.source, Tree):
                     files.walk(wanted.source, wanted.where)
         is_new = write_json(
@@ -58,10 +56,8 @@ class Format(Asking):
         return _facts(room) if is_new else None
 
 
-def _room(disk: Disk, part: Partition, files: RealFiles, where: str) -> Room:
-    size = disk.size_of(part)
-    length = None if size is None else parse_size(size)
-    return part.payload.room(length, files, where, disk.sector_size)
+def _room(disk: Disk, part: Part, files: RealFiles) -> Room:
+    return part.payload.room(part.wish.length, files, part.where, disk.sector_size)
 
 
 def _facts(room: Room) -> str:
@@ -84,9 +80,8 @@ class MakeTable(Asking):
         settled: list[str] = []
 
         def settle(index: int, length: int) -> Room:
-            part = self.disk.partitions[index]
-            where = f"partitions[{index}]"
-            room = part.payload.room(length, files, where, self.disk.sector_size)
+            part = self.disk.parts()[index]
+            room = part.payload.room(length, files, part.where, self.disk.sector_size)
             settled.extend(f"{part.name}: {_facts(room)}" for _ in room.facts[:1])
             return room
 
@@ -95,7 +90,7 @@ class MakeTable(Asking):
         picture = Picture()
         if self.disk.table is not None:
             picture = self.disk.table.encode(
-                layout.size, self.disk.identities(), layout.recorded()
+                layout.size, identity_of(self.disk), layout.recorded()
             )
         self.state.write_plan(TABLE, encode_plan(picture))
         if write(self.state.file("layout.json"), encode_layout(layout)):
@@ -112,21 +107,21 @@ class MakeTable(Asking):
 
     def _rooms(self, files: RealFiles) -> list[Room]:
         rooms, problems = [], list[Problem]()
-        for index, part in enumerate(self.disk.partitions):
+        for part in self.disk.parts():
             try:
-                if not self.disk.asked_first(part):
+                if not part.wish.asked_first:
                     rooms.append(Room(length=0))
                 elif part.payload.populated:
                     rooms.append(self._geometry(part))
                 else:
-                    rooms.append(_room(self.disk, part, files, f"partitions[{index}]"))
+                    rooms.append(_room(self.disk, part, files))
             except (DescriptionError, WorldError) as error:
                 problems += error.problems
         if problems:
             raise WorldError(*problems)
         return rooms
 
-    def _geometry(self, part: Partition) -> Room:
+    def _geometry(self, part: Part) -> Room:
         path = self.state.file(part.name, ".geometry.json")
         try:
             data = json.loads(need(path))

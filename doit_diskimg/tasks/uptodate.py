@@ -223,7 +223,7 @@ class ImageAsSealed(Reason):
 
 def stored_layout(path: str) -> "Layout | None":
     """Return the layout that the table's task wrote, None if there is none that can be read."""
-    from doit_diskimg.disk.layout_file import decode_layout
+    from doit_diskimg.disk.placed import decode_layout
     from doit_diskimg.host.state import read
 
     try:
@@ -234,7 +234,7 @@ def stored_layout(path: str) -> "Layout | None":
 
 def stored_places(path: str) -> tuple[dict[str, list[int]], str, int]:
     """Return what `decode_places` finds in the layout that the table's task wrote, if anything."""
-    from doit_diskimg.disk.layout_file import decode_places
+    from doit_diskimg.disk.placed import decode_places
     from doit_diskimg.host.state import read
 
     try:

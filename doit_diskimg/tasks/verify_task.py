@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from doit_diskimg.disk.abilities import Listed
-from doit_diskimg.disk.layout_file import decode_layout
+from doit_diskimg.disk.placed import decode_layout
+from doit_diskimg.disk.sockets import Listed
 from doit_diskimg.errors import ImageWrong, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.files import RealFiles

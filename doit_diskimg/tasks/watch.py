@@ -218,17 +218,18 @@ def _warm_up() -> None:
 
     import xxhash  # noqa: F401
 
-    from doit_diskimg.disk import bootfield, layout, made, ranges, shape  # noqa: F401
+    from doit_diskimg.disk import bootcode, check, layout  # noqa: F401
     from doit_diskimg.host import patching, recorded, state_names, walk, written  # noqa: F401
     from doit_diskimg.kinds.filesystems import esp, file, zero  # noqa: F401
     from doit_diskimg.kinds.filesystems.fat import planner, volume  # noqa: F401
     from doit_diskimg.kinds.tables import (  # noqa: F401
         gpt,
+        gpt_bytes,
         gpt_mbr,
         gpt_problems,
         mbr,
-        mbr_chain,
         mbr_problems,
+        mbr_work,
     )
     from doit_diskimg.tasks import (  # noqa: F401
         boots,

@@ -24,7 +24,7 @@ from doit_diskimg import (
     Segment,
     Zero,
 )
-from doit_diskimg.disk.ports import Place
+from doit_diskimg.disk.sockets import Place
 from doit_diskimg.errors import DescriptionError
 from doit_diskimg.extent import Extent
 

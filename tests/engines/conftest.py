@@ -10,7 +10,7 @@ import pytest
 from tools import tool
 
 from doit_diskimg.chain.readback import watch
-from doit_diskimg.disk.ports import Place
+from doit_diskimg.disk.sockets import Place
 from doit_diskimg.extent import Extent
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.folder import MARKER

@@ -29,7 +29,7 @@ from doit_diskimg import (
     at,
 )
 from doit_diskimg.chain.readback import watch
-from doit_diskimg.disk.ports import Place
+from doit_diskimg.disk.sockets import Place
 from doit_diskimg.errors import EngineCannot
 from doit_diskimg.extent import Extent
 from doit_diskimg.host import program

@@ -4,7 +4,7 @@ import pytest
 from fakes import FakeFiles
 
 from doit_diskimg import DescriptionError, Ext, Tree
-from doit_diskimg.disk.ports import Payload, Place
+from doit_diskimg.disk.sockets import Payload, Place
 from doit_diskimg.extent import Extent
 
 MIB = 1 << 20

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from tools import tool
 
-from doit_diskimg.disk.ports import Place
+from doit_diskimg.disk.sockets import Place
 from doit_diskimg.errors import SourceMissing, WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.kinds.filesystems.fat.volume import Fat

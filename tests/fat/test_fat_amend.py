@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from doit_diskimg import at
 from doit_diskimg.disk.bootcode import BootCode
 from doit_diskimg.disk.bootfield import Patch
-from doit_diskimg.disk.ports import Place
+from doit_diskimg.disk.sockets import Place
 from doit_diskimg.extent import Extent
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.plan.content import Tree, parts

@@ -5,9 +5,10 @@ import struct
 import pytest
 from tools import run, tool
 
+from doit_diskimg.disk.identity import identity_of, partition_guid
 from doit_diskimg.disk.layout import place
 from doit_diskimg.disk.model import Disk, Partition
-from doit_diskimg.disk.ports import Place
+from doit_diskimg.disk.sockets import Place
 from doit_diskimg.errors import DescriptionError
 from doit_diskimg.extent import Extent
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
@@ -36,10 +37,10 @@ def test_filled_by_mtools(bench, disk_size, first_size, options):
     rooms = [part.payload.room(part.size, None, "p") for part in parts]
     layout = place(disk, rooms, {})
     assert layout.extent("two") == Extent(MIB + first_size, last)
-    pictures = [disk.table.encode(disk_size, disk.identities(), layout.partitions)]
+    pictures = [disk.table.encode(disk_size, identity_of(disk), layout.partitions)]
     for part in parts:
         at = Place(extent=layout.extent(part.name), sector_size=512,
-                   identity=disk.identity_of(part), epoch=0)
+                   identity=partition_guid(disk, part), epoch=0)
         pictures.append(part.payload.fill(at, None, "p"))
     path = bench.folder / "gpt.img"
     with open(path, "wb") as image:

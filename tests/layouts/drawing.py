@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from doit_diskimg.disk.identity import identity_of, partition_guid
 from doit_diskimg.disk.layout import place
 from doit_diskimg.disk.model import Disk
 from doit_diskimg.disk.placed import Layout
-from doit_diskimg.disk.ports import Place, Room
 from doit_diskimg.disk.segment import Segment
+from doit_diskimg.disk.sockets import Place, Room
 from doit_diskimg.errors import SourceMissing, WorldError, refuse
 from doit_diskimg.plan.content import Entry, Tree, digest_of
 from doit_diskimg.plan.picture import BLOB, Picture
-from doit_diskimg.units import parse_size
 
 EPOCH = 315532800
 
@@ -49,14 +49,13 @@ def lay_out(disk: Disk, contents: Mapping[str, bytes]) -> Layout:
     files = Files(contents)
 
     def room(index: int, length: int | None) -> Room:
-        payload = disk.partitions[index].payload
-        return payload.room(length, files, f"partitions[{index}]", disk.sector_size)
+        part = disk.parts()[index]
+        return part.payload.room(length, files, part.where, disk.sector_size)
 
-    rooms = []
-    for index, part in enumerate(disk.partitions):
-        size = disk.size_of(part)
-        first = disk.asked_first(part)
-        rooms.append(room(index, size and parse_size(size)) if first else Room(length=0))
+    rooms = [
+        room(part.index, part.wish.length) if part.wish.asked_first else Room(length=0)
+        for part in disk.parts()
+    ]
     lengths = {
         segment.name: segment.measure(files, where) for where, segment in disk.outside
     }
@@ -75,7 +74,7 @@ def draw(disk: Disk, contents: Mapping[str, bytes], path: Path) -> Layout:
             Place(
                 extent=layout.extent(part.name),
                 sector_size=disk.sector_size,
-                identity=disk.identity_of(part),
+                identity=partition_guid(disk, part),
                 epoch=EPOCH,
                 bare=disk.is_one_volume,
             ),
@@ -89,7 +88,7 @@ def draw(disk: Disk, contents: Mapping[str, bytes], path: Path) -> Layout:
         for where, segment in disk.outside
     ]
     if disk.table is not None:
-        pictures.append(disk.table.encode(layout.size, disk.identities(), layout.recorded()))
+        pictures.append(disk.table.encode(layout.size, identity_of(disk), layout.recorded()))
     with path.open("xb") as image:
         image.truncate(layout.size)
         for picture in pictures:

@@ -7,6 +7,7 @@ from layouts.drawing import draw
 from layouts.good import FILES, MBRS, Good, fat, gpt, part
 from tools import run
 
+from doit_diskimg.disk.identity import disk_guid, identity_of
 from doit_diskimg.disk.placed import Layout
 from doit_diskimg.kinds.tables.gpt import Gpt
 
@@ -47,7 +48,7 @@ def test_the_chain_is_that_of_sfdisk(tmp_path: Path, case: Good) -> None:
     layout = draw(case.disk, FILES, ours)
     with theirs.open("xb") as file:
         file.truncate(layout.size)
-    script_ = script(layout, case.disk.identities().signature)
+    script_ = script(layout, identity_of(case.disk).signature)
     run("sfdisk", "--quiet", "--no-tell-kernel", theirs, stdin=script_)
     found, expected = tables(ours), tables(theirs)
     assert found[0] == expected[0]
@@ -112,7 +113,7 @@ def test_an_array_elsewhere_or_of_another_length_is_that_of_sgdisk(
     theirs, (entry,) = tmp_path / "theirs.img", layout.partitions
     with theirs.open("xb") as file:
         file.truncate(layout.size)
-    identity = f"--disk-guid={disk.identity}"
+    identity = f"--disk-guid={disk_guid(disk)}"
     run("sgdisk", "--clear", "--set-alignment=1", identity, *arguments, theirs)
     run(
         "sgdisk", "--set-alignment=1", "--new=1:16384:18431", f"--typecode=1:{entry.type}",

@@ -11,8 +11,7 @@ from layouts.good import FILES, GPTS, MBRS, Good, fat, gpt, mbr, part
 from tools import run, tool
 
 from doit_diskimg import verify_image
-from doit_diskimg.disk.abilities import Noting
-from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.model import Disk, Noting
 from doit_diskimg.disk.segment import Segment
 from doit_diskimg.kinds.tables.gpt import Gpt
 from doit_diskimg.kinds.tables.mbr import Mbr

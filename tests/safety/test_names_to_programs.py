@@ -18,7 +18,7 @@ from tools import run, tool
 
 from doit_diskimg import Disk, Ext, Fat, Iso, Qcow2, Qemu, Sha256, Tree, Vdi, Vhdx, Vmdk
 from doit_diskimg.chain.readback import watch
-from doit_diskimg.disk.ports import Place
+from doit_diskimg.disk.sockets import Place
 from doit_diskimg.errors import DiskimgError, refuse
 from doit_diskimg.extent import Extent
 from doit_diskimg.host import grub_mkimage

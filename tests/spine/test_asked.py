@@ -6,9 +6,10 @@ import pytest
 
 from doit_diskimg import BootCode, Fat, File, Gpt, Mbr, Partition, Patch, Segment, Tree, at
 from doit_diskimg.disk import model
-from doit_diskimg.disk.asked import Located, located, needs
 from doit_diskimg.disk.layout import place
-from doit_diskimg.disk.ports import Bootloader, Room
+from doit_diskimg.disk.links import Located, located, needs
+from doit_diskimg.disk.model import Bootloader
+from doit_diskimg.disk.sockets import Room
 from doit_diskimg.errors import BadValue
 
 CONTENTS = "must be the path of a file with contents in the volume (mend the path, or put the file "

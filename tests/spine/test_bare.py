@@ -3,10 +3,9 @@
 import pytest
 from fakes import FakeFiles
 
-from doit_diskimg.disk.bare import signature_note
 from doit_diskimg.disk.bootcode import BootCode
 from doit_diskimg.disk.bootfield import Patch
-from doit_diskimg.disk.segment import Segment
+from doit_diskimg.disk.segment import Segment, signature_note
 from doit_diskimg.extent import Extent
 
 BOOTS = b"\xf4" * 510 + b"\x55\xaa"

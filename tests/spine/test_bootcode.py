@@ -7,6 +7,7 @@ import pytest
 from fakes import FakeFiles, render
 
 from doit_diskimg import BootCode, DescriptionError, Disk, Gpt, Mbr, Patch, Segment, at
+from doit_diskimg.disk.check_parts import segment_problems
 from doit_diskimg.disk.symbols import Symbol
 from doit_diskimg.extent import Extent
 
@@ -242,7 +243,7 @@ def test_patched_sectors_are_those_of_the_disk():
 def test_kept_bytes_stay_with_their_owner_whatever_is_patched_beside_them():
     code = BootCode(bytes([7]) * 1024, patches=[Patch(439, "B", 1), Patch(512, "<H", 0x0202)])
     segment = Segment("s", code, 0, keep=[(440, 512)])
-    assert not list(segment.problems("segments[0]"))
+    assert not list(segment_problems(segment, "segments[0]"))
     disk = render(segment.fill(FakeFiles(), "segments[0]", NUMBERS), 1024, {})
     assert disk == b"\7" * 439 + b"\1" + bytes(72) + b"\2\2" + b"\7" * 510
 
@@ -250,7 +251,7 @@ def test_kept_bytes_stay_with_their_owner_whatever_is_patched_beside_them():
 def test_a_patch_over_kept_bytes_is_refused():
     code = BootCode("file", patches=[Patch(446, "<I", at.lba("a"))])
     segment = Segment("s", code, 0, keep=[(440, 512)])
-    assert [str(problem) for problem in segment.problems("segments[0]")] == [
+    assert [str(problem) for problem in segment_problems(segment, "segments[0]")] == [
         'segments[0].source.patches[0]: the field at 0x1be ("<I") is among bytes 440 to 511, those '
         "are not the boot code's own (move the field)"
     ]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from doit_diskimg.disk.layout import place
 from doit_diskimg.disk.model import Disk, Partition
-from doit_diskimg.disk.ports import Room
 from doit_diskimg.disk.segment import Segment
+from doit_diskimg.disk.sockets import Room
 from doit_diskimg.errors import ContentTooLarge, DescriptionError, Overlap, UnknownType
 from doit_diskimg.extent import Extent
 

@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_diskimg.disk.layout import place
-from doit_diskimg.disk.layout_file import decode_layout, encode_layout, map_rows
 from doit_diskimg.disk.model import Disk, Partition
-from doit_diskimg.disk.placed import Layout
-from doit_diskimg.disk.ports import Room
-from doit_diskimg.disk.segment import Region, Segment
+from doit_diskimg.disk.placed import Layout, Region, decode_layout, encode_layout
+from doit_diskimg.disk.segment import Segment
+from doit_diskimg.disk.sockets import Room
 from doit_diskimg.extent import Extent
 from doit_diskimg.plan.content import FORMAT
 from doit_diskimg.plan.patch import Patch, diff
@@ -35,6 +34,7 @@ from doit_diskimg.plan.stored import (
     lines_naming,
     total,
 )
+from doit_diskimg.tasks.show import map_rows
 from doit_diskimg.units import KIB, MIB
 
 GENERATION = "ab" * 16

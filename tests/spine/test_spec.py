@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doit_diskimg.disk.bootcode import BootCode
+from doit_diskimg.disk.identity import disk_guid, identity_of, partition_guid
 from doit_diskimg.disk.model import Disk, Partition
 from doit_diskimg.disk.segment import Segment
 from doit_diskimg.errors import BadLabel, TooManyPartitions
@@ -292,7 +293,7 @@ ONES = "11111111-2222-3333-4444-555555555555"
 
 
 @pytest.mark.parametrize(
-    ("described", "disk_guid", "esp_guid"),
+    ("described", "of_disk", "of_esp"),
     [
         ({}, str(DISK_GUID), "45df66b6-efc3-531d-acef-02607513a20b"),
         ({"name": "名.img"}, "857284bc-d399-5c2a-83e6-98da69b35c19",
@@ -301,24 +302,25 @@ ONES = "11111111-2222-3333-4444-555555555555"
         ({"guid": UUID(ONES)}, ONES, "5dd35e2e-cf76-52a7-a93d-ff5989496598"),
     ],
 )  # fmt: skip
-def test_guids_are_derived_from_names_for_ever(described, disk_guid, esp_guid):
+def test_guids_are_derived_from_names_for_ever(described, of_disk, of_esp):
     """A change here changes the images of every user."""
     named = disk(**described)
-    assert str(named.identity) == disk_guid
-    assert str(named.identity_of(ESP)) == esp_guid
+    assert str(disk_guid(named)) == of_disk
+    assert str(partition_guid(named, ESP)) == of_esp
 
 
 def test_guids_depend_on_names_and_on_nothing_else():
     other = Disk(
         "/elsewhere/os.img", size="1GiB", table=None, partitions=[ROOT, ESP], align=512, signature=1
     )
-    assert other.identity == DISK_GUID
-    assert other.identity_of(replace(ESP, payload=File("x"), size=512)) == disk().identity_of(ESP)
-    assert str(other.identity_of(ROOT)) == "9eff6669-93a6-5b90-b3a1-1d0a74f4805c"
+    assert disk_guid(other) == DISK_GUID
+    filled = replace(ESP, payload=File("x"), size=512)
+    assert partition_guid(other, filled) == partition_guid(disk(), ESP)
+    assert str(partition_guid(other, ROOT)) == "9eff6669-93a6-5b90-b3a1-1d0a74f4805c"
 
 
 def test_a_partitions_own_guid_wins():
-    assert disk().identity_of(replace(ESP, guid=ONES)) == UUID(ONES)
+    assert partition_guid(disk(), replace(ESP, guid=ONES)) == UUID(ONES)
 
 
 @pytest.mark.parametrize(
@@ -332,9 +334,9 @@ def test_a_partitions_own_guid_wins():
     ],
 )
 def test_the_signature_is_the_end_of_the_guid_unless_given(described, signature):
-    identities = disk(**described).identities()
+    identities = identity_of(disk(**described))
     assert identities.signature == signature
-    assert identities.guid == disk(**described).identity
+    assert identities.guid == disk_guid(disk(**described))
 
 
 # The digest of a description ---------------------------------------------------------------------

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from doit_diskimg.disk.model import Disk
-from doit_diskimg.disk.ports import Place, Room
-from doit_diskimg.disk.segment import Region
+from doit_diskimg.disk.placed import Region
+from doit_diskimg.disk.sockets import Place, Room
 from doit_diskimg.errors import Problem, SourceMissing, WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.plan.content import Entry, Tree, Wanted, digest_of

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tools import paint, run
 
-from doit_diskimg.disk.model import Disk
-from doit_diskimg.disk.ports import Table
-from doit_diskimg.disk.segment import Identity, PlacedPartition
+from doit_diskimg.disk.identity import identity_of
+from doit_diskimg.disk.model import Disk, Identity, Table
+from doit_diskimg.disk.placed import PlacedPartition
 from doit_diskimg.extent import Extent
 from doit_diskimg.kinds.tables import gpt
 from doit_diskimg.kinds.tables.gpt import Gpt
@@ -285,7 +285,7 @@ def test_parted_reads_what_we_wrote(
 
 @pytest.mark.parametrize("guid", ["0f0e0d0c-0b0a-0908-0706-050403020100", UUID(int=2**127 + 5)])
 def test_sfdisk_reads_the_guid_that_the_user_gave(tmp_path: Path, guid: str | UUID) -> None:
-    identity = Disk("os.img", size=SIZE, table=Gpt(), guid=guid).identities()
+    identity = identity_of(Disk("os.img", size=SIZE, table=Gpt(), guid=guid))
     image = paint(Gpt().encode(SIZE, identity, []), tmp_path / "os.img", SIZE)
     assert json.loads(run("sfdisk", "--json", image))["partitiontable"]["id"] == str(guid).upper()
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tools import paint, run
 
-from doit_diskimg.disk.model import Disk
-from doit_diskimg.disk.ports import Table
-from doit_diskimg.disk.segment import Identity, PlacedPartition
+from doit_diskimg.disk.identity import identity_of
+from doit_diskimg.disk.model import Disk, Identity, Table
+from doit_diskimg.disk.placed import PlacedPartition
 from doit_diskimg.extent import Extent
 from doit_diskimg.kinds.tables.mbr import Mbr
 from doit_diskimg.ondisk import mbr_sector as ondisk
@@ -143,7 +143,7 @@ def test_parted_reads_what_we_wrote(tmp_path: Path) -> None:
 def test_sfdisk_reads_the_signature(
     tmp_path: Path, fields: dict[str, Any], signature: int
 ) -> None:
-    identity = Disk("os.img", size=MIB, table=Mbr(), **fields).identities()
+    identity = identity_of(Disk("os.img", size=MIB, table=Mbr(), **fields))
     image = paint(Mbr().encode(MIB, identity, []), tmp_path / "os.img", MIB)
     found = json.loads(run("sfdisk", "--json", image))["partitiontable"]["id"]
     assert found == f"{signature:#010x}"

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from doit_diskimg.disk.identity import disk_guid, partition_guid
 from doit_diskimg.disk.model import Disk, Partition
 from doit_diskimg.errors import (
     BadName,
@@ -420,7 +421,7 @@ def test_a_type_that_nobody_knows_is_refused(
 
 def test_a_guid_that_another_part_derives_from_its_name_is_refused() -> None:
     plain = Disk("os.img", size="64MiB", table=Gpt(), partitions=[part("a"), part("b")])
-    a, disk = str(plain.identity_of(plain.partitions[0])), str(plain.identity)
+    a, disk = str(partition_guid(plain, plain.partitions[0])), str(disk_guid(plain))
     assert [str(each) for each in problems(Gpt(), part("a"), part("b", guid=a))] == [
         f"partitions[1].guid: {a} is that of partitions[0].guid, which is derived, too, {TWICE}"
     ]

@@ -2,8 +2,7 @@
 
 import pytest
 
-from doit_diskimg.disk.placed import Layout
-from doit_diskimg.disk.segment import PlacedPartition, Region
+from doit_diskimg.disk.placed import Layout, PlacedPartition, Region
 from doit_diskimg.extent import Extent
 from doit_diskimg.tasks.show import layout_map
 

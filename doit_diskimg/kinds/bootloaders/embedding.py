@@ -5,12 +5,14 @@ there, so the loader has a partition of its own, a "BIOS boot partition" (UEFI k
 GRUB chose its type GUID).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from os import PathLike
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar
 
-from doit_diskimg.disk.bootcode import BootCode, draw
-from doit_diskimg.disk.ports import Payload, Place, Room
+from doit_diskimg.disk.bootcode import BootCode
+from doit_diskimg.disk.model import Disk, Part
+from doit_diskimg.disk.segment import draw
+from doit_diskimg.disk.sockets import Payload, Place, Room
 from doit_diskimg.errors import BadValue, ContentTooLarge, DescriptionError, Problem
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
@@ -22,53 +24,27 @@ from doit_diskimg.units import MIB, SECTOR, align_up, exact_size
 BIOS_BOOT = "bios-boot"
 
 
-class DescribedPartition(Protocol):
-    """A partition as the user wrote it."""
-
-    @property
-    def name(self) -> str: ...  # see spec.Partition
-    @property
-    def payload(self) -> object: ...
-    @property
-    def type(self) -> str | int | None: ...
-    @property
-    def active(self) -> bool: ...
-    @property
-    def in_table(self) -> bool: ...
-
-
-class DescribedDisk(Protocol):
-    """A disk as the user wrote it."""
-
-    @property
-    def partitions(self) -> Sequence[DescribedPartition]: ...  # see spec.Disk
-    @property
-    def table(self) -> Any: ...
-    @property
-    def sector_size(self) -> int: ...
-
-
-def gap_is_free(disk: DescribedDisk) -> bool:
+def gap_is_free(disk: Disk) -> bool:
     """Return whether sector 1 is nobody's: it is the header's on a GPT."""
     sector = Extent(SECTOR, SECTOR)
     regions = disk.table.regions(1 << 30) if disk.table is not None else ()
     return not any(region.extent.overlaps(sector) for region in regions)
 
 
-def holder(disk: DescribedDisk, payload: Payload) -> DescribedPartition | None:
+def holder(disk: Disk, payload: Payload) -> Part | None:
     """Return the partition that holds the second part, None if none does."""
-    return next((part for part in disk.partitions if part.payload == payload), None)
+    return next((part for part in disk.parts() if part.payload == payload), None)
 
 
 def problems(
-    disk: DescribedDisk, payload: Payload, where: str, name: str, call: str
+    disk: Disk, payload: Payload, where: str, name: str, call: str
 ) -> Iterator[Problem]:
     """Yield why the second part of the loader ``name`` has no place on the disk.
 
     ``call`` is what a user writes for ``payload``.
     """
-    partition = holder(disk, payload)
-    if partition is None:
+    part = holder(disk, payload)
+    if part is None:
         if not gap_is_free(disk):
             yield BadValue(
                 where, "sector 1 is the table's, so nothing can follow the boot sector",
@@ -76,16 +52,17 @@ def problems(
                 f'add Partition("bios", {call}) to the partitions',
             )
         return
-    if disk.table is None or partition.type is None:
+    described = part.partition
+    if disk.table is None or described.type is None:
         return
     try:
-        wanted = disk.table.type_of(partition, BIOS_BOOT)
+        wanted = disk.table.type_of(described, BIOS_BOOT)
     except ValueError:
         return  # reported with the partition
     if not gap_is_free(disk) and wanted != type_guid(BIOS_BOOT):
         yield BadValue(
-            f"partitions[{list(disk.partitions).index(partition)}].type",
-            f"{partition.type!r} is the type of the partition with {name}'s second part",
+            f"{part.where}.type",
+            f"{described.type!r} is the type of the partition with {name}'s second part",
             f"{name} looks for a BIOS boot partition", f'leave type out, or write "{BIOS_BOOT}"',
         )
 
@@ -115,7 +92,7 @@ class SecondPart:
     def problems(
         self, where: str, size: int | None, sector_size: int = SECTOR
     ) -> Iterator[Problem]:
-        """Yield what is wrong with the description; see `ports.Payload`."""
+        """Yield what is wrong with the description; see `Payload`."""
         raise NotImplementedError
 
     def sources(self, where: str) -> Iterable[Wanted]:
@@ -129,7 +106,7 @@ class SecondPart:
     def room(
         self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
     ) -> Room:
-        """Return the length; see `ports.Payload`."""
+        """Return the length; see `Payload`."""
         length = self.length(files, f"{where}.payload")
         room = align_up(length, MIB) if size is None else length
         return Room(length=room, type=BIOS_BOOT, facts=((self.TERM, exact_size(length)),))
@@ -146,7 +123,7 @@ class SecondPart:
         return self.TERM
 
     def needed(self, extent: Extent, picture: Picture) -> Iterator[Extent]:
-        """Yield what is read at the boot: what is in it; see `abilities.Selective`."""
+        """Yield what is read at the boot: what is in it; see `Selective`."""
         for piece in picture.pieces:
             yield Extent(piece.start, piece.length)
 

@@ -22,11 +22,11 @@ from os import PathLike, fspath
 from typing import Any
 
 from doit_diskimg.disk import at
-from doit_diskimg.disk.bootcode import BootCode, Stretch
+from doit_diskimg.disk.bootcode import KEEP, BootCode
 from doit_diskimg.disk.bootfield import Patch
 from doit_diskimg.disk.fields import is_path, shown
-from doit_diskimg.disk.sector_zero import KEEP
-from doit_diskimg.disk.segment import Segment
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.segment import Segment, Stretch
 from doit_diskimg.disk.symbols import Numbers, Symbol
 from doit_diskimg.errors import (
     BadValue,
@@ -39,7 +39,6 @@ from doit_diskimg.errors import (
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.kinds.bootloaders import embedding
-from doit_diskimg.kinds.bootloaders.embedding import DescribedDisk
 from doit_diskimg.kinds.bootloaders.grub_image import FORMATS, GrubImage
 from doit_diskimg.plan.content import Files
 from doit_diskimg.units import SECTOR, ceil_div
@@ -93,7 +92,7 @@ class GrubBios:
 
     # Where it boots the disk: `ports.Bootloader` -------------------------------------------------
 
-    def problems(self, where: str, disk: DescribedDisk) -> Iterator[Problem]:
+    def problems(self, where: str, disk: Disk) -> Iterator[Problem]:
         """Yield what is wrong with the description, or with this disk for GRUB."""
         yield from self.own_problems(f"{where}.")
         if disk.sector_size != SECTOR:
@@ -102,7 +101,7 @@ class GrubBios:
         yield from embedding.problems(disk, self.core(), where, "GRUB", "grub.core()")
         yield from self._prefix_problems(where, disk)
 
-    def segments(self, disk: DescribedDisk) -> Sequence[Segment]:
+    def segments(self, disk: Disk) -> Sequence[Segment]:
         """Return boot.img, and core.img unless a partition has it."""
         partition = embedding.holder(disk, self.core())
         if partition is not None:
@@ -129,7 +128,7 @@ class GrubBios:
                 yield BadValue(f"{where}{field}", f"{shown(getattr(self, field))} is given",
                                "a core_image has what it was made with", f"leave {field} out")
 
-    def _prefix_problems(self, where: str, disk: DescribedDisk) -> Iterator[Problem]:
+    def _prefix_problems(self, where: str, disk: Disk) -> Iterator[Problem]:
         match = _PREFIX.match(self.prefix) if isinstance(self.prefix, str) else None
         if match is None or disk.table is None:
             return
@@ -231,7 +230,7 @@ class GrubCore(embedding.SecondPart):
     def problems(
         self, where: str, size: int | None, sector_size: int = SECTOR
     ) -> Iterator[Problem]:
-        """Yield what is wrong with the description; see `ports.Payload`."""
+        """Yield what is wrong with the description; see `Payload`."""
         if not is_path(self.path):
             yield BadValue(f"{where}.payload", f"{shown(self.path)} is no path",
                            "must be that of core.img", 'write GrubBios("build/core.img")')

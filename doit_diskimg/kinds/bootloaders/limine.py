@@ -9,10 +9,10 @@ from dataclasses import KW_ONLY
 from os import PathLike, fspath
 
 from doit_diskimg.disk import at
-from doit_diskimg.disk.bootcode import BootCode, Stretch
+from doit_diskimg.disk.bootcode import KEEP, BootCode
 from doit_diskimg.disk.fields import is_path, shown
-from doit_diskimg.disk.sector_zero import KEEP
-from doit_diskimg.disk.segment import Segment
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.segment import Segment, Stretch
 from doit_diskimg.disk.symbols import Numbers, Symbol
 from doit_diskimg.errors import (
     BadValue,
@@ -25,7 +25,6 @@ from doit_diskimg.errors import (
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.kinds.bootloaders import embedding
-from doit_diskimg.kinds.bootloaders.embedding import DescribedDisk
 from doit_diskimg.kinds.bootloaders.limine_hdd import (
     FIELDS,
     MOST,
@@ -75,7 +74,7 @@ class Limine:
 
     # Where it boots the disk: `ports.Bootloader` -------------------------------------------------
 
-    def problems(self, where: str, disk: DescribedDisk) -> Iterator[Problem]:
+    def problems(self, where: str, disk: Disk) -> Iterator[Problem]:
         """Yield what is wrong with the description, or with this disk for Limine."""
         if not is_path(self.folder):
             yield BadValue(f"{where}.folder", f"{shown(self.folder)} is no path",
@@ -91,7 +90,7 @@ class Limine:
         if disk.table is not None and embedding.gap_is_free(disk):
             yield from _active_problems(disk)
 
-    def segments(self, disk: DescribedDisk) -> Sequence[Segment]:
+    def segments(self, disk: Disk) -> Sequence[Segment]:
         """Return the boot sector, and stage 2 unless a partition has it."""
         partition = embedding.holder(disk, self.stage2())
         if partition is not None:
@@ -123,7 +122,7 @@ class Limine:
         return {**paths, **{f"EFI/BOOT/{name}": f"{folder}/{name}" for name in efi}}
 
 
-def _active_problems(disk: DescribedDisk) -> Iterator[Problem]:
+def _active_problems(disk: Disk) -> Iterator[Problem]:
     if disk.partitions and not any(part.active for part in disk.partitions):
         yield BadValue(
             "partitions", "none is active", "some BIOS boot no disk without one, and limine "
@@ -230,7 +229,7 @@ class LimineStage2(embedding.SecondPart):
     def problems(
         self, where: str, size: int | None, sector_size: int = SECTOR
     ) -> Iterator[Problem]:
-        """Yield what is wrong with the description; see `ports.Payload`."""
+        """Yield what is wrong with the description; see `Payload`."""
         if size is not None and size < _LEAST_PARTITION:
             yield TooSmall(
                 f"{where}.size", f"{size:,} bytes for Limine's stage 2",

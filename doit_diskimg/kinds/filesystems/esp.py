@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from doit_diskimg.disk.fields import AUTO
 from doit_diskimg.disk.model import Partition
+from doit_diskimg.disk.symbols import Guid
 from doit_diskimg.kinds.filesystems.fat.volume import EngineName, Fat
 from doit_diskimg.plan.content import Sources
 from doit_diskimg.units import SizeLike
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from doit_diskimg.disk.bootcode import BootCode
 
 _MINIMUM = {"any": None, "strict": "100MiB"}
@@ -23,7 +22,7 @@ class _OfPartition(TypedDict, total=False):
     start: SizeLike | None
     size: SizeLike | None
     align: SizeLike | None
-    guid: "str | UUID | None"
+    guid: str | Guid | None
     partition_name: str | None
     partition_attributes: int | Sequence[str]
     active: bool

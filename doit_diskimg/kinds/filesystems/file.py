@@ -15,7 +15,7 @@ from doit_diskimg.units import SECTOR, SizeLike, exact_size
 
 if TYPE_CHECKING:
     from doit_diskimg.disk.bootcode import BootCode
-    from doit_diskimg.disk.ports import Place, Room
+    from doit_diskimg.disk.sockets import Place, Room
     from doit_diskimg.disk.symbols import Symbol
     from doit_diskimg.extent import Extent
     from doit_diskimg.plan.picture import Picture
@@ -44,7 +44,7 @@ class File:
     ) -> Iterator[Problem]:
         """Yield what is wrong with the description; see `ports.Payload`."""
         from doit_diskimg.disk.bootcode import BootCode
-        from doit_diskimg.disk.ranges import range_problems
+        from doit_diskimg.disk.fields import range_problems
 
         if isinstance(self.path, BootCode):
             yield from self.path.source_problems(f"{where}.payload")
@@ -78,16 +78,16 @@ class File:
         self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
     ) -> "Room":
         """Return the length of the file or its range.  Raises WorldError if it is not there."""
-        from doit_diskimg.disk.ports import Room
+        from doit_diskimg.disk.sockets import Room
 
         length = self._range(files, f"{where}.payload").length
         return Room(length=length, facts=(("content", exact_size(length)),))
 
     def fill(self, place: "Place", files: Files, where: str) -> "Picture":
         """Return the file; of boot code, what is between its patches too."""
-        from doit_diskimg.disk.bootcode import draw
-        from doit_diskimg.disk.ranges import range_parts
+        from doit_diskimg.disk.segment import draw
         from doit_diskimg.extent import Extent
+        from doit_diskimg.plan.content import range_parts
         from doit_diskimg.plan.picture import Canvas
 
         where = f"{where}.payload"
@@ -113,8 +113,8 @@ class File:
 
     def _range(self, files: Files, where: str) -> "Extent":
         """Return the bytes of the file that are in the partition."""
-        from doit_diskimg.disk.ranges import range_of
         from doit_diskimg.extent import Extent
+        from doit_diskimg.plan.content import range_of
 
         if isinstance(self.path, (str, PathLike)):
             path = fspath(self.path)

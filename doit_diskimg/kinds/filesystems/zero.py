@@ -7,7 +7,7 @@ from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import SECTOR
 
 if TYPE_CHECKING:
-    from doit_diskimg.disk.ports import Place, Room
+    from doit_diskimg.disk.sockets import Place, Room
     from doit_diskimg.errors import Problem
     from doit_diskimg.plan.content import Files, Wanted
     from doit_diskimg.plan.picture import Picture
@@ -41,7 +41,7 @@ class Zero:
         self, size: int | None, files: "Files", where: str, sector_size: int = SECTOR
     ) -> "Room":
         """Return no room at all: without a size of its own the partition is refused."""
-        from doit_diskimg.disk.ports import Room
+        from doit_diskimg.disk.sockets import Room
 
         return Room(length=0)
 

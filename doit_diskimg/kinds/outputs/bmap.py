@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import ClassVar
 
-from doit_diskimg.disk.ports import Work
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.sockets import Work
 from doit_diskimg.extent import Extent, merged
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.outputs.of_disk import DescribedDisk, Target
+from doit_diskimg.kinds.outputs.made_file import MadeFile
 from doit_diskimg.units import align_down, align_up, ceil_div
 
 _BLOCK = 4096
@@ -21,13 +22,13 @@ _NO_SUM = "0" * 64
 
 
 @dataclass(frozen=True)
-class Bmap(Target):
+class Bmap(MadeFile):
     """A block map of the image, for `bmaptool copy --bmap`."""
 
     KIND: ClassVar[str] = "bmap"
 
-    def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
-        """Write the map; see `ports.Output`."""
+    def make(self, disk: Disk, work: Work, where: str) -> str | None:
+        """Write the map; see `Output`."""
         ranges = list(_in_blocks(work.needed, work.size))
         sums = [_sum(work.read(extent)) for extent in ranges]
         draft = _text(work.size, ranges, sums, _NO_SUM)

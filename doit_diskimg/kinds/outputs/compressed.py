@@ -8,11 +8,12 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from doit_diskimg.disk.fields import is_path, shown
-from doit_diskimg.disk.ports import Work
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.sockets import Work
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.outputs.of_disk import DescribedDisk, Target
+from doit_diskimg.kinds.outputs.made_file import MadeFile
 from doit_diskimg.plan.recipe import Program
 from doit_diskimg.units import MIB
 
@@ -27,7 +28,7 @@ _RUN = 4 * MIB
 
 
 @dataclass(frozen=True)
-class Compressed(Target):
+class Compressed(MadeFile):
     """The image in the format that the suffix names: ``.gz``, ``.xz`` or ``.zst``.
 
     ``level`` is that of gzip (1 to 9), xz (0 to 9) or zstd (1 to 19).  gzip and xz are Python's
@@ -56,7 +57,7 @@ class Compressed(Target):
         """The version of zlib; liblzma does not tell its own to Python."""
         return zlib.ZLIB_RUNTIME_VERSION if self._format == "gz" else ""
 
-    def problems(self, where: str, disk: DescribedDisk) -> Iterator[Problem]:
+    def problems(self, where: str, disk: Disk) -> Iterator[Problem]:
         """Yield what is wrong with the description."""
         if self._format not in _LEVELS:
             yield BadValue(
@@ -72,8 +73,8 @@ class Compressed(Target):
                 f"must be {low} to {high} for .{self._format}", "leave it out for the usual one",
             )
 
-    def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
-        """Compress the image; see `ports.Output`."""
+    def make(self, disk: Disk, work: Work, where: str) -> str | None:
+        """Compress the image; see `Output`."""
         stream = self._stream(work)
         work.create()
         end = 0

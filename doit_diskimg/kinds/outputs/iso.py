@@ -7,11 +7,13 @@ from typing import ClassVar
 from uuid import uuid5
 
 from doit_diskimg.disk.fields import YES_OR_NO, Kind, is_number, is_path, kind_problems
-from doit_diskimg.disk.ports import Work
+from doit_diskimg.disk.identity import disk_guid
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.sockets import Work
 from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem, refuse
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.kinds.filesystems.tree import Directory, FileNode, Rules, gather, key_path
-from doit_diskimg.kinds.outputs.of_disk import DescribedDisk, Target
+from doit_diskimg.kinds.outputs.made_file import MadeFile
 from doit_diskimg.kinds.outputs.partition import unknown
 from doit_diskimg.plan.content import Sources, Wanted, wanted_files
 from doit_diskimg.plan.recipe import Program, plain
@@ -55,7 +57,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True)
-class Iso(Target):
+class Iso(MadeFile):
     """An ISO 9660 image with Rock Ridge names.
 
     * ``files`` is what is in it: paths to sources, as in `Fat`.
@@ -82,14 +84,14 @@ class Iso(Target):
     KIND: ClassVar[str] = "iso"
     programs: ClassVar[Sequence[Program]] = (_XORRISO,)
 
-    def problems(self, where: str, disk: DescribedDisk) -> Iterator[Problem]:
+    def problems(self, where: str, disk: Disk) -> Iterator[Problem]:
         """Yield what is wrong with the description."""
         kinds = list(kind_problems(self, f"{where}.", _KINDS))
         yield from kinds
         if not kinds:
             yield from self._problems(where, disk)
 
-    def _problems(self, where: str, disk: DescribedDisk) -> Iterator[Problem]:
+    def _problems(self, where: str, disk: Disk) -> Iterator[Problem]:
         if self.efi is not None:
             yield from unknown(f"{where}.efi", self.efi, disk)
         if self.bios is not None and _absolute(self.bios) not in map(_absolute, self.files):
@@ -125,14 +127,14 @@ class Iso(Target):
                     "every file needs a path of its own", "rename it",
                 )
 
-    def sources(self, where: str, disk: DescribedDisk) -> Iterator[Wanted]:
+    def sources(self, where: str, disk: Disk) -> Iterator[Wanted]:
         """Yield the files and trees of the host."""
         yield from wanted_files(self.files, where)
         if self.boot_code is not None and not isinstance(self.boot_code, bytes):
             yield Wanted(f"{where}.boot_code", self.boot_code)
 
-    def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
-        """Let xorriso make the image; see `ports.Output`."""
+    def make(self, disk: Disk, work: Work, where: str) -> str | None:
+        """Let xorriso make the image; see `Output`."""
         grafts = sorted(self._grafts(work, where))
         names = "".join(f"{_graft(path, source)}\n" for path, source in grafts)
         listing = work.beside("files", [names.encode("utf-8", "surrogateescape")])
@@ -145,7 +147,7 @@ class Iso(Target):
         work.run(_XORRISO, *arguments, "-graft-points", "--quoted_path_list", plain(listing))
         return None
 
-    def _boot(self, disk: DescribedDisk, work: Work) -> Iterator[str]:
+    def _boot(self, disk: Disk, work: Work) -> Iterator[str]:
         """Yield the arguments that make it boot."""
         if isinstance(self.boot_code, bytes):
             yield from ("-G", plain(work.beside("code", [self.boot_code])))
@@ -162,7 +164,7 @@ class Iso(Target):
             if self.bios is not None:
                 yield "-eltorito-alt-boot"
             yield from ("-e", _EFI, "-no-emul-boot", "-efi-boot-part", "--efi-boot-image")
-            yield from ("--gpt_disk_guid", str(uuid5(disk.identity, "iso")))
+            yield from ("--gpt_disk_guid", str(uuid5(disk_guid(disk), "iso")))
 
     def _grafts(self, work: Work, where: str) -> Iterator[tuple[str, str]]:
         """Yield each file's path in the ISO and on the host."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from doit_diskimg.disk.model import Disk
 from doit_diskimg.errors import BadValue, Problem
-from doit_diskimg.kinds.outputs.of_disk import DescribedDisk
 
 
-def unknown(where: str, name: object, disk: DescribedDisk) -> Iterator[Problem]:
+def unknown(where: str, name: object, disk: Disk) -> Iterator[Problem]:
     """Yield a problem if the disk has no partition of that name."""
     names = [partition.name for partition in disk.partitions]
     if name not in names:

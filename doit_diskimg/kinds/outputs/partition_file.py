@@ -3,16 +3,17 @@
 from collections.abc import Iterable
 from dataclasses import KW_ONLY
 
-from doit_diskimg.disk.ports import Work
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.sockets import Work
 from doit_diskimg.errors import Problem
 from doit_diskimg.extent import clipped
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.outputs.of_disk import DescribedDisk, Target
+from doit_diskimg.kinds.outputs.made_file import MadeFile
 from doit_diskimg.kinds.outputs.partition import unknown
 
 
 @dataclass(frozen=True)
-class PartitionFile(Target):
+class PartitionFile(MadeFile):
     """The bytes of the partition of that name, as a sparse file."""
 
     _: KW_ONLY
@@ -21,12 +22,12 @@ class PartitionFile(Target):
     def _kind(self) -> str:
         return f"{self.partition}:file"
 
-    def problems(self, where: str, disk: DescribedDisk) -> Iterable[Problem]:
+    def problems(self, where: str, disk: Disk) -> Iterable[Problem]:
         """Yield what is wrong with the description."""
         return unknown(f"{where}.partition", self.partition, disk)
 
-    def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
-        """Copy what is not zero; see `ports.Output`."""
+    def make(self, disk: Disk, work: Work, where: str) -> str | None:
+        """Copy what is not zero; see `Output`."""
         place = work.extent(self.partition)
         work.create(place.length)
         for extent in clipped(work.covered, place):

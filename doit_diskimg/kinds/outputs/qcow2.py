@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY
 from typing import ClassVar
 
-from doit_diskimg.disk.ports import Work
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.sockets import Work
 from doit_diskimg.errors import Problem
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.outputs.of_disk import DescribedDisk
 from doit_diskimg.kinds.outputs.qemu_img import VirtualDisk, choice, convert
 
 
@@ -24,13 +24,13 @@ class Qcow2(VirtualDisk):
     KIND: ClassVar[str] = "qcow2"
     FIELDS: ClassVar[Mapping[str, str]] = {"compression_type": "compress"}
 
-    def problems(self, where: str, disk: DescribedDisk) -> Iterable[Problem]:
+    def problems(self, where: str, disk: Disk) -> Iterable[Problem]:
         """Yield what is wrong with the description."""
         yield from super().problems(where, disk)
         yield from choice(where, "compress", self.compress, (None, "zlib", "zstd"))
 
-    def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
-        """Convert the image; see `ports.Output`."""
+    def make(self, disk: Disk, work: Work, where: str) -> str | None:
+        """Convert the image; see `Output`."""
         if self.compress is None:
             convert(work, self.KIND, self.options)
         else:

@@ -6,10 +6,11 @@ from dataclasses import field
 from typing import ClassVar
 
 from doit_diskimg.disk.fields import shown
-from doit_diskimg.disk.ports import Work
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.sockets import Work
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.outputs.of_disk import DescribedDisk, Target
+from doit_diskimg.kinds.outputs.made_file import MadeFile
 from doit_diskimg.plan.recipe import Program, plain
 
 QEMU_IMG = Program("qemu-img", "qemu-utils", ("--version",))
@@ -20,7 +21,7 @@ _OTHER_FILES = ("backing_file", "backing_fmt", "data_file", "data_file_raw")
 
 
 @dataclass(frozen=True)
-class VirtualDisk(Target):
+class VirtualDisk(MadeFile):
     """A disk for a virtual machine.
 
     ``options`` go to qemu-img's ``-o`` as they are, such as ``{"cluster_size": "128k"}``;
@@ -34,7 +35,7 @@ class VirtualDisk(Target):
     FIELDS: ClassVar[Mapping[str, str]] = {}
     """Option of qemu-img's -> the field that decides it."""
 
-    def problems(self, where: str, disk: DescribedDisk) -> Iterable[Problem]:
+    def problems(self, where: str, disk: Disk) -> Iterable[Problem]:
         """Yield what is wrong with the description."""
         if not isinstance(self.options, Mapping):
             yield BadValue(
@@ -62,8 +63,8 @@ class VirtualDisk(Target):
             return f"{key!r} is about another file", must, "leave it out"
         return None
 
-    def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
-        """Convert the image; see `ports.Output`."""
+    def make(self, disk: Disk, work: Work, where: str) -> str | None:
+        """Convert the image; see `Output`."""
         convert(work, self.KIND, self.options)
         return None
 

@@ -8,16 +8,17 @@ from posixpath import normpath
 from typing import ClassVar
 
 from doit_diskimg.disk.fields import is_path, shown
-from doit_diskimg.disk.ports import Work
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.sockets import Work
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.outputs.of_disk import DescribedDisk, Target
+from doit_diskimg.kinds.outputs.made_file import MadeFile
 from doit_diskimg.plan.content import Wanted
 from doit_diskimg.plan.recipe import plain
 
 
 @dataclass(frozen=True)
-class Sha256(Target):
+class Sha256(MadeFile):
     """SHA-256 sums of files, one a line, by their names as seen from the folder of ``path``.
 
     ``of`` are the files; unless given, the image and every other output of the disk.
@@ -28,7 +29,7 @@ class Sha256(Target):
 
     KIND: ClassVar[str] = "sha256"
 
-    def problems(self, where: str, disk: DescribedDisk) -> Iterator[Problem]:
+    def problems(self, where: str, disk: Disk) -> Iterator[Problem]:
         """Yield what is wrong with the description."""
         is_list = isinstance(self.of, Sequence) and not isinstance(self.of, (str, bytes))
         if self.of is not None and not (is_list and self.of and all(map(is_path, self.of))):
@@ -37,20 +38,20 @@ class Sha256(Target):
                 "leave it out for the image and all outputs",
             )
 
-    def sources(self, where: str, disk: DescribedDisk) -> Iterator[Wanted]:
+    def sources(self, where: str, disk: Disk) -> Iterator[Wanted]:
         """Yield the files but the image, whose contents the task compares anyway."""
         for path in self._files(disk):
             if normpath(path) != normpath(disk.image):
                 yield Wanted(f"{where}.of", path)
 
-    def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
-        """Write the sums; see `ports.Output`."""
+    def make(self, disk: Disk, work: Work, where: str) -> str | None:
+        """Write the sums; see `Output`."""
         lines = [_line(work.relative(path), work.read_file(path)) for path in self._files(disk)]
         work.create()
         work.write(0, "".join(lines).encode("utf-8", "surrogateescape"))
         return None
 
-    def _files(self, disk: DescribedDisk) -> list[str]:
+    def _files(self, disk: Disk) -> list[str]:
         if self.of is not None:
             return [fspath(path) for path in self.of]
         others = [output for output in disk.outputs if not isinstance(output, Sha256)]

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from doit_diskimg.disk.ports import Work
+from doit_diskimg.disk.sockets import Work
 from doit_diskimg.plan.recipe import Program
 
 ZSTD = Program("zstd", "zstd", ("--version",))

@@ -3,9 +3,10 @@
 from typing import ClassVar
 from uuid import uuid5
 
-from doit_diskimg.disk.ports import Work
+from doit_diskimg.disk.identity import disk_guid
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.sockets import Work
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.outputs.of_disk import DescribedDisk
 from doit_diskimg.kinds.outputs.qemu_img import VirtualDisk
 
 _UUIDS = 0x188
@@ -22,10 +23,10 @@ class Vdi(VirtualDisk):
 
     KIND: ClassVar[str] = "vdi"
 
-    def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
-        """Convert the image; see `ports.Output`."""
+    def make(self, disk: Disk, work: Work, where: str) -> str | None:
+        """Convert the image; see `Output`."""
         super().make(disk, work, where)
         names = ("vdi image", "vdi snapshot")
-        uuids = b"".join(uuid5(disk.identity, name).bytes_le for name in names)
+        uuids = b"".join(uuid5(disk_guid(disk), name).bytes_le for name in names)
         work.write(_UUIDS, uuids)
         return None

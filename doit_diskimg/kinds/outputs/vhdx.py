@@ -5,10 +5,11 @@ from dataclasses import KW_ONLY
 from typing import ClassVar, Literal
 from uuid import uuid5
 
-from doit_diskimg.disk.ports import Work
+from doit_diskimg.disk.identity import disk_guid
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.sockets import Work
 from doit_diskimg.errors import Problem, ProgramFailed, WorldError
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.outputs.of_disk import DescribedDisk
 from doit_diskimg.kinds.outputs.qemu_img import QEMU_IMG, VirtualDisk, choice, convert
 from doit_diskimg.ondisk import vhdx_region
 
@@ -32,13 +33,13 @@ class Vhdx(VirtualDisk):
     KIND: ClassVar[str] = "vhdx"
     FIELDS: ClassVar[Mapping[str, str]] = {"subformat": "subformat"}
 
-    def problems(self, where: str, disk: DescribedDisk) -> Iterable[Problem]:
+    def problems(self, where: str, disk: Disk) -> Iterable[Problem]:
         """Yield what is wrong with the description."""
         yield from super().problems(where, disk)
         yield from choice(where, "subformat", self.subformat, ("dynamic", "fixed"))
 
-    def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
-        """Convert the image; see `ports.Output`."""
+    def make(self, disk: Disk, work: Work, where: str) -> str | None:
+        """Convert the image; see `Output`."""
         convert(work, self.KIND, {"subformat": self.subformat, **self.options})
         try:
             _rename(disk, work)
@@ -50,9 +51,9 @@ class Vhdx(VirtualDisk):
         return None
 
 
-def _rename(disk: DescribedDisk, work: Work) -> None:
+def _rename(disk: Disk, work: Work) -> None:
     """Replace what is random.  Raises ValueError if it is not where the standard has it."""
-    guid = disk.identity
+    guid = disk_guid(disk)
     headers = [work.written(start, vhdx_region.HEADER_SIZE) for start in vhdx_region.HEADERS]
     order = sorted(headers, key=vhdx_region.sequence_number)
     for start, header in zip(vhdx_region.HEADERS, headers, strict=True):

@@ -7,10 +7,11 @@ from os import fspath
 from posixpath import basename
 from typing import ClassVar, Literal
 
-from doit_diskimg.disk.ports import Work
+from doit_diskimg.disk.identity import disk_guid
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.sockets import Work
 from doit_diskimg.errors import BadPath, Problem, ProgramFailed, WorldError
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.outputs.of_disk import DescribedDisk
 from doit_diskimg.kinds.outputs.qemu_img import QEMU_IMG, VirtualDisk, choice, convert
 
 _DESCRIPTOR = (512, 20 * 512)
@@ -33,7 +34,7 @@ class Vmdk(VirtualDisk):
     KIND: ClassVar[str] = "vmdk"
     FIELDS: ClassVar[Mapping[str, str]] = {"subformat": "subformat"}
 
-    def problems(self, where: str, disk: DescribedDisk) -> Iterable[Problem]:
+    def problems(self, where: str, disk: Disk) -> Iterable[Problem]:
         """Yield what is wrong with the description."""
         yield from super().problems(where, disk)
         yield from choice(
@@ -46,13 +47,13 @@ class Vmdk(VirtualDisk):
                 "must have no quotation mark and no control character", "rename it",
             )
 
-    def make(self, disk: DescribedDisk, work: Work, where: str) -> str | None:
-        """Convert the image; see `ports.Output`."""
+    def make(self, disk: Disk, work: Work, where: str) -> str | None:
+        """Convert the image; see `Output`."""
         convert(work, self.KIND, {"subformat": self.subformat, **self.options})
         start, length = _DESCRIPTOR
         text = work.written(start, length).rstrip(b"\0")
         # 0xfffffffe and 0xffffffff mean that there is none.
-        named = _CID.sub(b"CID=%08x" % (disk.identity.int % 0xFFFFFFFE), text, count=1)
+        named = _CID.sub(b"CID=%08x" % (disk_guid(disk).int % 0xFFFFFFFE), text, count=1)
         if named == text or len(named) > length:
             raise WorldError(ProgramFailed(
                 QEMU_IMG.name, "its VMDK file has no content id at the usual place",

@@ -5,10 +5,10 @@ it (UEFI 2.10, section 5.2.3 wants one entry); the order of the entries is sgdis
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from doit_diskimg.disk.fields import YES_OR_NO, Kind, is_number, kind_problems
-from doit_diskimg.disk.segment import PlacedPartition
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.placed import PlacedPartition, Region
 from doit_diskimg.errors import (
     BadValue,
     DescriptionError,
@@ -17,20 +17,16 @@ from doit_diskimg.errors import (
     TooManyPartitions,
     UnknownType,
 )
-from doit_diskimg.kinds.tables.described import (
+from doit_diskimg.kinds.tables.gpt import Gpt, Hybrid, mirrored
+from doit_diskimg.kinds.tables.rules import (
     EXTENDED_TYPES,
-    DescribedDisk,
     active_notes,
     active_problem,
     signature_problems,
 )
-from doit_diskimg.kinds.tables.gpt import Gpt, Hybrid, mirrored
 from doit_diskimg.ondisk import mbr_sector
 from doit_diskimg.ondisk.chs import BEYOND, chs_of
 from doit_diskimg.ondisk.guids import MBR_TYPES, type_byte, type_guid
-
-if TYPE_CHECKING:
-    from doit_diskimg.disk.segment import Region
 
 MOST = mbr_sector.ENTRY_COUNT - 1
 """Partitions beside the protective entry."""
@@ -50,7 +46,7 @@ _KINDS = {
 }  # fmt: skip
 
 
-def problems(table: Gpt, disk: DescribedDisk) -> Iterator[Problem]:
+def problems(table: Gpt, disk: Disk) -> Iterator[Problem]:
     """Yield what is wrong with what the description says of the MBR."""
     yield from kind_problems(table, "table.", _KINDS)
     if table.hybrid_order:
@@ -69,7 +65,7 @@ def problems(table: Gpt, disk: DescribedDisk) -> Iterator[Problem]:
         yield active_problem("table.hybrid", f"{' and '.join(active)} are active", "Gpt")
 
 
-def notes(table: Gpt, disk: DescribedDisk, regions: "Sequence[Region]") -> Iterator[str]:
+def notes(table: Gpt, disk: Disk, regions: Sequence[Region]) -> Iterator[str]:
     """Yield what is legal and likely to be trouble; ``regions`` are all that lie on the disk."""
     active = _active(table, disk)
     yield from active_notes(disk, active, regions)
@@ -80,13 +76,13 @@ def notes(table: Gpt, disk: DescribedDisk, regions: "Sequence[Region]") -> Itera
         )
 
 
-def _active(table: Gpt, disk: DescribedDisk) -> list[int]:
+def _active(table: Gpt, disk: Disk) -> list[int]:
     """Return the indexes of the active partitions that the MBR mentions."""
     parts = enumerate(disk.partitions)
     return [index for index, part in parts if part.active and part.name in table.hybrid_order]
 
 
-def _hybrid_problems(hybrid: Hybrid, disk: DescribedDisk) -> Iterator[Problem]:
+def _hybrid_problems(hybrid: Hybrid, disk: Disk) -> Iterator[Problem]:
     names = list(mirrored(hybrid))
     is_list = isinstance(hybrid, (Sequence, Mapping)) and not isinstance(hybrid, (str, bytes))
     if not is_list or len(names) != len(hybrid):

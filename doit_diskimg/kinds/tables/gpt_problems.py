@@ -2,22 +2,73 @@
 
 from collections.abc import Collection, Iterator
 
+from doit_diskimg.disk.identity import disk_guid, partition_guid
+from doit_diskimg.disk.model import Disk, Partition
 from doit_diskimg.errors import BadName, BadValue, DuplicateGuid, Problem
-from doit_diskimg.kinds.tables.described import (
-    DescribedDisk,
-    DescribedPartition,
+from doit_diskimg.kinds.tables import gpt_mbr
+from doit_diskimg.kinds.tables.gpt import ARRAY_LBA, MOST_ENTRIES, Gpt, mirrored
+from doit_diskimg.kinds.tables.rules import (
     byte_meant,
+    count_problems,
     names_to_use,
+    too_small_problems,
     type_problem,
 )
 from doit_diskimg.ondisk import gpt_header as ondisk
 from doit_diskimg.ondisk.guids import GPT_TYPES, parse_guid, type_byte, type_guid
+from doit_diskimg.units import align_up
 
 
-def of_guids(disk: DescribedDisk) -> Iterator[Problem]:
+def problems(table: Gpt, disk: Disk) -> Iterator[Problem]:
+    """Yield what a GPT can't store, with the path to each."""
+    shape = list(_shape_problems(table))
+    yield from shape
+    if not shape:
+        usable = table.first_lba * table.sector_size
+        least = usable + table.sector_size + table.tail
+        yield from too_small_problems(disk.size, least, "a GPT")
+        yield from count_problems(
+            sum(part.in_table for part in disk.partitions), table.entry_count, "a GPT",
+            f"leave some out, or write Gpt(entry_count={align_up(len(disk.partitions), 4)})",
+        )
+    names = mirrored(table.hybrid)
+    for part in disk.parts():
+        yield from _partition_problems(part.partition, part.where, names)
+    yield from gpt_mbr.problems(table, disk)
+    yield from _guid_problems(disk)
+
+
+def _shape_problems(table: Gpt) -> Iterator[Problem]:
+    """Yield what is wrong with the numbers that decide where the table lies."""
+    if not isinstance(table.sector_size, int) or table.sector_size not in (512, 4096):
+        yield BadValue(
+            "table.sector_size", repr(table.sector_size), "must be 512 or 4096",
+            "leave it out for 512",
+        )
+        return
+    for field, least, most in (
+        ("entry_count", 1, MOST_ENTRIES), ("entries_lba", ARRAY_LBA, 1 << 32),
+    ):
+        value = getattr(table, field)
+        if not isinstance(value, int) or not least <= value <= most:
+            yield BadValue(
+                f"table.{field}", repr(value), f"must be {least} to {most}",
+                f"leave it out for {getattr(Gpt, field)}",
+            )
+            return
+    first, least = table.first_usable_lba, table.entries_lba + table.array_sectors
+    if first is not None and (not isinstance(first, int) or first < least):
+        yield BadValue(
+            "table.first_usable_lba", repr(first),
+            f"must be {least} or more, behind the entry array",
+            "leave it out to have it chosen",
+        )
+
+
+def _guid_problems(disk: Disk) -> Iterator[Problem]:
     """Each GUID must be one, and no two the same, those that are derived included."""
     given = [("guid", disk.guid)]
-    given += [(f"partitions[{n}].guid", part.guid) for n, part in enumerate(disk.partitions)]
+    given += [(f"{part.where}.guid", part.partition.guid) for part in disk.parts()]
     owners: dict[str, str] = {}
     malformed = False
     for where, value in given:
@@ -39,13 +90,13 @@ def of_guids(disk: DescribedDisk) -> Iterator[Problem]:
         yield from _derived_twice(disk, owners)
 
 
-def _derived_twice(disk: DescribedDisk, owners: dict[str, str]) -> Iterator[Problem]:
+def _derived_twice(disk: Disk, owners: dict[str, str]) -> Iterator[Problem]:
     """Somebody may have given one part the GUID that another one derives from its name."""
-    derived = [] if disk.guid else [("guid", disk.identity)]
+    derived = [] if disk.guid else [("guid", disk_guid(disk))]
     derived += [
-        (f"partitions[{n}].guid", disk.identity_of(part))
-        for n, part in enumerate(disk.partitions)
-        if not part.guid and isinstance(part.name, str)
+        (f"{part.where}.guid", partition_guid(disk, part.partition))
+        for part in disk.parts()
+        if not part.partition.guid and isinstance(part.name, str)
     ]
     for where, value in derived:
         if str(value) in owners:
@@ -59,8 +110,8 @@ def _duplicate(where: str, guid: str, owner: str) -> DuplicateGuid:
     )
 
 
-def of_partition(
-    partition: DescribedPartition, where: str, mirrored: Collection[str]
+def _partition_problems(
+    partition: Partition, where: str, mirrored: Collection[str]
 ) -> Iterator[Problem]:
     """Yield what is wrong with one partition; ``mirrored`` are those that the MBR has too."""
     yield from _type_problems(partition.type, f"{where}.type")
@@ -84,7 +135,7 @@ def of_partition(
         )
 
 
-def _name_problems(partition: DescribedPartition, where: str) -> Iterator[Problem]:
+def _name_problems(partition: Partition, where: str) -> Iterator[Problem]:
     field = "name" if partition.partition_name is None else "partition_name"
     name = getattr(partition, field)
     fault = "" if isinstance(name, str) else f"{name!r} is no text"

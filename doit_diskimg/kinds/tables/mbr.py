@@ -3,31 +3,29 @@
 It claims bytes 440 to 511 and leaves the boot code before it to whoever brings some.  Sectors
 have 512 bytes: what firmware makes of an MBR on larger ones differs from machine to machine.
 
-Every `doit` of a disk with an MBR imports this module, so it imports next to nothing; what checks
-is in `mbr_problems`, what is written in `ondisk.mbr`.
+Every `doit` of a disk with an MBR reads this; what checks is in `mbr_problems`, what is written in
+`mbr_work`.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
-from doit_diskimg.disk.fields import as_size
+from doit_diskimg.disk.model import Chain, Disk, Identity, Partition, Table
+from doit_diskimg.disk.placed import PlacedPartition, Region
+from doit_diskimg.errors import Problem
+from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.plan.picture import Picture
 from doit_diskimg.units import SECTOR, SizeLike, align_down
 
-if TYPE_CHECKING:
-    from doit_diskimg.disk.ports import Chain
-    from doit_diskimg.disk.segment import Identity, PlacedPartition, Region
-    from doit_diskimg.errors import Problem
-    from doit_diskimg.extent import Extent
-    from doit_diskimg.kinds.tables.described import DescribedDisk, DescribedPartition
-    from doit_diskimg.plan.picture import Picture
+_BOOT_CODE = 440  # bytes of sector 0 that are not the table's: `ondisk.mbr_sector.START`
+_ENTRIES = 446  # where the entries begin: `ondisk.mbr_sector.ENTRIES_START`
 
 REACH = 2**32 * SECTOR
 """The first byte that no partition of an MBR can have: 2 TiB."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mbr:
+class Mbr(Table):
     """An MBR with up to four primary partitions, or up to three and logical ones.
 
     A partition's ``type`` is a name (``"fat32"``) or the byte (``0x0c``, ``"0x0c"``); with 0 its
@@ -44,7 +42,7 @@ class Mbr:
     than one active partition, for boot code that reads the flag in its own way.
     """
 
-    extended_number: int = 4  # the last of `ondisk.mbr.ENTRY_COUNT`
+    extended_number: int = 4  # the last of `ondisk.mbr_sector.ENTRY_COUNT`
     extended_type: str | int = "extended-lba"
     extended_start: SizeLike | None = None
     extended_size: SizeLike | None = None
@@ -58,19 +56,14 @@ class Mbr:
         """Bytes per logical sector."""
         return SECTOR
 
-    def problems(self, disk: "DescribedDisk") -> "Iterator[Problem]":
+    def problems(self, disk: Disk) -> Iterator[Problem]:
         """Yield what an MBR can't store, with the path to each."""
-        from doit_diskimg.kinds.tables import mbr_chain, mbr_problems
-        from doit_diskimg.kinds.tables.described import too_small_problems
+        from doit_diskimg.kinds.tables import mbr_problems
 
-        yield from mbr_problems.of_identity(self, disk)
-        yield from too_small_problems(disk.size, 2 * SECTOR, "an MBR")
-        yield from mbr_problems.of_extended(self)
-        yield from mbr_chain.problems(disk)
-        yield from mbr_problems.of_partitions(self, disk)
+        return mbr_problems.problems(self, disk)
 
-    def notes(self, disk: "DescribedDisk", regions: "Sequence[Region]") -> "Iterator[str]":
-        """Yield what is legal and likely to be trouble; see `abilities.Noting`."""
+    def notes(self, disk: Disk, regions: Sequence[Region]) -> Iterator[str]:
+        """Yield what is legal and likely to be trouble; see `Noting`."""
         from doit_diskimg.kinds.tables import mbr_problems
 
         return mbr_problems.notes(disk, regions)
@@ -78,26 +71,19 @@ class Mbr:
     @property
     def boot_code_length(self) -> int:
         """Bytes of sector 0 before what the table has of it."""
-        from doit_diskimg.ondisk import mbr_sector as ondisk
+        return _BOOT_CODE if self.disk_signature else _ENTRIES
 
-        return ondisk.START if self.disk_signature else ondisk.ENTRIES_START
-
-    def records_signature(self, disk: "DescribedDisk") -> bool:
+    def records_signature(self, disk: Disk) -> bool:
         """Return whether the disk signature is on the disk."""
         return self.disk_signature
 
-    def regions(self, size: int) -> "Sequence[Region]":
+    def regions(self, size: int) -> Sequence[Region]:
         """Return the end of sector 0: bytes 440 to 511, without a disk signature from 446 on."""
-        from doit_diskimg.disk.segment import Region
-        from doit_diskimg.extent import Extent
-
         extent = Extent(self.boot_code_length, SECTOR - self.boot_code_length)
         return [Region(name="MBR", where="table", extent=extent)]
 
-    def usable(self, size: int) -> "Extent":
+    def usable(self, size: int) -> Extent:
         """Return all after sector 0, as far as 32 bits count sectors."""
-        from doit_diskimg.extent import Extent
-
         end = align_down(min(size, REACH), SECTOR)
         return Extent(SECTOR, max(0, end - SECTOR))
 
@@ -108,65 +94,34 @@ class Mbr:
         """
         return max(end, 2 * SECTOR) if end <= REACH else None
 
-    def numbers(self, disk: "DescribedDisk") -> Sequence[int]:
+    def numbers(self, disk: Disk) -> Sequence[int]:
         """Return the entry numbers, without the extended partition's; logical ones from 5."""
-        from doit_diskimg.kinds.tables import mbr_chain
+        from doit_diskimg.kinds.tables import mbr_work
 
-        return mbr_chain.numbers(disk, self.extended_number)
+        return mbr_work.numbers(disk, self.extended_number)
 
-    def chain(self, disk: "DescribedDisk") -> "Chain | None":
+    def chain(self, disk: Disk) -> Chain | None:
         """Return the logical partitions, None if all are primary."""
-        from doit_diskimg.disk.ports import Chain
-        from doit_diskimg.kinds.tables import mbr_chain
-        from doit_diskimg.ondisk.guids import type_byte
+        from doit_diskimg.kinds.tables import mbr_work
 
-        members = mbr_chain.logical_indexes(disk)
-        if not members:
-            return None
-        return Chain(
-            members=members,
-            number=self.extended_number,
-            first_number=mbr_chain.FIRST_NUMBER,
-            type=f"{type_byte(self.extended_type):#04x}",
-            start=as_size(self.extended_start),
-            length=as_size(self.extended_size),
-        )
+        return mbr_work.logical_ones(self, disk)
 
-    def type_of(self, partition: "DescribedPartition", payload_type: str | None) -> str:
+    def type_of(self, partition: Partition, payload_type: str | None) -> str:
         """Return the type byte as text, such as ``0x0c``.
 
         Raises ValueError, in words for the user, if nobody names a type or it is not a known one.
         """
-        from doit_diskimg.ondisk.guids import type_byte
+        from doit_diskimg.kinds.tables import mbr_work
 
-        given = payload_type if partition.type is None else partition.type
-        if given is None:
-            raise ValueError("no type is given, and the payload has none of its own")
-        byte = type_byte(given)
-        if byte is None:
-            raise ValueError(f"{given!r} is no type that an MBR can store")
-        return f"{byte:#04x}"
+        return mbr_work.type_of(partition.type, payload_type)
 
     def encode(
-        self, size: int, identity: "Identity", partitions: "Sequence[PlacedPartition]"
-    ) -> "Picture":
+        self, size: int, identity: Identity, partitions: Sequence[PlacedPartition]
+    ) -> Picture:
         """Return bytes 440 to 511 of the disk, and of the EBR before each logical partition.
 
         Without a disk signature those of the disk are 446 to 511.
         """
-        from doit_diskimg.kinds.tables import mbr_chain
-        from doit_diskimg.ondisk import mbr_sector as ondisk
-        from doit_diskimg.plan.picture import Canvas
+        from doit_diskimg.kinds.tables import mbr_work
 
-        entries = [ondisk.UNUSED] * ondisk.ENTRY_COUNT
-        primary = [partition for partition in partitions if partition.ebr is None]
-        for partition in primary:
-            entries[partition.number - 1] = mbr_chain.entry(partition)
-        table = ondisk.Mbr(signature=identity.signature, entries=tuple(entries))
-        canvas = Canvas()
-        canvas.data(self.boot_code_length, table.pack()[self.boot_code_length - ondisk.START :])
-        for extended in primary if len(primary) < len(partitions) else ():
-            if extended.number == self.extended_number:
-                for ebr, link in mbr_chain.chain(partitions, extended):
-                    canvas.data(ebr + ondisk.START, link.pack())
-        return canvas.picture()
+        return mbr_work.encode(self, identity, partitions)

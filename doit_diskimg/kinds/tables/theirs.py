@@ -5,15 +5,14 @@ belong to the segment that is the rest of the image, so it claims no region and 
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from doit_diskimg.disk.fields import as_size
-from doit_diskimg.disk.ports import Chain
-from doit_diskimg.disk.segment import Identity, PlacedPartition, Region
+from doit_diskimg.disk.model import Disk, Identity, Partition, Table
+from doit_diskimg.disk.placed import PlacedPartition
 from doit_diskimg.errors import Overlap, Problem
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.tables.described import DescribedDisk, DescribedPartition
 from doit_diskimg.plan.picture import Picture
 
 BASE = "base"
@@ -52,7 +51,7 @@ _CLEAR = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Theirs:
+class Theirs(Table):
     """The partition table of ``path``; ``faults`` are what is wrong with it, or with our wishes."""
 
     path: str
@@ -66,7 +65,7 @@ class Theirs:
         """Bytes per logical sector."""
         return self.bytes_per_sector
 
-    def problems(self, disk: Any) -> Iterator[Problem]:
+    def problems(self, disk: Disk) -> Iterator[Problem]:
         """Yield the faults, and what of ours would cover something of theirs."""
         yield from self.faults
         for where, number, ours in self._ours(disk):
@@ -75,44 +74,24 @@ class Theirs:
                     found = f"it covers {taken.what} of {self.path!r} at {taken.extent.start:#x}"
                     yield Overlap(where, found, *(_BETWEEN if number == UNLISTED else _CLEAR))
 
-    def _ours(self, disk: Any) -> Iterator[tuple[str, int, Extent]]:
-        """Yield what of ours has a place that is known now, with its number in their table.
-
-        ``disk`` is a `spec.Disk`.
-        """
-        for index, part in enumerate(disk.partitions):
-            start, size = as_size(part.start), as_size(part.size)
-            number = self.parts[index].number if index < len(self.parts) else UNLISTED
+    def _ours(self, disk: Disk) -> Iterator[tuple[str, int, Extent]]:
+        """Yield what of ours has a place that is known now, with its number in their table."""
+        for part in disk.parts():
+            start, size = part.wish.start, part.wish.length
+            number = self.parts[part.index].number if part.index < len(self.parts) else UNLISTED
             if start is not None and size is not None:
-                yield f"partitions[{index}] {part.name!r}", number, Extent(start, size)
-        for index, segment in enumerate(disk.segments):
+                yield f"{part.where} {part.name!r}", number, Extent(start, size)
+        for where, segment in disk.own_segments:
             start, length = as_size(segment.start), segment.known_room
             if segment.name != BASE and length is not None and start is not None:
-                where = f"segments[{index}] {segment.name!r}"
-                yield where, UNLISTED, Extent(start, length)
+                yield f"{where} {segment.name!r}", UNLISTED, Extent(start, length)
 
-    def regions(self, size: int) -> Sequence[Region]:
-        """Return nothing: the table is part of the rest of the image."""
-        return ()
-
-    def usable(self, size: int) -> Extent:
-        """Return the whole disk."""
-        return Extent(0, size)
-
-    def size_for(self, end: int) -> int:
-        """Return ``end``; the disk is as long as the base image."""
-        return end
-
-    def numbers(self, disk: DescribedDisk) -> Sequence[int]:
+    def numbers(self, disk: Disk) -> Sequence[int]:
         """Return the numbers that their table gives, 0 for what it does not mention."""
         known = {part.name: part.number for part in self.parts}
         return [known.get(part.name, 0) for part in disk.partitions]
 
-    def chain(self, disk: DescribedDisk) -> Chain | None:
-        """Return None: places are given, and nobody writes the chain."""
-        return None
-
-    def type_of(self, partition: DescribedPartition, payload_type: str | None) -> str:
+    def type_of(self, partition: Partition, payload_type: str | None) -> str:
         """Return the type that their table says, whatever the payload."""
         return next(part.type for part in self.parts if part.name == partition.name)
 

@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, field
 from typing import TYPE_CHECKING, Literal
 
+from doit_diskimg.disk.symbols import Guid
 from doit_diskimg.frozen import dataclass, keep_copies
 from doit_diskimg.plan.content import Files, Sources, Tree, Wanted, wanted_files
 from doit_diskimg.units import SECTOR, SizeLike, parse_size
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
-    from doit_diskimg.disk.ports import Place, Room
+    from doit_diskimg.disk.sockets import Place, Room
     from doit_diskimg.errors import Problem
     from doit_diskimg.plan.picture import Picture
 
@@ -59,7 +58,7 @@ class Ext:
     inode_size: int = 256
     features: Sequence[str] = ()
     modes: Mapping[str, int] = field(default_factory=dict)
-    uuid: "str | UUID | None" = None
+    uuid: str | Guid | None = None
     arguments: tuple[str, ...] = field(default=ARGUMENTS, init=False, repr=False)
     """What mke2fs is told: a field, so that a later version of it is another description."""
 

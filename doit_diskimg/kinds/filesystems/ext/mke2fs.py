@@ -12,7 +12,7 @@ number, so that no name of the user's is ever part of a command.
 from collections.abc import Iterable, Iterator, Mapping
 from uuid import UUID, uuid5
 
-from doit_diskimg.disk.ports import Place, Room
+from doit_diskimg.disk.sockets import Place, Room
 from doit_diskimg.errors import (
     BadPath,
     ContentTooLarge,
@@ -183,7 +183,7 @@ def _corrections(entries: int, seconds: int) -> Iterator[str]:
 
 def _uuid(ext: Ext, place: Place) -> UUID:
     if ext.uuid is None:
-        return place.identity
+        return UUID(bytes=place.identity.bytes)
     return ext.uuid if isinstance(ext.uuid, UUID) else UUID(str(ext.uuid))
 
 

@@ -6,8 +6,9 @@ Nothing is chosen here and nothing can fail: sizes, names, clusters and digests 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from doit_diskimg.disk import bootcode
-from doit_diskimg.disk.bootcode import BootCode, Stretch
+from doit_diskimg.disk.bootcode import BootCode
+from doit_diskimg.disk.segment import Stretch
+from doit_diskimg.disk.segment import draw as draw_stretches
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.kinds.filesystems.fat.contents import ROOT
 from doit_diskimg.kinds.filesystems.fat.geometry import FatGeometry
@@ -91,7 +92,7 @@ def _draw_reserved(volume: PlannedFat, canvas: Canvas) -> None:
     for part in volume.parts:
         start = volume.start + part.sector * volume.geometry.sector_size
         if isinstance(part.source, BootCode):
-            bootcode.draw(canvas, start, volume.patched[part.sector])
+            draw_stretches(canvas, start, volume.patched[part.sector])
         else:
             _draw_source(volume, canvas, start, part.source, part.length)
 

@@ -9,7 +9,7 @@ from os import fsdecode
 from typing import NamedTuple
 
 from doit_diskimg.disk.fields import is_path
-from doit_diskimg.disk.ports import Place, Room
+from doit_diskimg.disk.sockets import Place, Room
 from doit_diskimg.errors import BadImage, BadValue, Problem, WorldError, refuse
 from doit_diskimg.kinds.filesystems.fat import planner
 from doit_diskimg.kinds.filesystems.fat.contents import FatContents

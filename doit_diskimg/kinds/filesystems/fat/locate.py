@@ -5,12 +5,11 @@ answered here; all others are the disk's.
 """
 
 from collections.abc import Mapping
-from uuid import UUID
 from zlib import crc32
 
-from doit_diskimg.disk.asked import no_file
-from doit_diskimg.disk.ports import Place
-from doit_diskimg.disk.symbols import Numbers
+from doit_diskimg.disk.links import no_file
+from doit_diskimg.disk.sockets import Place
+from doit_diskimg.disk.symbols import Guid, Numbers
 from doit_diskimg.errors import DescriptionError
 from doit_diskimg.extent import Extent
 from doit_diskimg.kinds.filesystems.fat.contents import FatContents, no_place
@@ -66,10 +65,10 @@ class OwnNumbers:
             return crc32(node.source)
         return self._files.crc32(node.source, 0, node.size, 0, node.where)
 
-    def partition_guid(self, name: str) -> UUID:
+    def partition_guid(self, name: str) -> Guid:
         return self._others.partition_guid(name)
 
-    def disk_guid(self) -> UUID:
+    def disk_guid(self) -> Guid:
         return self._others.disk_guid()
 
     def disk_signature(self) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from doit_diskimg.disk.fields import AUTO
-from doit_diskimg.disk.ports import Place, Room
+from doit_diskimg.disk.sockets import Place, Room
 from doit_diskimg.errors import DescriptionError, OutsideDisk, Problem, refuse
 from doit_diskimg.extent import Extent
 from doit_diskimg.kinds.filesystems.fat import (

@@ -9,9 +9,10 @@ from itertools import pairwise
 from os import PathLike, fsdecode
 from typing import NamedTuple
 
-from doit_diskimg.disk.bootcode import BootCode, Stretch
+from doit_diskimg.disk.bootcode import BootCode
 from doit_diskimg.disk.fields import path_text_problems
-from doit_diskimg.disk.ports import Place
+from doit_diskimg.disk.segment import Stretch
+from doit_diskimg.disk.sockets import Place
 from doit_diskimg.disk.symbols import Numbers
 from doit_diskimg.errors import (
     BadValue,

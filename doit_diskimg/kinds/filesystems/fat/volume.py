@@ -15,7 +15,7 @@ from doit_diskimg.units import SECTOR, SizeLike, parse_size
 
 if TYPE_CHECKING:
     from doit_diskimg.disk.bootcode import BootCode
-    from doit_diskimg.disk.ports import Place, Room
+    from doit_diskimg.disk.sockets import Place, Room
     from doit_diskimg.disk.symbols import Symbol
     from doit_diskimg.errors import Problem
     from doit_diskimg.extent import Extent

@@ -3,32 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import ClassVar
 
+from doit_diskimg.disk.model import Disk
 from doit_diskimg.errors import Problem
 from doit_diskimg.frozen import dataclass, keep_copies
 from doit_diskimg.plan.content import Wanted
 from doit_diskimg.plan.recipe import Program
 
-if TYPE_CHECKING:
-    from uuid import UUID
-
-
-class DescribedDisk(Protocol):
-    """The few attributes of `doit_diskimg.disk.model.Disk` that an output looks at."""
-
-    @property
-    def image(self) -> str | PathLike[str]: ...  # see spec.Disk
-    @property
-    def partitions(self) -> Sequence[Any]: ...
-    @property
-    def outputs(self) -> Sequence[Any]: ...
-    @property
-    def identity(self) -> "UUID": ...
-
 
 @dataclass(frozen=True)
-class Target:
+class MadeFile:
     """A file at ``path``; its task is called ``name``, that of its kind unless given."""
 
     path: str | PathLike[str]
@@ -47,13 +32,13 @@ class Target:
 
     @property
     def made_with(self) -> str:
-        """Nothing but its programs decides its bytes; see `ports.Output`."""
+        """Nothing but its programs decides its bytes; see `Output`."""
         return ""
 
-    def problems(self, where: str, disk: DescribedDisk) -> Iterable[Problem]:
+    def problems(self, where: str, disk: Disk) -> Iterable[Problem]:
         """Nothing can be wrong with it."""
         return ()
 
-    def sources(self, where: str, disk: DescribedDisk) -> Iterable[Wanted]:
+    def sources(self, where: str, disk: Disk) -> Iterable[Wanted]:
         """It is made of the image alone."""
         return ()

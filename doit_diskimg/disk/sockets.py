@@ -1,27 +1,21 @@
-"""The sockets.  A rib fits one of them; the spine knows nothing else about it.
+"""What fills a partition, and what an output may ask: the sockets that know of no disk.
 
-Any object with these methods is as good as ours: there is no registry and nothing to inherit.
-Each rib answers two questions, **how much room?** (before the layout) and **what bytes?** (after
-it), and answers them as a pure function of the description and of what `Files` says.
+Any object with these methods is as good as ours: there is no registry and nothing has to be
+inherited.  Who inherits gets honest defaults: a payload that only says what its bytes are is whole.
+Each answers two questions, **how much room?** (before the layout) and **what bytes?** (after it),
+as a pure function of the description and of what `Files` says.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from os import PathLike
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
-from doit_diskimg.disk.segment import Identity, PlacedPartition, Region, Segment
-from doit_diskimg.disk.symbols import Numbers
+from doit_diskimg.disk.symbols import Guid, Numbers, Symbol
 from doit_diskimg.errors import Problem
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.plan.content import Entry, Files, Tree, Wanted
 from doit_diskimg.plan.picture import Picture
-
-if TYPE_CHECKING:
-    from uuid import UUID
-
-    from doit_diskimg.disk.model import Disk, Partition
-    from doit_diskimg.plan.recipe import Program
+from doit_diskimg.plan.recipe import Program
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +25,7 @@ class Place:
     extent: Extent
     sector_size: int
     """Bytes per logical sector of the disk."""
-    identity: "UUID"
+    identity: Guid
     """The partition's GUID, from which a payload derives serial numbers of its own."""
     epoch: int
     """Seconds since 1970 UTC, the time stamp for everything that needs one."""
@@ -62,7 +56,7 @@ class Payload(Protocol):
     @property
     def populated(self) -> bool:
         """True for a file system, which is formatted and populated by tasks of its own."""
-        ...
+        return False
 
     def problems(self, where: str, size: int | None, sector_size: int) -> Iterable[Problem]:
         """Yield what is wrong with the description itself.
@@ -70,18 +64,18 @@ class Payload(Protocol):
         ``size`` is the partition's; None if the payload will be asked for one, or if the layout
         has still to find how much the others leave.  ``sector_size`` is the disk's, in bytes.
         """
-        ...
+        return ()
 
     def sources(self, where: str) -> Iterable[Wanted]:
         """Yield every path and tree that the bytes come from; inline bytes may be left out."""
-        ...
+        return ()
 
     def blank(self) -> object:
         """Return the part of the description that decides the room, as plain data."""
-        ...
+        return None
 
     def room(self, size: int | None, files: Files, where: str, sector_size: int) -> Room:
-        """Answer how much room is needed.
+        """Answer how much room is needed; by default none, so that the partition needs a size.
 
         Without a ``size``: the least that holds the contents.  With one: what becomes of a
         partition of that size, which may decide its type; lengths of files at most play a part
@@ -89,7 +83,7 @@ class Payload(Protocol):
         second way once its place is known, and in the first way before only if the size of the
         disk depends on it.  Raises DescriptionError if the size can't work.
         """
-        ...
+        return Room(length=0)
 
     def fill(self, place: Place, files: Files, where: str) -> Picture:
         """Return the bytes, at their places on the disk.
@@ -99,100 +93,76 @@ class Payload(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Chain:
-    """Partitions that a table records one by one in sectors before them: an MBR's logical ones."""
-
-    members: frozenset[int]
-    """Their indexes in the description; at least one."""
-    number: int
-    """Entry number of the extended partition around them."""
-    first_number: int
-    """Number of the first of them, in the order of the disk."""
-    type: str
-    """The extended partition's, as `PlacedPartition` stores it."""
-    start: int | None = None
-    """Where the user wants the extended partition to begin, in bytes; None for where it fits."""
-    length: int | None = None
-    """How long it must be; None for as long as its contents."""
+# What a payload may be able to do beside ----------------------------------------------------------
 
 
 @runtime_checkable
-class Table(Protocol):
-    """A partition table."""
+class Selective(Protocol):
+    """A payload that knows which of its bytes matter; of any other, all do."""
 
-    @property
-    def sector_size(self) -> int:
-        """Bytes per logical sector."""
-        ...
+    def needed(self, extent: Extent, picture: Picture) -> Iterable[Extent]:
+        """Yield every stretch of the partition that some reader relies on, zeros included.
 
-    def problems(self, disk: "Disk") -> Iterable[Problem]:
-        """Yield what is wrong with the table's own fields and with partitions it can't record."""
-        ...
-
-    def regions(self, size: int) -> Sequence[Region]:
-        """Return what the table occupies on a disk of ``size`` bytes."""
-        ...
-
-    def usable(self, size: int) -> Extent:
-        """Return the bytes that partitions may lie in."""
-        ...
-
-    def size_for(self, end: int) -> int | None:
-        """Return the bytes of the smallest disk with usable bytes up to ``end``.
-
-        None if no disk has them, since the table can't count so far.
-        """
-        ...
-
-    def numbers(self, disk: "Disk") -> Sequence[int]:
-        """Return the number of each partition, in the order of the description.
-
-        0 for those that are not in the table; what it says of a chain's members does not count.
-        """
-        ...
-
-    def chain(self, disk: "Disk") -> Chain | None:
-        """Return which partitions are chained, None if none are."""
-        ...
-
-    def type_of(self, partition: "Partition", payload_type: str | None) -> str:
-        """Return a partition's type as `PlacedPartition` stores it.
-
-        The description's own type wins; ``payload_type`` is what the payload would choose.
-        Raises ValueError if there is neither, or if the table can't store it.
-        """
-        ...
-
-    def encode(
-        self, size: int, identity: Identity, partitions: Sequence[PlacedPartition]
-    ) -> Picture:
-        """Return the table's bytes.
-
-        ``partitions`` are all that the table mentions, in any order; the extended partition, if
-        there is one, is among them.
+        The rest, such as free clusters, may hold anything.  ``picture`` is what `fill` returned.
         """
         ...
 
 
 @runtime_checkable
-class Bootloader(Protocol):
-    """Boot code outside the partitions, ``Disk(boot=...)``.
+class Asking(Protocol):
+    """A payload in whose bytes there are numbers of the layout; of any other, there are none.
 
-    It becomes segments like any others: they are placed, injected and verified as the user's own,
-    and where their numbers are not known yet, their sources are `BootCode` with symbols.
+    Its `fill` resolves them by ``place.numbers``, those about files of its own by itself.
     """
 
-    def problems(self, where: str, disk: "Disk") -> Iterable[Problem]:
-        """Yield what is wrong with the description, or with this disk for such a bootloader.
+    def asks(self, where: str) -> Iterable[tuple[str, Symbol]]:
+        """Yield its symbols, each with its place in the description."""
+        ...
 
-        What is wrong with its segments themselves is found there.
+
+@runtime_checkable
+class Locating(Protocol):
+    """A payload that knows where its files lie, each in one stretch."""
+
+    def unlocatable(self, path: str) -> str:
+        """Return what the description alone has against a file at ``path``, in words.
+
+        Empty if it is there or may be.
         """
         ...
 
-    def segments(self, disk: "Disk") -> Sequence[Segment]:
-        """Return its segments; it is asked only if it has no problems."""
+    def locate(
+        self, paths: Sequence[str], place: Place, files: Files, where: str
+    ) -> Mapping[str, Extent | str]:
+        """Return for each of ``paths`` its place on the disk, or why it has none, in words.
+
+        No symbol of the payload's own may play a part.  Raises what `fill` raises.
+        """
         ...
+
+
+@runtime_checkable
+class Listed(Protocol):
+    """A payload whose files `verify` finds in the finished image, for it is a FAT volume."""
+
+    def listing(self, files: Files, where: str) -> Mapping[str, str | None]:
+        """Return the digest of every file by its path, None for a directory.
+
+        The path of a directory ends with a slash.  Raises what `fill` raises.
+        """
+        ...
+
+
+@runtime_checkable
+class Engines(Protocol):
+    """A payload that several programs can make, each the same volume."""
+
+    def by_engine(self) -> Mapping[str, Payload]:
+        """Return the payload that each makes, by its name; the first is what others must equal."""
+        ...
+
+
+# What an output may ask ---------------------------------------------------------------------------
 
 
 class Work(Protocol):
@@ -232,7 +202,7 @@ class Work(Protocol):
 
     @property
     def needed(self) -> Sequence[Extent]:
-        """Every stretch that some reader relies on, zeros included; see `abilities.Selective`."""
+        """Every stretch that some reader relies on, zeros included; see `Selective`."""
         ...
 
     def extent(self, partition: str) -> Extent:
@@ -271,49 +241,12 @@ class Work(Protocol):
         """Write another file beside the target, for a program to read, and return its path."""
         ...
 
-    def run(self, program: "Program", *arguments: str) -> str:
+    def run(self, program: Program, *arguments: str) -> str:
         """Run a program and return what it printed."""
         ...
 
     def filter(
-        self, program: "Program", arguments: Sequence[str], data: Iterable[bytes | memoryview]
+        self, program: Program, arguments: Sequence[str], data: Iterable[bytes | memoryview]
     ) -> Iterator[bytes]:
         """Run a program on ``data`` as its standard input, and yield its standard output."""
-        ...
-
-
-@runtime_checkable
-class Output(Protocol):
-    """A file that is made of the finished image."""
-
-    @property
-    def path(self) -> str | PathLike[str]:
-        """The file."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """What its task is called, after the name of the disk and a colon."""
-        ...
-
-    @property
-    def programs(self) -> "Sequence[Program]":
-        """The programs that `make` runs."""
-        ...
-
-    @property
-    def made_with(self) -> str:
-        """The version of whatever else decides its bytes, such as a library; else empty."""
-        ...
-
-    def problems(self, where: str, disk: "Disk") -> Iterable[Problem]:
-        """Yield what is wrong with the description."""
-        ...
-
-    def sources(self, where: str, disk: "Disk") -> Iterable[Wanted]:
-        """Yield the files that it is made of beside the image; inline bytes may be left out."""
-        ...
-
-    def make(self, disk: "Disk", work: Work, where: str) -> str | None:
-        """Make the target; return what to tell the user, if anything.  Raises WorldError."""
         ...

@@ -1,4 +1,4 @@
-"""The logical partitions of an MBR: which they are, their numbers, and the chain of EBRs.
+"""What an MBR records of a disk: entries, logical partitions and their chain of EBRs.
 
 An extended partition holds them.  Each has a sector before it, the EBR, of the form of an MBR
 without boot code: its first entry is the partition, counted from that EBR, its second one the next
@@ -9,26 +9,24 @@ says so; it is what DOS did, and what Linux (block/partitions/msdos.c), sfdisk a
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from doit_diskimg.disk.segment import PlacedPartition
-from doit_diskimg.errors import BadValue, Problem, TooManyPartitions
-from doit_diskimg.kinds.tables.described import DescribedDisk
+from doit_diskimg.disk.fields import as_size
+from doit_diskimg.disk.model import Chain, Disk, Identity
+from doit_diskimg.disk.placed import PlacedPartition
+from doit_diskimg.kinds.tables.mbr import Mbr
 from doit_diskimg.ondisk import mbr_sector as ondisk
 from doit_diskimg.ondisk.chs import chs_of
+from doit_diskimg.ondisk.guids import type_byte
+from doit_diskimg.plan.picture import Canvas, Picture
 from doit_diskimg.units import SECTOR
 
 FIRST_NUMBER = ondisk.ENTRY_COUNT + 1
 """The number of the first logical partition, whatever entries of the MBR are in use."""
 
-MOST = 56
-"""Logical partitions that sfdisk lists: it ends at number 60."""
-
-_NUMBERS = {3: "three", 4: "four"}
-
 _LINK = 0x05
 # What every tool writes into the entry that leads to the next EBR.
 
 
-def logical_indexes(disk: DescribedDisk) -> frozenset[int]:
+def logical_indexes(disk: Disk) -> frozenset[int]:
     """Return the indexes of the partitions that are logical.
 
     Those that say so; and if there are more in the table than the MBR has entries, all from the
@@ -43,7 +41,7 @@ def logical_indexes(disk: DescribedDisk) -> frozenset[int]:
     return frozenset(logical)
 
 
-def numbers(disk: DescribedDisk, extended_number: int) -> list[int]:
+def numbers(disk: Disk, extended_number: int) -> list[int]:
     """Return the number of each partition, 0 for those that are not in the table.
 
     Logical ones count in the order of the description here, and in that of the disk for good.
@@ -61,39 +59,54 @@ def numbers(disk: DescribedDisk, extended_number: int) -> list[int]:
     ]
 
 
-def problems(disk: DescribedDisk) -> Iterator[Problem]:
-    """Yield a problem if there are more partitions than entries or links."""
-    listed = [part for part in disk.partitions if part.in_table]
-    logical = logical_indexes(disk)
-    primary = len(listed) - len(logical)
-    beside = ondisk.ENTRY_COUNT - 1  # entries that an extended partition leaves
-    most = beside if logical else ondisk.ENTRY_COUNT
-    if primary > most:
-        holds = f"an MBR holds {_NUMBERS[most]}"
-        yield TooManyPartitions(
-            "partitions",
-            f"there are {primary} primary ones",
-            f"{holds} beside the extended one" if logical else holds,
-            f"write logical=True for {primary - beside} of them or more, leave logical out to "
-            "have it decided, or use Gpt()",
-        )
-    if len(logical) > MOST:
-        yield TooManyPartitions(
-            "partitions",
-            f"there are {len(logical)} logical ones",
-            f"must be {MOST} at most, since sfdisk reads no more",
-            "leave some out, or use Gpt()",
-        )
-    for index in sorted(logical):
-        if disk.partitions[index].type in (0, "0x0", "0x00"):
-            yield BadValue(
-                f"partitions[{index}].type", "0x00 is given",
-                "must be another in a logical partition, since an empty entry ends the chain",
-                "write in_table=False to keep it out of the table",
-            )
+def logical_ones(table: Mbr, disk: Disk) -> Chain | None:
+    """Return the logical partitions, None if all are primary."""
+    members = logical_indexes(disk)
+    if not members:
+        return None
+    return Chain(
+        members=members,
+        number=table.extended_number,
+        first_number=FIRST_NUMBER,
+        type=f"{type_byte(table.extended_type):#04x}",
+        start=as_size(table.extended_start),
+        length=as_size(table.extended_size),
+    )
 
 
-def entry(partition: PlacedPartition, base: int = 0) -> ondisk.MbrEntry:
+def type_of(described: str | int | None, payload_type: str | None) -> str:
+    """Return the type byte as text, such as ``0x0c``.
+
+    Raises ValueError, in words for the user, if nobody names a type or it is not a known one.
+    """
+    given = payload_type if described is None else described
+    if given is None:
+        raise ValueError("no type is given, and the payload has none of its own")
+    byte = type_byte(given)
+    if byte is None:
+        raise ValueError(f"{given!r} is no type that an MBR can store")
+    return f"{byte:#04x}"
+
+
+def encode(
+    table: Mbr, identity: Identity, partitions: Sequence[PlacedPartition]
+) -> Picture:
+    """Return the table's end of sector 0, and the EBR before each logical partition."""
+    entries = [ondisk.UNUSED] * ondisk.ENTRY_COUNT
+    primary = [partition for partition in partitions if partition.ebr is None]
+    for partition in primary:
+        entries[partition.number - 1] = _entry(partition)
+    sector = ondisk.Mbr(signature=identity.signature, entries=tuple(entries))
+    canvas = Canvas()
+    canvas.data(table.boot_code_length, sector.pack()[table.boot_code_length - ondisk.START :])
+    for extended in primary if len(primary) < len(partitions) else ():
+        if extended.number == table.extended_number:
+            for ebr, link in _chain(partitions, extended):
+                canvas.data(ebr + ondisk.START, link.pack())
+    return canvas.picture()
+
+
+def _entry(partition: PlacedPartition, base: int = 0) -> ondisk.MbrEntry:
     """Return the entry of a partition, its sectors counted from byte ``base`` of the disk."""
     first_lba = partition.extent.start // SECTOR
     sectors = partition.extent.length // SECTOR
@@ -107,13 +120,13 @@ def entry(partition: PlacedPartition, base: int = 0) -> ondisk.MbrEntry:
     )
 
 
-def chain(
+def _chain(
     partitions: Sequence[PlacedPartition], extended: PlacedPartition
 ) -> Iterator[tuple[int, ondisk.Mbr]]:
     """Yield each EBR with its place in bytes; all of it but the 72 bytes at its end is zero."""
     links = sorted((part.ebr, part.number, part) for part in partitions if part.ebr is not None)
     for index, (ebr, _, part) in enumerate(links):
-        entries = [entry(part, ebr), *[ondisk.UNUSED] * (ondisk.ENTRY_COUNT - 1)]
+        entries = [_entry(part, ebr), *[ondisk.UNUSED] * (ondisk.ENTRY_COUNT - 1)]
         for next_ebr, _, following in links[index + 1 : index + 2]:
             entries[1] = _link(next_ebr, following, extended.extent.start)
         yield ebr, ondisk.Mbr(entries=tuple(entries))
@@ -122,6 +135,6 @@ def chain(
 def _link(ebr: int, partition: PlacedPartition, base: int) -> ondisk.MbrEntry:
     """Return the entry that leads to the EBR of ``partition``; it covers both."""
     extent = partition.extent._replace(start=ebr, length=partition.extent.end - ebr)
-    return entry(
+    return _entry(
         replace(partition, extent=extent, type=f"{_LINK:#04x}", active=False), base
     )

@@ -1,13 +1,12 @@
-"""What tables read of a description, and the rules that hold for all of them.
-
-The protocols name the few attributes of a `Disk` that a table looks at.
-"""
+"""What is wrong with a description whatever its table, in the words of all tables."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from difflib import get_close_matches
 
 from doit_diskimg.disk.fields import is_number
+from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.placed import Region
 from doit_diskimg.errors import (
     BadValue,
     Problem,
@@ -18,60 +17,8 @@ from doit_diskimg.errors import (
 from doit_diskimg.ondisk.guids import ZERO_GUID
 from doit_diskimg.units import SizeLike, parse_size
 
-if TYPE_CHECKING:
-    from uuid import UUID
-
-    from doit_diskimg.disk.segment import Region
-
 EXTENDED_TYPES = (0x05, 0x0F, 0x85)
 """DOS's, its LBA form, and Linux's own, which DOS overlooks."""
-
-
-class DescribedPartition(Protocol):
-    """A partition as the user wrote it; any field may hold nonsense."""
-
-    @property
-    def name(self) -> str: ...  # see spec.Partition
-    @property
-    def type(self) -> str | int | None: ...
-    @property
-    def guid(self) -> "str | UUID | None": ...
-    @property
-    def partition_name(self) -> str | None: ...
-    @property
-    def attributes(self) -> int | Sequence[str]: ...
-    @property
-    def active(self) -> bool: ...
-    @property
-    def logical(self) -> bool | None: ...
-    @property
-    def in_table(self) -> bool: ...
-
-
-class DescribedDisk(Protocol):
-    """A disk as the user wrote it."""
-
-    @property
-    def partitions(self) -> Sequence[DescribedPartition]: ...  # see spec.Disk
-    @property
-    def size(self) -> SizeLike: ...
-    @property
-    def guid(self) -> "str | UUID | None": ...
-    @property
-    def signature(self) -> int | None: ...
-    @property
-    def identity(self) -> "UUID": ...
-
-    def identity_of(self, partition: Any) -> "UUID": ...
-
-
-def listed_numbers(disk: DescribedDisk) -> list[int]:
-    """Return the number of each partition: from 1, and 0 for those that are not in the table."""
-    numbers, count = [], 0
-    for part in disk.partitions:
-        count += part.in_table
-        numbers.append(count if part.in_table else 0)
-    return numbers
 
 
 def count_problems(count: int, limit: int, table: str, change: str) -> Iterator[Problem]:
@@ -126,7 +73,7 @@ def active_problem(where: str, found: str, table: str) -> Problem:
 
 
 def active_notes(
-    disk: DescribedDisk, active: Sequence[int], regions: "Sequence[Region]"
+    disk: Disk, active: Sequence[int], regions: Sequence[Region]
 ) -> Iterator[str]:
     """Yield what a person should know of the ``active`` partitions of an MBR, by index."""
     for index in active[1:]:
@@ -169,9 +116,6 @@ def names_to_use(value: str | int, known: Iterable[str], meant: Collection[str])
     ``meant`` are those that say the same in another table's words; else names that look like it
     are advised, else the most frequent ones.
     """
-    # Imported late: a description without a mistake never comes here.
-    from difflib import get_close_matches
-
     text = str(value).lower()
     names = list(known)
     letters = re.compile(".*".join(map(re.escape, text)))  # "linux-fs" for "linux-filesystem"

@@ -1,112 +1,16 @@
-"""What the parts of a disk want to know of one another: the symbols of a description, checked.
-
-A part that asks where another one lies needs the layout.  One that asks for a file in a volume
-needs that volume populated, and one that asks for a CRC-32 needs the other's bytes; so parts come
-in an order, and that order may have no circle.
-"""
+"""What is wrong with the symbols of a description: unknown, or in a circle."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from difflib import get_close_matches
 
-from doit_diskimg.disk.abilities import Asking, Locating
+from doit_diskimg.disk.links import Ask, asks, is_own_file, no_file, partitions_by_name
+from doit_diskimg.disk.model import Disk, Partition
+from doit_diskimg.disk.sockets import Locating
+from doit_diskimg.disk.symbols import Symbol
 from doit_diskimg.errors import Problem, SymbolCycle, UnknownSymbol
 
-if TYPE_CHECKING:
-    from doit_diskimg.disk.model import Disk, Partition
-    from doit_diskimg.disk.symbols import Symbol
 
-
-class Ask(NamedTuple):
-    """A symbol, and the place in the description where it stands."""
-
-    where: str
-    symbol: "Symbol"
-
-
-class Needs(NamedTuple):
-    """What has to be known before a part's bytes are."""
-
-    asks: Sequence[Ask]
-    """Every symbol that is resolved on the way, but for a volume's about its own files."""
-    parts: Sequence[str]
-    """Segments, and partitions without a plan of their own, whose bytes are needed too."""
-    volumes: Sequence[str]
-    """Partitions that have to be populated first."""
-
-
-NOTHING = Needs((), (), ())
-
-
-class Located(NamedTuple):
-    """What others ask of one volume."""
-
-    files: Mapping[str, bool]
-    """Paths, and whether the CRC-32 of the file is asked for too."""
-    crc32: bool
-    """Whether that of the whole partition is."""
-
-
-def asks(disk: "Disk") -> dict[str, list[Ask]]:
-    """Return the symbols in each part of the disk, by its name."""
-    found = {
-        segment.name: [Ask(*ask) for ask in segment.asks(where)] for where, segment in disk.outside
-    }
-    for index, part in enumerate(disk.partitions):
-        if isinstance(part.payload, Asking):
-            found[part.name] = [Ask(*ask) for ask in part.payload.asks(f"partitions[{index}]")]
-    return found
-
-
-def needs(disk: "Disk", *names: str) -> Needs:
-    """Return what the parts of these names need, directly or through others."""
-    all_asks, partitions = asks(disk), _partitions(disk)
-    found: dict[Ask, None] = {}
-    parts: dict[str, None] = {}
-    volumes: dict[str, None] = {}
-    queue = list(names)
-    while queue:
-        name = queue.pop()
-        for ask in all_asks.get(name, ()):
-            other = ask.symbol.name
-            if _is_own_file(name, ask.symbol):
-                continue
-            found[ask] = None
-            populated = other in partitions and partitions[other].payload.populated
-            if populated and (ask.symbol.asks_file or ask.symbol.asks_contents):
-                volumes[other] = None
-            elif ask.symbol.asks_contents and other not in parts:
-                parts[other] = None
-                queue.append(other)
-    return Needs(tuple(found), tuple(parts), tuple(volumes))
-
-
-def located(disk: "Disk", name: str) -> Located | None:
-    """Return what others ask of the volume in a partition, None if nobody asks anything."""
-    files: dict[str, bool] = {}
-    whole = False
-    for asker, found in asks(disk).items():
-        for _, symbol in found:
-            if symbol.name != name or _is_own_file(asker, symbol):
-                continue
-            if symbol.path is not None:
-                files[symbol.path] = files.get(symbol.path, False) or symbol.asks_contents
-            else:
-                whole = whole or symbol.asks_contents
-    return Located(files, whole) if files or whole else None
-
-
-def _is_own_file(asker: str, symbol: "Symbol") -> bool:
-    return symbol.asks_file and symbol.name == asker
-
-
-def _partitions(disk: "Disk") -> "dict[str, Partition]":
-    return {part.name: part for part in disk.partitions}
-
-
-# What is wrong with them -------------------------------------------------------------------------
-
-
-def problems(disk: "Disk") -> Iterator[Problem]:
+def link_problems(disk: Disk) -> Iterator[Problem]:
     """Yield what is wrong with the symbols of a description whose other fields are right."""
     found = list(_unanswerable(disk))
     yield from found
@@ -114,8 +18,8 @@ def problems(disk: "Disk") -> Iterator[Problem]:
         yield from _circles(disk)
 
 
-def _unanswerable(disk: "Disk") -> Iterator[Problem]:
-    partitions = _partitions(disk)
+def _unanswerable(disk: Disk) -> Iterator[Problem]:
+    partitions = partitions_by_name(disk)
     segments = {segment.name: segment for _, segment in disk.outside}
     for where, symbol in (ask for found in asks(disk).values() for ask in found):
         here = f"{where}: {symbol}"
@@ -141,8 +45,6 @@ def _unanswerable(disk: "Disk") -> Iterator[Problem]:
 
 
 def _unknown(where: str, name: object, names: Sequence[str]) -> Problem:
-    from difflib import get_close_matches
-
     known = ", ".join(map(repr, names)) or "nothing"
     near = get_close_matches(str(name), names, 1)
     return UnknownSymbol(
@@ -151,7 +53,7 @@ def _unknown(where: str, name: object, names: Sequence[str]) -> Problem:
     )
 
 
-def _identity_problems(disk: "Disk", symbol: "Symbol", where: str) -> Iterator[Problem]:
+def _identity_problems(disk: Disk, symbol: Symbol, where: str) -> Iterator[Problem]:
     """A number that is nowhere on the disk is of no use to anybody who reads the disk."""
     wants_guid = symbol.kind != "disk_signature"
     has_guids = getattr(disk.table, "has_guids", None)  # a table of the user's may not say
@@ -168,7 +70,7 @@ def _identity_problems(disk: "Disk", symbol: "Symbol", where: str) -> Iterator[P
         )
 
 
-def _file_problems(part: "Partition", symbol: "Symbol", where: str) -> Iterator[Problem]:
+def _file_problems(part: Partition, symbol: Symbol, where: str) -> Iterator[Problem]:
     if part.persist and (symbol.asks_file or symbol.asks_contents):
         yield UnknownSymbol(
             where, f"{part.name!r} has persist=True", "must be of bytes that no guest may change",
@@ -185,21 +87,13 @@ def _file_problems(part: "Partition", symbol: "Symbol", where: str) -> Iterator[
         yield no_file(where, found)
 
 
-def no_file(where: str, found: str) -> Problem:
-    """Return the problem of a file that has no place, as `Locating` says it in words."""
-    return UnknownSymbol(
-        where, found, "must be the path of a file with contents in the volume",
-        "mend the path, or put the file there",
-    )
-
-
-def _circles(disk: "Disk") -> Iterator[Problem]:
+def _circles(disk: Disk) -> Iterator[Problem]:
     """Yield the first circle of parts whose bytes decide each other."""
     edges: dict[str, dict[str, Ask]] = {}
     for asker, found in asks(disk).items():
         for ask in found:
             decides = ask.symbol.asks_file or ask.symbol.asks_contents
-            if decides and not _is_own_file(asker, ask.symbol):
+            if decides and not is_own_file(asker, ask.symbol):
                 edges.setdefault(asker, {}).setdefault(ask.symbol.name, ask)
     done: set[str] = set()
     for name in edges:
