@@ -23,7 +23,7 @@ from doit_diskimg import (
     Segment,
     Sha256,
 )
-from doit_diskimg.host import state_names
+from doit_diskimg.host import folder
 from doit_diskimg.host.paths import normal
 
 PAGE = Path(__file__).with_name("interface.txt")
@@ -93,8 +93,8 @@ def interface() -> str:
             for method in METHODS.get(name, ())
         ]
     lines += ["", "# Tasks and their targets", *task_lines()]
-    lines += ["", "# Files of the state folder", *sorted(state_names.NAMES)]
-    lines += [f"PART{suffix}" for suffix in sorted(state_names.SUFFIXES)]
+    lines += ["", "# Files of the state folder", *sorted(folder.NAMES)]
+    lines += [f"PART{suffix}" for suffix in sorted(folder.SUFFIXES)]
     return "\n".join(lines) + "\n"
 
 

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -35,31 +34,32 @@ def run(argv: Sequence[str], **options: Any) -> "subprocess.CompletedProcess[Any
 
 def _follower() -> "_Follow":
     follow_doit()
-    _prctl()  # between fork and exec a child should do next to nothing
-    return _Follow(os.getpid())
+    return _Follow(os.getpid(), _prctl())  # between fork and exec a child does next to nothing
 
 
 class _Follow:
     """What a program's process does before it becomes the program."""
 
-    def __init__(self, parent: int) -> None:
-        self._parent = parent
+    def __init__(self, parent: int, prctl: Any) -> None:
+        self._parent, self._prctl = parent, prctl
 
     def __call__(self) -> None:
-        die_with(self._parent)
+        _die_with(self._parent, signal.SIGTERM, self._prctl)
 
 
 def die_with(parent: int, number: int = signal.SIGTERM) -> None:
     """Get the signal ``number`` when ``parent``, which started this process, ends; or has ended.
     """
-    prctl = _prctl()
+    _die_with(parent, number, _prctl())
+
+
+def _die_with(parent: int, number: int, prctl: Any) -> None:
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
         if os.getppid() != parent:  # it was gone before we asked
             os.kill(os.getpid(), number)
 
 
-@cache
 def _prctl() -> Any:
     if sys.platform != "linux":
         return None
@@ -68,19 +68,14 @@ def _prctl() -> Any:
     return ctypes.CDLL(None).prctl
 
 
-_following: set[int] = set()
-"""The process that follows doit already: a fork of it has another number."""
-
-
 def follow_doit() -> None:
     """Let this process die with doit, if it is a worker of it (``-n`` without ``-P thread``)."""
-    if os.getpid() in _following or "multiprocessing" not in sys.modules:
+    if "multiprocessing" not in sys.modules:
         return
     from multiprocessing import get_start_method, parent_process
 
     parent = parent_process()
     if parent is not None and parent.pid is not None:
-        _following.add(os.getpid())
         # A fork server starts the workers itself, and ends with doit.
         by_server = get_start_method() == "forkserver"
         die_with(os.getppid() if by_server else parent.pid, signal.SIGKILL)

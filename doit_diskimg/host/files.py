@@ -10,10 +10,9 @@ A file whose size, mtime_ns, ctime_ns and inode are as recorded is not read agai
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from doit_diskimg.errors import SourceKind, SourceMissing, WorldError
-from doit_diskimg.host import hashing
 from doit_diskimg.host.hashing import (
     PartHasher,
     changed,
@@ -24,14 +23,15 @@ from doit_diskimg.host.hashing import (
     stretch,
     unknown,
 )
-from doit_diskimg.host.machine import Signature, now_ns
-from doit_diskimg.host.paths import normal
+from doit_diskimg.host.machine import Signature, is_executable, kind_of, now_ns
+from doit_diskimg.host.paths import no_path, normal
+from doit_diskimg.host.session import Session
 from doit_diskimg.host.state import UNREADABLE, host_failed
+from doit_diskimg.host.walk import entries_digest, tree_key, walk
+from doit_diskimg.host.workshop import Workshop
+from doit_diskimg.host.written import Written
 from doit_diskimg.plan.content import Entry, Tree, digest_of, hasher
-
-if TYPE_CHECKING:
-    from doit_diskimg.host.written import Written
-    from doit_diskimg.plan.recipe import Judge, Made, Recipe
+from doit_diskimg.plan.recipe import Judge, Made, Recipe
 
 
 class RealFiles:
@@ -39,16 +39,18 @@ class RealFiles:
 
     ``known`` is what an earlier run recorded (`record`); ``payload`` is where a payload goes that
     programs make, and ``judge`` reads it back; a source that is ``written`` by the build itself is
-    refused.
+    refused.  ``session`` has what others read in this run.
     """
 
     def __init__(
         self,
         known: dict[str, Any] | None = None,
         payload: str = "",
-        written: "Written | None" = None,
-        judge: "Judge | None" = None,
+        written: Written | None = None,
+        judge: Judge | None = None,
+        session: Session | None = None,
     ) -> None:
+        self._session = session or Session()
         self._written = written
         self._known = _signatures(known or {})
         self._known_parts = _known_parts(known or {}, self._known)
@@ -86,7 +88,7 @@ class RealFiles:
         path, status = self._look(path, where)
         if not status.st_size and path not in self._sizes:
             try:
-                check_empty(path, status)  # nobody asks for the digest of no bytes
+                check_empty(path, status, self._session)  # nobody asks for the digest of no bytes
             except OSError as error:
                 raise host_failed(f"{where}: {path}", error, "read it") from error
         self._sizes[path] = status.st_size
@@ -96,7 +98,7 @@ class RealFiles:
         """Return the digest of a file's contents; see `content.Files`."""
         path, status = self._look(path, where)
         try:
-            signature, digest = digest_file(path, self._known.get(path), status)
+            signature, digest = digest_file(path, self._session, self._known.get(path), status)
         except OSError as error:
             raise host_failed(f"{where}: {path}", error, "read it") from error
         self._note(path, signature, digest)
@@ -115,7 +117,7 @@ class RealFiles:
         self.digest(path, where)
         path = normal(path)
         signature = self._digests[path][0]
-        for known in (hashing.parts_memo.get(path), self._known_parts.get(path)):
+        for known in (self._session.parts.get(path), self._known_parts.get(path)):
             if known is not None and known[:2] == (signature, length):
                 self._parts[path] = known
                 return known[2]
@@ -161,7 +163,7 @@ class RealFiles:
         path = normal(path)
         self._status(path, where)
         try:
-            hashing.read_at[path] = now_ns()
+            self._session.read_at[path] = now_ns()
             with open(path, "rb") as file:
                 signature = Signature.of(file.fileno())
                 data = file.read()
@@ -186,11 +188,9 @@ class RealFiles:
 
     def walk(self, tree: Tree, where: str) -> Sequence[Entry]:
         """Return what is in a tree; see `content.Files`."""
-        from doit_diskimg.host.walk import tree_key, walk
-
         key = tree_key(tree)
         if key not in self._trees:
-            self._trees[key] = tree, walk(tree, where)
+            self._trees[key] = tree, walk(tree, where, self._session)
         return self._trees[key][1]
 
     def executable(self, path: str, where: str) -> bool:
@@ -199,10 +199,8 @@ class RealFiles:
         self._executable[path] = is_executable(status)
         return self._executable[path]
 
-    def make(self, recipe: "Recipe", where: str) -> "Made":
+    def make(self, recipe: Recipe, where: str) -> Made:
         """Return the payload that programs make; see `content.Files`."""
-        from doit_diskimg.host.workshop import Workshop
-
         workshop = Workshop(self._payload, self._known_made, self._judge)
         made = workshop.make(recipe, where)
         self._made = workshop.record
@@ -214,13 +212,14 @@ class RealFiles:
         ``sizes`` are those of files of which no digest was asked.  ``seen`` are the files of which
         bytes were read, or a checksum, and not a digest alone.
         """
-        from doit_diskimg.host.walk import entries_digest
+        def sure(path: str, found: Signature) -> Signature:
+            return found if is_sure(path, found, self._session) else unknown(found)
 
         return {
             "sizes": {path: it for path, it in self._sizes.items() if path not in self._digests},
             "mtimes": self._mtimes,
             "digests": {
-                path: [*(signature if is_sure(path, signature) else unknown(signature)), digest]
+                path: [*sure(path, signature), digest]
                 for path, (signature, digest) in self._digests.items()
             },
             "trees": {key: entries_digest(entries) for key, (_, entries) in self._trees.items()},
@@ -229,11 +228,6 @@ class RealFiles:
             "made": self._made,
             "seen": sorted(self._seen),
         }
-
-
-def is_executable(status: os.stat_result) -> bool:
-    """Return whether the owner may execute a file of that status."""
-    return bool(status.st_mode & stat.S_IXUSR)
 
 
 def _signatures(record: dict[str, Any]) -> dict[str, tuple[Signature, str]]:
@@ -280,14 +274,6 @@ def _status(path: str, where: str) -> os.stat_result:
     return status
 
 
-def no_path(path: str, where: str) -> SourceKind:
-    """Return the problem of a text that can't be a path on any system."""
-    return SourceKind(
-        where, f"{path!r} is no path", "a path has no NUL byte and no half of a character",
-        "mend the path",
-    )
-
-
 def _wrong_kind(path: str, where: str, mode: int) -> SourceKind:
     if stat.S_ISDIR(mode):
         return SourceKind(
@@ -297,15 +283,3 @@ def _wrong_kind(path: str, where: str, mode: int) -> SourceKind:
     return SourceKind(
         where, f"{path!r} is a {kind_of(mode)}", "must be a regular file", "name a file",
     )
-
-
-def kind_of(mode: int) -> str:
-    """Return what a file's mode says it is, for messages."""
-    for test, name in (
-        (stat.S_ISBLK, "block device"), (stat.S_ISCHR, "character device"),
-        (stat.S_ISFIFO, "named pipe"), (stat.S_ISSOCK, "socket"), (stat.S_ISDIR, "directory"),
-        (stat.S_ISLNK, "symbolic link"),
-    ):
-        if test(mode):
-            return name
-    return "file"

@@ -4,16 +4,21 @@ A folder is ours if it has a marker that we wrote, is a real directory, belongs 
 owner of the folder that it is in, and nobody else may write to it.  What is in it is reached
 through a descriptor of that folder and never through a link, so that whatever somebody puts in its
 place meanwhile, we write to the folder that was looked at.
+
+Every name that we write there is in the tables below: no file is made of another name, and
+`doit clean` removes none.
 """
 
 import json
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from errno import ELOOP, ENOTDIR
 
 from doit_diskimg.errors import NotOurs, WorldError
+from doit_diskimg.host.machine import kind_of
 
 MARKER = "owner.json"
 """The file that says whose state a folder holds."""
@@ -30,6 +35,32 @@ NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 """How a folder is opened."""
 
+WORK = ".work"
+"""Ending of a folder in which programs work; what is in it is never used by anybody else."""
+
+NAMES = frozenset({
+    MARKER, "broken.json", "changed.json", "checked", "generation", "images.json", "kept.json",
+    "layout.json", "linked-needs-snapshot-on.img", "linked.json", "linked.receipt",
+    "linked.sources.json", "lock", "patching", "seal.json",
+})  # fmt: skip
+"""The files of the image as a whole."""
+
+SUFFIXES = frozenset({
+    ".blob", ".facts", ".files-geometry.json", ".files-injected.json", ".files.json",
+    ".geometry.json", ".injected", ".made.json", ".outline.json", ".output.json", ".payload",
+    ".places.json", ".plan", ".serial.log", ".volume",
+})  # fmt: skip
+"""What the files of one part of the disk end in; its name comes first."""
+
+BUILDING = r"new-[0-9a-f]{32}\.img"
+"""An image of a new generation."""
+
+_TEMPORARY = r"\.([0-9a-f]{16}|[0-9]+)\.tmp"
+"""The rest of a name until a file is whole; some versions wrote a process id there."""
+
+_PART = r"[A-Za-z0-9_.~%-]+"
+"""What `StateFolder.file` makes of the name of a part."""
+
 _PROOFS = {
     "generation": {"format", "id", "skeleton", "persist"},
     "seal.json": {"format", "generation", "digest", "boot", "image", "receipts"},
@@ -38,8 +69,12 @@ _PROOFS = {
 }
 """Files of folders from before there were markers, and what each of them must say."""
 
-_known: dict[str, tuple[int, ...]] = {}
-"""What was found of each folder and its marker when they were last verified."""
+
+def _any(texts: frozenset[str]) -> str:
+    return "|".join(map(re.escape, sorted(texts)))
+
+
+_OURS = rf"({_any(NAMES)}|{BUILDING}|{_PART}({_any(SUFFIXES)}))({_TEMPORARY})?"
 
 
 @contextmanager
@@ -51,8 +86,7 @@ def entered(path: str, *, make: bool = False) -> Iterator[int]:
     """
     handle = _opened(path, make=make)
     try:
-        if not _is_known(path, handle):
-            _verify(path, handle, make=make)
+        _verify(path, handle, make=make)
         yield handle
     finally:
         os.close(handle)
@@ -77,31 +111,9 @@ def _opened(path: str, *, make: bool) -> int:
     return os.open(path, FOLDER)
 
 
-def _is_known(path: str, handle: int) -> bool:
-    """Return whether it is the folder, with the marker, that was verified before."""
-    known = _known.get(path)
-    if known is None:
-        return False
-    try:
-        return known == _found(handle)
-    except OSError:
-        return False
-
-
-def _found(handle: int) -> tuple[int, ...]:
-    folder = os.fstat(handle)
-    marker = os.stat(MARKER, dir_fd=handle, follow_symlinks=False)
-    return (
-        folder.st_dev, folder.st_ino, folder.st_mode, folder.st_uid,
-        marker.st_ino, marker.st_mtime_ns, marker.st_size,
-    )  # fmt: skip
-
-
 def _verify(path: str, handle: int, *, make: bool) -> None:
     _verify_mode(path, os.fstat(handle))
     if not _has_marker(path, handle):
-        from doit_diskimg.host.state_names import is_marker  # late: most folders have their marker
-
         names = os.listdir(handle)
         if not _has_marker(path, handle):  # somebody else may have written it between the two looks
             empty = all(is_marker(name) and name != MARKER for name in names)
@@ -110,7 +122,6 @@ def _verify(path: str, handle: int, *, make: bool) -> None:
             if not empty and not _is_of_old(handle, names):
                 raise _foreign(path)
             _write_marker(path, handle)
-    _known[path] = _found(handle)
 
 
 def _verify_mode(path: str, folder: os.stat_result) -> None:
@@ -157,8 +168,11 @@ def _read(folder: int, name: str) -> bytes | None:
         handle = os.open(name, READ, dir_fd=folder)
     except OSError:
         return None
-    with open(handle, "rb") as file:
-        return file.read() if stat.S_ISREG(os.fstat(handle).st_mode) else None
+    try:  # every look into a folder reads its marker: no file object for so few bytes
+        status = os.fstat(handle)
+        return os.read(handle, status.st_size) if stat.S_ISREG(status.st_mode) else None
+    finally:
+        os.close(handle)
 
 
 def _is_of_old(handle: int, names: list[str]) -> bool:
@@ -170,8 +184,6 @@ def _is_of_old(handle: int, names: list[str]) -> bool:
 
 def is_ours(folder: int, name: str) -> bool:
     """Return whether what has a name in a folder is a file or a folder as we make them there."""
-    from doit_diskimg.host.state_names import is_file_of_ours, is_folder_of_ours
-
     kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     if stat.S_ISDIR(kind):
         return is_folder_of_ours(name)
@@ -206,10 +218,28 @@ def replace(folder: int, name: str, fill: Callable[[int], None]) -> None:
         raise
 
 
-def check_name(name: str) -> None:
-    """Raise ValueError for a name that is not in the table of `names`: nobody would remove it."""
-    from doit_diskimg.host.state_names import is_file_of_ours
+def is_file_of_ours(name: str) -> bool:
+    """Return whether we write files of that name."""
+    return re.fullmatch(_OURS, name) is not None
 
+
+def is_folder_of_ours(name: str) -> bool:
+    """Return whether we make folders of that name, with whatever a program puts there."""
+    return re.fullmatch(rf"{_PART}\.payload{re.escape(WORK)}", name) is not None
+
+
+def is_building(name: str) -> bool:
+    """Return whether it is an image that a build did not finish."""
+    return re.fullmatch(rf"{BUILDING}({_TEMPORARY})?", name) is not None
+
+
+def is_marker(name: str) -> bool:
+    """Return whether it is the marker, or one that somebody is about to write."""
+    return re.fullmatch(rf"{re.escape(MARKER)}({_TEMPORARY})?", name) is not None
+
+
+def check_name(name: str) -> None:
+    """Raise ValueError for a name that is not in the tables above: nobody would remove it."""
     if not is_file_of_ours(name):
         raise ValueError(f"{name!r} is no name of a state file")
 
@@ -275,8 +305,6 @@ def link(path: str) -> WorldError:
 
 
 def _no_folder(path: str) -> WorldError:
-    from doit_diskimg.host.files import kind_of
-
     kind = kind_of(os.lstat(path).st_mode)
     return _refused(
         path, f"it is a {kind}", f"the state of the image {image_of(path)!r} needs a folder there",

@@ -16,6 +16,7 @@ from doit_diskimg.host.hashing import digest_file, is_sure
 from doit_diskimg.host.machine import Signature
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.scratch import Scratch
+from doit_diskimg.host.session import Session
 from doit_diskimg.host.state import host_failed
 from doit_diskimg.host.target import check_target
 from doit_diskimg.kinds.bootloaders.grub_image import GrubImage, dependencies
@@ -27,7 +28,7 @@ _Digests = dict[str, list[Any]]
 _CONFIG = "early.cfg"
 
 
-def make(image: GrubImage) -> _Digests:
+def make(image: GrubImage, session: Session) -> _Digests:
     """Make the image's file; return what it was made of, for `another`.
 
     Raises WorldError, DescriptionError.
@@ -37,7 +38,7 @@ def make(image: GrubImage) -> _Digests:
     mkimage = program.find(image.mkimage)
     if mkimage is None:
         raise WorldError(program.missing(image.mkimage, target, "an image of GRUB's"))
-    files = RealFiles()
+    files = RealFiles(session=session)
     for name in _ingredients(image):
         files.digest(os.path.join(image.folder, name), target)
     config = image.config
@@ -101,7 +102,7 @@ def _unknown(image: GrubImage, name: str, there: set[str]) -> BadValue:
     )
 
 
-def another(known: _Digests) -> str:
+def another(known: _Digests, session: Session) -> str:
     """Return which file is another than the one that an image was made of; empty if none is.
 
     A file that is gone is missed when the image has to be made again: it is still right.
@@ -110,11 +111,11 @@ def another(known: _Digests) -> str:
         signature = Signature(*numbers)
         with suppress(FileNotFoundError):
             try:
-                found, now = digest_file(path, (signature, digest))
+                found, now = digest_file(path, session, (signature, digest))
             except WorldError:
                 return path
             if now != digest:
                 return path
-            if found != signature and is_sure(path, found):
+            if found != signature and is_sure(path, found, session):
                 known[path] = [*found, digest]
     return ""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from doit_diskimg.errors import SourceChanged, SourceLength, WorldError
 from doit_diskimg.host import machine
 from doit_diskimg.host.machine import Signature
+from doit_diskimg.host.session import Session
 from doit_diskimg.plan.content import PART, digest_of, hasher, part_length
 
 CHUNK = 1 << 20
@@ -23,15 +24,6 @@ _SMALL = 1 << 16
 _buffers = threading.local()
 
 
-_memo: dict[str, tuple[Signature, str]] = {}
-"""Digests of this process, so that each file is hashed once a run, by whomever it is asked."""
-
-parts_memo: dict[str, tuple[Signature, int, list[str]]] = {}
-"""The same of the parts of longer files, with the length of the parts."""
-
-read_at: dict[str, int] = {}
-"""When the reading of each file began, by the clock that stamps files."""
-
 
 def buffer() -> memoryview:
     """Return this thread's buffer of `CHUNK` bytes."""
@@ -42,10 +34,13 @@ def buffer() -> memoryview:
 
 
 def digest_file(
-    path: str, known: tuple[Signature, str] | None = None, status: os.stat_result | None = None
+    path: str,
+    session: Session,
+    known: tuple[Signature, str] | None = None,
+    status: os.stat_result | None = None,
 ) -> tuple[Signature, str]:
-    """Return the signature and the digest of a file; read it only if neither ``known`` nor this
-    run has them already.
+    """Return the signature and the digest of a file; read it only if neither ``known`` nor the
+    ``session`` has them already.
 
     ``status`` is what was found when the file was looked at, if it was.  Raises OSError, and
     WorldError if the file is another one by now, or while it is read, or if it has more or fewer
@@ -55,10 +50,10 @@ def digest_file(
     if not stat.S_ISREG(status.st_mode):
         raise changed(path)  # to open a pipe would be to wait for somebody who writes
     signature = Signature.of(status)
-    for remembered in (_memo.get(path), known):
+    for remembered in (session.digests.get(path), known):
         if remembered and remembered[0] == signature:
             return remembered
-    read_at[path] = machine.now_ns()
+    session.read_at[path] = machine.now_ns()
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         digest, parts, count = _digests(handle, signature.size)
@@ -66,10 +61,10 @@ def digest_file(
     finally:
         os.close(handle)
     check_read(path, count, signature, after)
-    _memo[path] = signature, digest
     if parts is not None:
-        parts_memo[path] = signature, parts.length, parts.digests()
-    return _memo[path]
+        session.parts[path] = signature, parts.length, parts.digests()
+    session.digests[path] = signature, digest
+    return signature, digest
 
 
 def _digests(handle: int, size: int) -> "tuple[str, PartHasher | None, int]":
@@ -118,28 +113,24 @@ def check_read(path: str, count: int, signature: Signature, after: os.stat_resul
         )
 
 
-_empty: dict[str, Signature] = {}
-"""Files of size 0 that were found to have no bytes."""
-
-
-def check_empty(path: str, status: os.stat_result) -> None:
+def check_empty(path: str, status: os.stat_result, session: Session) -> None:
     """Raise WorldError if a regular file of size 0 has bytes, as files of /proc do; and OSError."""
     signature = Signature.of(status)
-    if _empty.get(path) != signature:
+    if session.empty.get(path) != signature:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             check_read(path, len(os.read(handle, 1)), signature, os.fstat(handle))
         finally:
             os.close(handle)
-        _empty[path] = signature
+        session.empty[path] = signature
 
 
-def is_sure(path: str, signature: Signature) -> bool:
+def is_sure(path: str, signature: Signature, session: Session) -> bool:
     """Return whether any change since the file was read is sure to give another signature.
 
     One that was not read by this process had that signature before, which was settled then.
     """
-    return path not in read_at or signature.settled(read_at[path])
+    return path not in session.read_at or signature.settled(session.read_at[path])
 
 
 def unknown(signature: Signature) -> Signature:

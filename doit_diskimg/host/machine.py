@@ -3,6 +3,7 @@ its environment.
 """
 
 import os
+import stat
 import time
 from collections.abc import Sequence
 from typing import NamedTuple, Self
@@ -104,6 +105,23 @@ def which(status: os.stat_result) -> tuple[int, int]:
     After another boot a device may have another number.
     """
     return status.st_dev, status.st_ino
+
+
+def is_executable(status: os.stat_result) -> bool:
+    """Return whether the owner may execute a file of that status."""
+    return bool(status.st_mode & stat.S_IXUSR)
+
+
+def kind_of(mode: int) -> str:
+    """Return what a file's mode says it is, for messages."""
+    for test, name in (
+        (stat.S_ISBLK, "block device"), (stat.S_ISCHR, "character device"),
+        (stat.S_ISFIFO, "named pipe"), (stat.S_ISSOCK, "socket"), (stat.S_ISDIR, "directory"),
+        (stat.S_ISLNK, "symbolic link"),
+    ):
+        if test(mode):
+            return name
+    return "file"
 
 
 def epoch() -> int:

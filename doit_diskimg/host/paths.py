@@ -6,6 +6,8 @@ doit compares paths as strings: ``./a`` and ``a`` are two files to it.
 import os
 from collections.abc import Iterator, Sequence
 
+from doit_diskimg.errors import SourceKind
+
 
 def _has_detours(path: str) -> bool:
     return "/." in path or "//" in path
@@ -69,3 +71,11 @@ def one_place(path: str | os.PathLike[str]) -> list[str]:
     """
     text = normal(path)
     return list(dict.fromkeys([text, normal(place(text))]))
+
+
+def no_path(path: str, where: str) -> SourceKind:
+    """Return the problem of a text that can't be a path on any system."""
+    return SourceKind(
+        where, f"{path!r} is no path", "a path has no NUL byte and no half of a character",
+        "mend the path",
+    )

@@ -10,8 +10,10 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from doit_diskimg.host.machine import Signature
+from doit_diskimg.host.machine import Signature, is_executable
+from doit_diskimg.host.session import Session
 from doit_diskimg.host.state import UNREADABLE
+from doit_diskimg.host.walk import entries_digest, tree_key, walk
 from doit_diskimg.plan.content import Tree
 
 
@@ -31,13 +33,16 @@ latest: dict[str, Answers] = {}
 """By the path of its record, what a check has just found: the action that follows may take it."""
 
 
-def ask_again(record: dict[str, Any], trees: Sequence[Tree]) -> Answers:
-    """Ask the questions of ``record`` again."""
+def ask_again(
+    record: dict[str, Any], trees: Sequence[Tree], session: Session | None = None
+) -> Answers:
+    """Ask the questions of ``record`` again; ``session`` has what others read in this run."""
+    session = session or Session()
     try:
         fresh = dict(record["digests"])
-        if text := _but_contents(record, trees):
+        if text := _but_contents(record, trees, session):
             return Answers(text, (), record)
-        changed = list(_other_contents(fresh))
+        changed = list(_other_contents(fresh, session))
         text = f"the contents of {changed[0]!r} changed" if changed else ""
         return Answers(text, changed, {**record, "digests": fresh})
     except UNREADABLE:
@@ -46,22 +51,24 @@ def ask_again(record: dict[str, Any], trees: Sequence[Tree]) -> Answers:
         return Answers(str(error), (), record)
 
 
-def still_true(record: dict[str, Any], trees: Sequence[Tree]) -> tuple[str, dict[str, Any]]:
+def still_true(
+    record: dict[str, Any], trees: Sequence[Tree], session: Session | None = None
+) -> tuple[str, dict[str, Any]]:
     """Return what is different, in words, and the record brought up to date; see `Answers`."""
-    text, _, fresh = ask_again(record, trees)
+    text, _, fresh = ask_again(record, trees, session)
     return text, fresh
 
 
-def _but_contents(record: dict[str, Any], trees: Sequence[Tree]) -> str:
-    text = _other_trees(record["trees"], trees) or _other_sizes(record) or _other_modes(record)
-    return text or _other_times(record["mtimes"]) or _not_as_made(record["made"])
+def _but_contents(record: dict[str, Any], trees: Sequence[Tree], session: Session) -> str:
+    text = _other_trees(record["trees"], trees, session) or _other_sizes(record)
+    text = text or _other_modes(record) or _other_times(record["mtimes"])
+    return text or _not_as_made(record["made"])
 
 
-def _other_trees(recorded: dict[str, str], trees: Sequence[Tree]) -> str:
-    from doit_diskimg.host.walk import entries_digest, tree_key, walk
-
+def _other_trees(recorded: dict[str, str], trees: Sequence[Tree], session: Session) -> str:
     for tree in trees:
-        if recorded.get(tree_key(tree)) != entries_digest(walk(tree, os.fspath(tree.dir))):
+        found = walk(tree, os.fspath(tree.dir), session)
+        if recorded.get(tree_key(tree)) != entries_digest(found):
             return f"the list of files below {os.fspath(tree.dir)!r} changed"
     return ""
 
@@ -83,12 +90,7 @@ def _not_as_made(made: dict[str, Any]) -> str:
 
 
 def _other_modes(record: dict[str, Any]) -> str:
-    executables = record["executable"].items()
-    if not executables:
-        return ""
-    from doit_diskimg.host.files import is_executable
-
-    for path, executable in executables:
+    for path, executable in record["executable"].items():
         if is_executable(os.stat(path)) != executable:
             return f"{path!r} is executable and was not, or the other way round"
     return ""
@@ -101,7 +103,7 @@ def _other_times(recorded: dict[str, int]) -> str:
     return ""
 
 
-def _other_contents(digests: dict[str, list[Any]]) -> Iterator[str]:
+def _other_contents(digests: dict[str, list[Any]], session: Session) -> Iterator[str]:
     """Yield the files with other contents; note new signatures of old contents in ``digests``."""
     for path, (*numbers, digest) in list(digests.items()):
         status = os.stat(path)
@@ -110,8 +112,8 @@ def _other_contents(digests: dict[str, list[Any]]) -> Iterator[str]:
             continue  # the usual case, thousands of times
         from doit_diskimg.host.hashing import digest_file, is_sure
 
-        signature, now = digest_file(path, (known, digest), status)
+        signature, now = digest_file(path, session, (known, digest), status)
         if now != digest:
             yield path
-        elif signature != known and is_sure(path, signature):
+        elif signature != known and is_sure(path, signature, session):
             digests[path] = [*signature, digest]

@@ -73,11 +73,9 @@ class StateFolder:
 
     def discard(self) -> None:
         """Remove the images that builds left which were killed.  Raises WorldError."""
-        from doit_diskimg.host.state_names import is_building
-
         try:
             with folder.entered(self.path) as handle:
-                for name in filter(is_building, os.listdir(handle)):
+                for name in filter(folder.is_building, os.listdir(handle)):
                     os.unlink(name, dir_fd=handle)
         except OSError as error:
             raise host_failed(self.path, error, "remove what an earlier build left") from error
@@ -196,11 +194,8 @@ def load_if_whole(path: str, decode: Callable[[bytes], _T]) -> _T | None:
 
 
 def read_json(path: str) -> dict[str, object]:
-    """Return a state file's data, empty if there is none or if it is not whole.
-
-    It is the caller's to read and not to change: who asks again gets the same.
-    """
-    return _parse(path, read(path) or b"")
+    """Return a state file's data, empty if there is none or if it is not whole."""
+    return _parse(read(path) or b"")
 
 
 def read_record(path: str) -> dict[str, object]:
@@ -210,24 +205,18 @@ def read_record(path: str) -> dict[str, object]:
     """
     body, _, proof = (read(path) or b"").rpartition(_PROOF)
     body += b"}"
-    return _parse(path, body) if proof == f'{digest_of(body)}"}}\n'.encode("ascii") else {}
+    return _parse(body) if proof == f'{digest_of(body)}"}}\n'.encode("ascii") else {}
 
 
-def _parse(path: str, data: bytes) -> dict[str, object]:
-    known = _parsed.get(path)
-    if known is None or known[0] != data:
-        value: object = None
-        with suppress(ValueError):
-            value = json.loads(data)
-        known = _parsed[path] = data, value if isinstance(value, dict) else {}
-    return known[1]
+def _parse(data: bytes) -> dict[str, object]:
+    with suppress(ValueError):
+        value = json.loads(data)
+        return value if isinstance(value, dict) else {}
+    return {}
 
 
 _PROOF = b',\n"proof": "'
 """What comes before the digest of a record."""
-
-_parsed: dict[str, tuple[bytes, dict[str, object]]] = {}
-"""What was last found in each file: a task is judged by its record and then works with it."""
 
 
 def write(path: str, data: bytes) -> bool:

@@ -9,6 +9,7 @@ import stat
 
 from doit_diskimg.errors import ImageKind, OwnFile, WorldError
 from doit_diskimg.host.folder import MARKER
+from doit_diskimg.host.machine import kind_of
 from doit_diskimg.host.state import host_failed
 
 
@@ -57,8 +58,6 @@ def _check_folder(path: str) -> None:
 
 def not_an_image(path: str, mode: int) -> WorldError:
     """Return the error for a file of that mode in the place of an image."""
-    from doit_diskimg.host.files import kind_of
-
     return WorldError(
         ImageKind(
             path, f"it is a {kind_of(mode)}", "an image is a regular file and nothing else",

@@ -8,8 +8,9 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import Problem, SourceKind, SourceMissing, WorldError
-from doit_diskimg.host.machine import Signature, now_ns
-from doit_diskimg.host.paths import normal
+from doit_diskimg.host.machine import Signature, kind_of, now_ns
+from doit_diskimg.host.paths import no_path, normal
+from doit_diskimg.host.session import Session
 from doit_diskimg.host.state import host_failed
 from doit_diskimg.plan.content import Entry, Tree, digest_of
 
@@ -35,28 +36,25 @@ def entries_digest(entries: Sequence[Entry]) -> str:
     return digest_of(repr([*chain(*entries)]).encode("utf-8", "surrogatepass"))
 
 
-_memo: dict[str, tuple[dict[str, Signature | None], list[Entry]]] = {}
-"""The last walk through each tree, with its directories as they were before.
-
-A tree is looked at when the tasks are made, and again when it is the turn of those that need it,
-since others may have filled it between.  A directory that has its time stamps has its names.
-"""
-
-
-def walk(tree: Tree, where: str) -> Sequence[Entry]:
+def walk(tree: Tree, where: str, session: Session | None = None) -> Sequence[Entry]:
     """Return the directories and regular files below ``tree``, sorted by path.
 
     Symbolic links are followed inside the tree and refused where they lead out of it or round in
     a circle; devices, pipes and sockets are refused.  Raises WorldError with every problem.
+
+    A tree is looked at when the tasks are made, and again when it is the turn of those that need
+    it, since others may have filled it between.  A directory that has its time stamps has its
+    names, so a ``session`` that knows them need not look into it again.
     """
+    memo = {} if session is None else session.walks
     key, began = tree_key(tree), now_ns()
-    known = _memo.pop(key, None)
+    known = memo.pop(key, None)
     if known is None or any(_signature(folder) != it for folder, it in known[0].items()):
         walker = _walk(tree, where)
         known = walker.folders, sorted(walker.found, key=_path)
         if walker.has_links or not all(it and it.settled(began) for it in known[0].values()):
             return known[1]
-    _memo[key] = known
+    memo[key] = known
     return known[1]
 
 
@@ -83,8 +81,6 @@ def _walk(tree: Tree, where: str) -> "_Walker":
                           "create it or mend the path")
         ]
     except ValueError:
-        from doit_diskimg.host.files import no_path  # late: a tree without faults needs none of it
-
         problems = [no_path(top, where)]
     except OSError as error:
         raise host_failed(f"{where}: {top}", error, "read the tree") from error
@@ -185,8 +181,6 @@ class _Walker:
         return self._ways[real] > _MOST_WAYS
 
     def _refuse_kind(self, child: os.DirEntry[str]) -> None:
-        from doit_diskimg.host.files import kind_of
-
         self._refuse(child.path, f"is a {kind_of(child.stat().st_mode)}")
 
     def _refuse(self, path: str, found: str) -> None:

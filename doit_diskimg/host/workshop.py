@@ -4,22 +4,25 @@ The payload is made in a folder of its own and renamed when it is whole; after a
 the folder is left or removed, and in either case what is in it is never used.  A payload is made
 again only if the recipe, the version of a program or the file itself is another: moving the
 partition is no reason.
+
+Everything that is staged is a copy: a link to a file of the user's would have its mode and times,
+which a program would take over, and could be written to.  What is copied is hashed on the way; it
+must be what the recipe says.  Stretches of zeros become holes.
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from doit_diskimg.errors import Problem, ProgramFailed, WorldError
-from doit_diskimg.host import folder, program, staging
-from doit_diskimg.host.hashing import buffer
+from doit_diskimg.host import folder, program
+from doit_diskimg.host.hashing import buffer, changed
 from doit_diskimg.host.image import data_of
 from doit_diskimg.host.machine import Signature, boot_id
 from doit_diskimg.host.state import host_failed
-from doit_diskimg.host.state_names import WORK
 from doit_diskimg.plan.content import digest_of, hasher
-from doit_diskimg.plan.recipe import CHUNK, PAYLOAD, Chunk, Judge, Made, Program, Recipe
+from doit_diskimg.plan.recipe import CHUNK, PAYLOAD, Chunk, Judge, Made, Program, Recipe, Staged
 
 _Record = dict[str, Any]
 
@@ -69,14 +72,14 @@ class Workshop:
         return made
 
     def _produce(self, recipe: Recipe, tools: dict[str, Tool], where: str) -> None:
-        path = self.file + WORK
+        path = self.file + folder.WORK
         head, name = os.path.split(path)
         with folder.entered(head, make=True) as state:
             with suppress(FileNotFoundError):
                 folder.remove(state, name)  # of a build that was killed
             os.mkdir(name, 0o700, dir_fd=state)
             try:
-                staging.stage(path, recipe.staged, recipe.seconds)
+                stage(path, recipe.staged, recipe.seconds)
                 self._run(recipe, tools, path, where)
                 payload = os.path.join(name, PAYLOAD)
                 final = os.path.basename(self.file)
@@ -109,6 +112,56 @@ class Workshop:
             return tuple
         assert self._judge is not None, "a volume that nobody reads back is not done"
         return self._judge(payload, recipe.contents, where)
+
+
+def stage(top: str, staged: Sequence[Staged], seconds: int) -> None:
+    """Lay out ``staged`` below ``top``, which is empty.  Raises OSError and WorldError."""
+    for item in staged:
+        path = _below(top, item.path)
+        if item.source is None:
+            os.mkdir(path, 0o700)
+        else:
+            handle = os.open(path, folder.NEW, 0o600)
+            try:
+                _fill_staged(handle, item)
+            finally:
+                os.close(handle)
+    for item in reversed(staged):  # a directory when what is in it has been made
+        path = _below(top, item.path)
+        os.chmod(path, item.mode)
+        own = seconds if item.seconds is None else item.seconds
+        os.utime(path, (own, own))
+
+
+def _below(top: str, path: str) -> str:
+    """Return the path of a staged file.  Nothing is ever written outside the folder."""
+    if path != os.path.normpath(path) or os.path.isabs(path) or path.split("/")[0] in ("..", "."):
+        raise ValueError(f"{path!r} is no path below a folder")
+    return os.path.join(top, path)
+
+
+def _fill_staged(handle: int, item: Staged) -> None:
+    if isinstance(item.source, bytes):
+        with open(handle, "wb", closefd=False) as file:
+            file.write(item.source)
+        return
+    assert item.source is not None
+    digest, view, position = hasher(), buffer(), 0
+    with open(item.source, "rb", buffering=0) as source:
+        while count := source.readinto(view):
+            digest.update(view[:count])
+            if any(view[:count]):
+                _write(handle, view[:count], position)
+            position += count
+    if digest.hexdigest() != item.digest:
+        raise changed(item.source)
+    os.ftruncate(handle, position)
+
+
+def _write(handle: int, data: memoryview, position: int) -> None:
+    while data:
+        count = os.pwrite(handle, data, position)
+        data, position = data[count:], position + count
 
 
 def _check(payload: str, recipe: Recipe, where: str) -> None:

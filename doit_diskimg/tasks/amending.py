@@ -29,6 +29,7 @@ from doit_diskimg.plan.stored import (
     total,
 )
 from doit_diskimg.shortcuts.amend import Change, amended
+from doit_diskimg.tasks import SESSION
 from doit_diskimg.tasks.checked import code
 from doit_diskimg.tasks.uptodate import stored_places
 
@@ -141,7 +142,7 @@ def _changes(
     """
     where = f"partitions[{step.index}]"
     answers = recorded.latest.pop(step.record, None) or _asked(step, record, where)
-    files, fresh = RealFiles(written=step.written), {**answers.record}
+    files, fresh = RealFiles(written=step.written, session=SESSION), {**answers.record}
     changes = dict[str, Change]()
     places = _places(spots, answers.changed)
     for path in answers.changed:
@@ -178,4 +179,4 @@ def _asked(step: "Populate", record: _Values, where: str) -> recorded.Answers:
     """Return what the check has found, if that was in another process."""
     sources = step.disk.partitions[step.index].payload.sources(where)
     trees = [want.source for want in sources if isinstance(want.source, Tree)]
-    return recorded.ask_again(record, trees)
+    return recorded.ask_again(record, trees, SESSION)

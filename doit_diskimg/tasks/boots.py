@@ -18,6 +18,7 @@ from doit_diskimg.host.state import StateFolder, host_failed, read
 from doit_diskimg.host.target import check_target
 from doit_diskimg.plan.content import FORMAT, digest_of
 from doit_diskimg.plan.recipe import plain
+from doit_diskimg.tasks import SESSION
 from doit_diskimg.tasks.on_request import OnRequest, skipped
 from doit_diskimg.tasks.step import CLAIMS, failure_text
 from doit_diskimg.tasks.turn import leave
@@ -246,7 +247,7 @@ def _facts(test: Test) -> dict[str, str]:
 
 def _digests(paths: list[str]) -> str:
     """Return one digest of the contents of those ``paths`` that are files."""
-    found = [digest_file(path)[1] for path in paths if os.path.isfile(path)]
+    found = [digest_file(path, SESSION)[1] for path in paths if os.path.isfile(path)]
     return digest_of(json.dumps(found).encode("ascii"))
 
 

@@ -13,6 +13,7 @@ from doit_diskimg.host.paths import normal, one_place, spellings, spellings_belo
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.plan.canonical import canonical_digest
 from doit_diskimg.plan.content import FORMAT, Tree, Wanted
+from doit_diskimg.tasks import SESSION
 from doit_diskimg.tasks.guests import guests_of, left_to_guest, resets
 from doit_diskimg.tasks.on_request import crosscheck_tasks, verify_task
 from doit_diskimg.tasks.step import INJECTED_FILES, PLACES, Clean, Late, Step
@@ -331,7 +332,7 @@ def _spelled(wanted: Wanted) -> Iterable[str]:
         if wanted.source.after:
             return ()
         try:
-            entries = walk(wanted.source, wanted.where)
+            entries = walk(wanted.source, wanted.where, SESSION)
         except WorldError:
             return ()  # its task will say so
         paths = [entry.source for entry in entries if entry.source]

@@ -13,6 +13,7 @@ from typing import Any
 from doit.dependency import CHECKERS, FileChangedChecker
 
 from doit_diskimg.plan.content import DIGEST
+from doit_diskimg.tasks import SESSION
 
 
 class Xxh3Checker(FileChangedChecker):  # type: ignore[misc]  # doit has no types
@@ -54,8 +55,8 @@ class Xxh3Checker(FileChangedChecker):  # type: ignore[misc]  # doit has no type
         seal = sealed_digest(path, status)
         if seal:
             return [status.st_mtime_ns, status.st_size, f"seal:{seal}"]
-        signature, digest = digest_file(normal(path))
-        mtime_ns = signature.mtime_ns if is_sure(normal(path), signature) else 0
+        signature, digest = digest_file(normal(path), SESSION)
+        mtime_ns = signature.mtime_ns if is_sure(normal(path), signature, SESSION) else 0
         return [mtime_ns, signature.size, f"{DIGEST}:{digest}"]
 
     def _touched(self, path: str) -> Any:

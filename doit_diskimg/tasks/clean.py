@@ -9,11 +9,10 @@ from contextlib import contextmanager, suppress
 
 from doit_diskimg.errors import KeptBytes, WorldError
 from doit_diskimg.host import own
-from doit_diskimg.host.lock import hold_alone, release
 from doit_diskimg.host.state import StateFolder, host_failed
 from doit_diskimg.host.target import check_target
 from doit_diskimg.host.terminal import say
-from doit_diskimg.tasks import proof
+from doit_diskimg.tasks import SESSION, proof
 from doit_diskimg.tasks.guests import places
 from doit_diskimg.tasks.turn import waiting_text
 
@@ -48,10 +47,10 @@ def _alone(state: StateFolder, disk: str, *, dryrun: bool) -> Iterator[None]:
         state.check()
         if not dryrun and os.path.isdir(state.path):
             with suppress(OSError):  # of a folder in which nothing can be removed either
-                hold_alone(lock, waiting)
+                SESSION.hold_alone(lock, waiting)
         yield
     finally:
-        release(lock)
+        SESSION.release(lock)
 
 
 @contextmanager

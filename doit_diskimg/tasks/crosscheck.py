@@ -17,6 +17,7 @@ from doit_diskimg.errors import (
     WorldError,
 )
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.tasks import SESSION
 from doit_diskimg.tasks.step import Step
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class CrossCheck(Step):
         made = self.state.file(f"{part.name}.{name}", ".payload")
         path = self.state.file(f"{part.name}.{name}", ".volume")
         known = read_record(self.state.file(part.name, ".files.json"))
-        files = RealFiles(known, made, judge=_judged_here)
+        files = RealFiles(known, made, judge=_judged_here, session=SESSION)
         place = place_of(self, self.index, files)
         try:
             self._write(payload.fill(place, files, where), place, path)

@@ -12,6 +12,7 @@ from doit_diskimg.kinds.bootloaders import grub
 from doit_diskimg.kinds.bootloaders.grub_image import GrubImage
 from doit_diskimg.plan.canonical import canonical
 from doit_diskimg.plan.content import digest_of
+from doit_diskimg.tasks import SESSION
 from doit_diskimg.tasks.output_task import ProgramsAsMade
 from doit_diskimg.tasks.step import failure_text
 from doit_diskimg.tasks.uptodate import Reason, Recorded
@@ -107,7 +108,7 @@ class MakeGrub:
 
         follow_doit()
         try:
-            return {MadeOfTheSame.KEY: make(self.image)}
+            return {MadeOfTheSame.KEY: make(self.image, SESSION)}
         except DiskimgError as error:
             from doit.exceptions import TaskFailed
 
@@ -124,7 +125,7 @@ class MadeOfTheSame(Reason):
         from doit_diskimg.host.grub_mkimage import another
 
         task.file_dep = {path for path in task.file_dep if path == normal(path)}
-        changed = another(values.get(self.KEY, {}))
+        changed = another(values.get(self.KEY, {}), SESSION)
         return f"{changed!r} is another" if changed else ""
 
 

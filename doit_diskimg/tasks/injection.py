@@ -14,6 +14,7 @@ from doit_diskimg.errors import WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import kept, own, seal
+from doit_diskimg.host.failure import forget
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.hashing import changed
 from doit_diskimg.host.image import ImageFile
@@ -21,7 +22,6 @@ from doit_diskimg.host.kept import Places
 from doit_diskimg.host.machine import new_generation
 from doit_diskimg.host.patching import alone, open_for_patching
 from doit_diskimg.host.paths import normal
-from doit_diskimg.host.restless import forget
 from doit_diskimg.host.state import (
     StateFolder,
     broken,

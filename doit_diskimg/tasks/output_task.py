@@ -14,6 +14,7 @@ from doit_diskimg.host.machine import Signature
 from doit_diskimg.host.paths import normal, one_place
 from doit_diskimg.plan.content import Tree, Wanted
 from doit_diskimg.plan.recipe import Program
+from doit_diskimg.tasks import SESSION
 from doit_diskimg.tasks.step import CLAIMS, CleanFile, Step
 from doit_diskimg.tasks.turn import in_turn
 from doit_diskimg.tasks.uptodate import AsSeen
@@ -58,7 +59,7 @@ class MakeOutput(Step):
             text = output.make(self.disk, work, where)
             if not digest or sealed_digest(self.state.image) != digest:
                 raise _changed(f"{self.state.image!r} changed", final)
-            if sources and (change := still_true(record, _trees(sources))[0]):
+            if sources and (change := still_true(record, _trees(sources), SESSION)[0]):
                 raise _changed(change, final)
             own.claim(claims, work.target, final)
             work.finish()
@@ -117,7 +118,7 @@ def _record(sources: Sequence[Wanted], known: _Values, written: "Written") -> _V
     """Return the state of every source."""
     from doit_diskimg.host.files import RealFiles
 
-    files = RealFiles(known, written=written)
+    files = RealFiles(known, written=written, session=SESSION)
     for wanted in sources:
         if isinstance(wanted.source, Tree):
             for entry in files.walk(wanted.source, wanted.where):

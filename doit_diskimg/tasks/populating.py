@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.state import StateFolder, broken, need, read_record, write_record
 from doit_diskimg.plan.stored import Plan, decode_plan, encode_plan
+from doit_diskimg.tasks import SESSION
 from doit_diskimg.tasks.amending import amend, noted
 from doit_diskimg.tasks.step import Step, judge
 
@@ -39,7 +40,9 @@ class Populate(Step):
         if notes is None:
             from doit_diskimg.host.files import RealFiles
 
-            files = RealFiles(read_record(self.record), self.payload, self.written, judge)
+            files = RealFiles(
+                read_record(self.record), self.payload, self.written, judge, SESSION
+            )
             picture = self._plan(files)
             write_record(self.record, {**files.record(), **noted(self, picture)})
             notes = [*picture.notes]

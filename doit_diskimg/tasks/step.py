@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from doit_diskimg.errors import DiskimgError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.state import StateFolder, read_record, write_record
+from doit_diskimg.tasks import SESSION
 
 if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
@@ -79,13 +80,10 @@ class Step:
         except DiskimgError as error:
             from doit.exceptions import TaskFailed
 
-            from doit_diskimg.host.restless import known
-            from doit_diskimg.host.room import give_back
-
-            error = known(self.state, error)
-            give_back(self.state, error)
+            from doit_diskimg.host.failure import failed
             from doit_diskimg.host.terminal import fitting
 
+            error = failed(self.state, error)
             return TaskFailed(fitting(failure_text(self.disk.name, error)))
         except KeyboardInterrupt:
             interrupted(self.disk.name)
@@ -125,7 +123,9 @@ class Asking(Step):
         """Do the work, then write down what was asked."""
         from doit_diskimg.host.files import RealFiles
 
-        files = RealFiles(read_record(self.record), self.payload, self.written, judge)
+        files = RealFiles(
+            read_record(self.record), self.payload, self.written, judge, SESSION
+        )
         text = self.work(files)
         write_record(self.record, files.record())
         return text

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from doit.dependency import UptodateCalculator
 
+from doit_diskimg.tasks import SESSION
 from doit_diskimg.tasks.step import interrupted
 from doit_diskimg.tasks.uptodate import Reason
 
@@ -46,16 +47,14 @@ def arrive() -> None:
     """Look at doit's database while doit has not opened it yet: when dodo.py imports us."""
     if "doit.doit_cmd" not in sys.modules:
         return
-    from doit_diskimg.host import lock
-
-    alone = lock.join(os.curdir)
+    alone = SESSION.join(os.curdir)
     try:
         if os.path.exists(".doit.db.dir"):
             from doit_diskimg.tasks import database
 
             database.look(alone=alone)
     finally:
-        lock.joined()
+        SESSION.joined()
 
 
 class Turn(UptodateCalculator):  # type: ignore[misc]  # doit has no types
@@ -175,8 +174,6 @@ class _Turns:
 
     def begin(self, name: str, turn: Turn) -> None:
         """Take the image for a task, and with it all others that this run will need."""
-        from doit_diskimg.host.lock import hold_all, is_held
-
         with self._mutex:
             if (timer := self._timers.pop(turn.lock, None)) is not None:
                 timer.cancel()
@@ -186,12 +183,12 @@ class _Turns:
             going[turn.lock].difference_update(self.tasks[name].task_dep)
             if not left:
                 left.add(name)  # nobody could foresee it: a task that was made in this run
-            if is_held(turn.lock):
+            if SESSION.is_held(turn.lock):
                 return
             wanted = [lock for lock in self._left if self._left[lock]]
-            spare = [lock for lock in wanted if is_held(lock) and not going.get(lock)]
+            spare = [lock for lock in wanted if SESSION.is_held(lock) and not going.get(lock)]
         can = [lock for lock in wanted if self._turns[lock].can_be_taken()]
-        hold_all(can, self._waiting, spare)
+        SESSION.hold_all(can, self._waiting, spare)
         if self._has_waited:
             from doit_diskimg.tasks.anew import start_anew
 
@@ -217,20 +214,15 @@ class _Turns:
                 timer.start()
 
     def _free(self, lock: str) -> None:
-        from doit_diskimg.host.lock import release
-
         with self._mutex:
             if self._timers.pop(lock, None) is not None:
-                release(lock)
+                SESSION.release(lock)
 
     @classmethod
     def leave(cls, lock: str) -> None:
         """Give an image free at once, unless a task of it may be running."""
-        from doit_diskimg.host.lock import release
-
         if cls._current is None or not cls._current._going.get(lock):
-            release(lock)
-
+            SESSION.release(lock)
 
     def _show(self, before: Callable[..., Any], kind: type, error: Any, trace: Any) -> None:
         """Say in one line that Ctrl-C met doit itself, which waits while its workers do our work.

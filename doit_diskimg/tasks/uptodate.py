@@ -18,6 +18,7 @@ from doit_diskimg.errors import WorldError
 from doit_diskimg.host.machine import as_made
 from doit_diskimg.host.paths import normal
 from doit_diskimg.plan.content import Tree
+from doit_diskimg.tasks import SESSION
 from doit_diskimg.tasks.step import interrupted
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ class SourcesAsPlanned(Reason):
 
         task.file_dep &= self._deps
         record = read_record(self._record)
-        found = recorded.latest[self._record] = recorded.ask_again(record, self._trees)
+        found = recorded.latest[self._record] = recorded.ask_again(record, self._trees, SESSION)
         if found.record is not record and found.record != record:
             write_record(self._record, found.record)
         return found.text

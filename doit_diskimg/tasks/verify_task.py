@@ -11,6 +11,7 @@ from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.state import load, read_record
 from doit_diskimg.plan.picture import Picture
 from doit_diskimg.plan.stored import decode_plan, decode_receipt
+from doit_diskimg.tasks import SESSION
 from doit_diskimg.tasks.step import Step
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ class Verify(Step):
         """Return the digest of every file that must be in a volume, None for its directories."""
         part = self.disk.partitions[index]
         assert isinstance(part.payload, Listed)
-        files = RealFiles(read_record(self.state.file(part.name, ".files.json")))
+        known = read_record(self.state.file(part.name, ".files.json"))
+        files = RealFiles(known, session=SESSION)
         return part.payload.listing(files, f"partitions[{index}]")
 
 

@@ -219,7 +219,7 @@ def _warm_up() -> None:
     import xxhash  # noqa: F401
 
     from doit_diskimg.disk import bootcode, check, layout  # noqa: F401
-    from doit_diskimg.host import patching, recorded, state_names, walk, written  # noqa: F401
+    from doit_diskimg.host import patching, recorded, walk, written  # noqa: F401
     from doit_diskimg.kinds.filesystems import esp, file, zero  # noqa: F401
     from doit_diskimg.kinds.filesystems.fat import planner, volume  # noqa: F401
     from doit_diskimg.kinds.tables import (  # noqa: F401

@@ -7,7 +7,7 @@ import pytest
 
 from doit_diskimg import WorldError
 from doit_diskimg.host import folder as reached
-from doit_diskimg.host import staging
+from doit_diskimg.host import workshop
 from doit_diskimg.plan.content import digest_of
 from doit_diskimg.plan.recipe import Staged
 
@@ -30,7 +30,7 @@ def remove(path):
 
 
 def stage(folder, *staged):
-    staging.stage(str(folder), staged, 1_000_000)
+    workshop.stage(str(folder), staged, 1_000_000)
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])

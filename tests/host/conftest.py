@@ -8,8 +8,6 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from doit_diskimg.host import hashing
-
 _watchers = []
 
 
@@ -62,18 +60,6 @@ def on_open():
     for watcher in added:
         with suppress(ValueError):
             _watchers.remove(watcher)
-
-
-@pytest.fixture
-def new_run():
-    """A function that forgets what a process remembers, as if another run began."""
-
-    def forget():
-        hashing._memo.clear()
-        hashing.read_at.clear()
-
-    forget()
-    return forget
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from doit_diskimg.errors import SourceChanged, WorldError
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.hashing import CHUNK, digest_file
 from doit_diskimg.host.recorded import still_true
+from doit_diskimg.host.session import Session
 from doit_diskimg.plan.content import Tree, digest_of
 
 WHERE = "partitions[0]"
@@ -100,20 +101,18 @@ def test_a_path_that_no_system_has_is_refused(here, question):
         question(RealFiles(), "nul\0", WHERE)
 
 
-def test_a_file_that_changes_while_it_is_read_is_not_trusted(here, on_open, new_run):
+def test_a_file_that_changes_while_it_is_read_is_not_trusted(here, on_open):
     (here / "a").write_bytes(b"before")
     on_open("a", lambda: os.utime("a", ns=(1, 1)))
     with pytest.raises(WorldError) as caught:
-        digest_file("a")
+        digest_file("a", Session())
     assert caught.value.problems == (
         SourceChanged("a", "it changed while the image was built",
                       "must stay as it is until the build is done", "run doit again"),
     )  # fmt: skip
 
 
-def test_a_file_that_vanishes_while_it_is_asked_for_is_an_error_of_the_world(
-    here, on_open, new_run
-):
+def test_a_file_that_vanishes_while_it_is_asked_for_is_an_error_of_the_world(here, on_open):
     (here / "a").write_bytes(b"before")
     on_open("a", lambda: os.unlink("a"))
     with pytest.raises(WorldError, match=r"^partitions\[0\]: a: No such file or directory, "):
@@ -124,7 +123,7 @@ ASKS = {"read": RealFiles.read, "digest": RealFiles.digest}
 
 
 @pytest.mark.parametrize("asked", [("read", "digest"), ("digest", "read"), ("read", "read")])
-def test_of_two_states_of_a_file_none_is_recorded(here, new_run, asked):
+def test_of_two_states_of_a_file_none_is_recorded(here, asked):
     (here / "a").write_bytes(b"before")
     files, (first, second) = RealFiles(), asked
     ASKS[first](files, "a", WHERE)
@@ -142,24 +141,23 @@ def test_a_size_is_answered_without_opening_the_file(here, opened):
     assert opened == []
 
 
-def test_a_file_is_read_once_a_run_whoever_asks(here, opened, new_run):
+def test_a_file_is_read_once_a_run_whoever_asks(here, opened):
     (here / "a").write_bytes(b"kernel")
-    RealFiles().digest("a", WHERE)
-    RealFiles().digest("./a", "segments[0]")
-    digest_file("a")
+    session = Session()
+    RealFiles(session=session).digest("a", WHERE)
+    RealFiles(session=session).digest("./a", "segments[0]")
+    digest_file("a", session)
     assert opened == ["a"]
-    new_run()
     RealFiles().digest("a", WHERE)
     assert opened == ["a", "a"]
 
 
-def test_a_file_that_an_earlier_run_recorded_is_not_read(here, opened, new_run, settle):
+def test_a_file_that_an_earlier_run_recorded_is_not_read(here, opened, settle):
     (here / "a").write_bytes(b"kernel")
     settle()
     files = RealFiles()
     files.digest("a", WHERE)
     record = json.loads(json.dumps(files.record()))
-    new_run()
     assert RealFiles(record).digest("a", WHERE) == digest_of(b"kernel")
     assert opened == ["a"]
     (here / "a").write_bytes(b"other!")
@@ -181,7 +179,7 @@ def test_a_file_that_an_earlier_run_recorded_is_not_read(here, opened, new_run, 
     ],
     ids=str,
 )
-def test_a_record_that_is_broken_counts_as_none(here, new_run, record):
+def test_a_record_that_is_broken_counts_as_none(here, record):
     (here / "a").write_bytes(b"kernel")
     assert RealFiles(record).digest("a", WHERE) == digest_of(b"kernel")
 
@@ -190,7 +188,7 @@ def test_a_record_that_is_broken_counts_as_none(here, new_run, record):
 
 
 @pytest.fixture
-def recorded(here, new_run, settle):
+def recorded(here, settle):
     """What a run recorded: the size of one file, the digest of another, the names in a tree."""
     (here / "measured").write_bytes(b"0123456789")
     (here / "read").write_bytes(b"0123456789")
@@ -207,7 +205,6 @@ def recorded(here, new_run, settle):
     assert files.mtime("dated", WHERE) == 1
     assert files.read("whole", WHERE) == b"whole"
     files.walk(Tree("tree"), WHERE)
-    new_run()
     return json.loads(json.dumps(files.record()))
 
 
@@ -294,7 +291,7 @@ def test_another_thing_in_place_of_a_file_is_a_change_and_not_a_wait(recorded, s
         assert path in still_true(recorded, [Tree("tree")])[0]
 
 
-def test_a_folder_of_the_same_size_is_not_the_file_that_was_measured(here, new_run):
+def test_a_folder_of_the_same_size_is_not_the_file_that_was_measured(here):
     (here / "folder").mkdir()
     (here / "measured").write_bytes(bytes((here / "folder").stat().st_size))
     files = RealFiles()
@@ -308,29 +305,26 @@ def test_nothing_is_read_while_nothing_changes(recorded, opened):
     assert opened == []
 
 
-def test_a_touched_file_is_read_once_and_then_known_again(recorded, opened, new_run, settle):
+def test_a_touched_file_is_read_once_and_then_known_again(recorded, opened, settle):
     os.utime("read")
     settle()
     text, fresh = still_true(recorded, [Tree("tree")])
     assert (text, opened) == ("", ["read"])
     assert fresh != recorded
-    new_run()
     assert still_true(fresh, [Tree("tree")]) == ("", fresh)
     assert opened == ["read"]
 
 
-def test_a_time_stamp_of_just_now_is_not_trusted(here, opened, new_run, settle):
+def test_a_time_stamp_of_just_now_is_not_trusted(here, opened, settle):
     """A second write within the clock's tick would leave the same time stamp."""
     (here / "a").write_bytes(b"0123456789")
     files = RealFiles()
     files.digest("a", WHERE)
     record = files.record()
     assert record["digests"] == {"a": [10, 0, 0, 0, digest_of(b"0123456789")]}
-    new_run()
     settle()
     text, fresh = still_true(record, [])
     assert (text, opened) == ("", ["a", "a"])
-    new_run()
     assert still_true(fresh, []) == ("", fresh)
     assert opened == ["a", "a"]
 
@@ -344,12 +338,11 @@ def test_what_counts_is_when_a_file_was_read(here, settle):
     assert files.record()["digests"] == {"a": [10, 0, 0, 0, digest_of(b"0123456789")]}
 
 
-def test_a_record_of_just_now_still_tells_another_content(here, new_run):
+def test_a_record_of_just_now_still_tells_another_content(here):
     (here / "a").write_bytes(b"0123456789")
     files = RealFiles()
     files.digest("a", WHERE)
     record = files.record()
-    new_run()
     rewrite("a", b"9876543210", restore_mtime=True)
     assert still_true(record, [])[0] == "the contents of 'a' changed"
 

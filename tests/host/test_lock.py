@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from doit_diskimg.host import lock
+from doit_diskimg.host.session import Session
 from doit_diskimg.host.state import StateFolder
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_held():
-    yield
-    while lock._held:
-        lock.release(next(iter(lock._held)))
+@pytest.fixture
+def lock():
+    session = Session()
+    yield session
+    for path in [*session._held]:
+        session.release(path)
 
 
 def is_free(path):
@@ -33,7 +34,7 @@ def nobody(pid):
 
 
 @pytest.mark.parametrize("folder", ["", "folder/", "folder/in/folder/"])
-def test_what_is_held_is_not_free(here, folder):
+def test_what_is_held_is_not_free(lock, here, folder):
     path = f"{folder}.os.img/lock"
     lock.hold_alone(path, nobody)
     lock.hold_alone(path, nobody)
@@ -54,7 +55,7 @@ def test_what_is_held_is_not_free(here, folder):
         "another file is there": lambda: os.replace("other", ".os.img/lock"),
     }.values(),
 )
-def test_who_waited_holds_the_file_that_is_there_then(here, meanwhile):
+def test_who_waited_holds_the_file_that_is_there_then(lock, here, meanwhile):
     StateFolder("os.img").make()
     (here / "other").write_text("")
     told, waits = [], threading.Event()
@@ -77,7 +78,7 @@ def test_who_waited_holds_the_file_that_is_there_then(here, meanwhile):
     assert not is_free(".os.img/lock")
 
 
-def test_a_task_of_the_one_that_holds_it_does_not_wait(here):
+def test_a_task_of_the_one_that_holds_it_does_not_wait(lock, here):
     StateFolder("os.img").make()
     with open(".os.img/lock", "w") as held:
         held.write(f"{os.getppid()}\n")
@@ -88,7 +89,7 @@ def test_a_task_of_the_one_that_holds_it_does_not_wait(here):
 
 
 @pytest.mark.parametrize("call", ["ftruncate", "pwrite", "fstat"])
-def test_what_can_not_be_written_is_not_held(here, monkeypatch, call):
+def test_what_can_not_be_written_is_not_held(lock, here, monkeypatch, call):
     """Else the next one to ask, in the same process, would wait for itself."""
     def fail(*_):
         raise OSError(28, "No space left on device")
@@ -105,7 +106,7 @@ def test_what_can_not_be_written_is_not_held(here, monkeypatch, call):
     assert lock.is_held(".os.img/lock")
 
 
-def test_who_waits_for_one_holds_none_of_the_others(here):
+def test_who_waits_for_one_holds_none_of_the_others(lock, here):
     """Two that need the same in different order would wait for each other for ever."""
     told, waits = [], threading.Event()
 

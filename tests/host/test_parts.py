@@ -7,9 +7,9 @@ import pytest
 from fakes import FakeFiles
 
 from doit_diskimg.errors import SourceChanged, WorldError
-from doit_diskimg.host import hashing
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.recorded import still_true
+from doit_diskimg.host.session import Session
 from doit_diskimg.plan.content import PART, digest_of, part_length, parts
 
 MIB, GIB, TIB = 1 << 20, 1 << 30, 1 << 40
@@ -46,13 +46,7 @@ def test_parts_cover_the_file(size):
 @pytest.fixture
 def source(here: Path) -> str:
     Path("initrd").write_bytes(DATA)
-    forget()
     return "initrd"
-
-
-def forget():
-    hashing._memo.clear()
-    hashing.parts_memo.clear()
 
 
 def test_both_kinds_of_digests_take_one_pass(source, opened, settle):
@@ -64,7 +58,6 @@ def test_both_kinds_of_digests_take_one_pass(source, opened, settle):
         digest_of(DATA[at : at + PART]) for at in range(0, len(DATA), PART)
     ]
     record = files.record()
-    forget()  # as another run begins
     again = RealFiles(record)
     assert parts(again, source, len(DATA), WHERE) == found
     assert again.record()["parts"] == record["parts"]
@@ -78,9 +71,7 @@ def test_what_is_recorded_of_another_state_is_not_believed(source, settle):
     record = files.record()
     other = b"x" + DATA[1:]
     Path(source).write_bytes(other)
-    forget()
     assert still_true(record, [])[0] == f"the contents of {source!r} changed"
-    forget()
     after = parts(RealFiles(record), source, len(DATA), WHERE)
     assert after[0].digest == digest_of(other[:PART]) != before[0].digest
     assert after[1:] == before[1:]
@@ -94,9 +85,11 @@ def test_another_length_of_parts_is_asked_of_the_file(source):
 
 
 def test_a_file_that_changes_between_the_questions_is_refused(source):
-    files = RealFiles()
+    session = Session()
+    files = RealFiles(session=session)
     files.digest(source, WHERE)
-    forget()
+    session.digests.clear()
+    session.parts.clear()
     Path(source).write_bytes(DATA[:-1])
     with pytest.raises(WorldError) as caught:
         files.part_digests(source, PART, WHERE)

@@ -11,6 +11,7 @@ from tools import tool
 
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host import walk as walk_module
+from doit_diskimg.host.session import Session
 from doit_diskimg.host.walk import entries_digest, tree_key, walk
 from doit_diskimg.plan.content import Entry, Tree
 
@@ -26,10 +27,18 @@ def make(*paths):
             Path(path).write_bytes(b"")
 
 
+SESSION = Session()
+
+
+@pytest.fixture(autouse=True)
+def a_new_session():
+    SESSION.walks.clear()
+
+
 def found(*arguments, **patterns):
     """Return the paths of a walk below ``t``; a directory ends with a slash."""
     tree = Tree(*(arguments or ["t"]), **patterns)
-    return [entry.path + ("" if entry.source else "/") for entry in walk(tree, WHERE)]
+    return [entry.path + ("" if entry.source else "/") for entry in walk(tree, WHERE, SESSION)]
 
 
 # What is found -----------------------------------------------------------------------------------
@@ -364,7 +373,7 @@ def test_a_tree_that_changed_is_read_again(here, settle, change):
     first = found()
     change()
     second = found()
-    walk_module._memo.clear()
+    SESSION.walks.clear()
     assert first != second == found()
 
 

@@ -14,8 +14,9 @@ from forked import doit
 from project import Project
 
 from doit_diskimg.errors import WorldError
-from doit_diskimg.host import folder, lock, own
+from doit_diskimg.host import folder, own
 from doit_diskimg.host.scratch import Scratch
+from doit_diskimg.host.session import Session
 from doit_diskimg.host.state import StateFolder, read, write
 from doit_diskimg.tasks import proof
 from doit_diskimg.tasks.clean import clean
@@ -147,7 +148,7 @@ def test_a_folder_of_somebody_else_s(project, image):
     with pytest.raises(WorldError, match="move it away, or give the image another name"):
         write(StateFolder(image).file("checked"), b"x")
     with pytest.raises(WorldError, match="move it away, or give the image another name"):
-        lock.hold_alone(StateFolder(image).file("lock"), print)
+        Session().hold_alone(StateFolder(image).file("lock"), print)
     assert snapshot(project) == before
 
 

@@ -8,10 +8,10 @@ import pytest
 from project import Project
 
 from doit_diskimg.errors import WorldError
-from doit_diskimg.host import image, staging, target
+from doit_diskimg.host import image, target, workshop
 from doit_diskimg.host.state import StateFolder
 
-assert staging, "loaded before a test puts another file system in the place of the real one"
+assert workshop, "loaded before a test puts another file system in the place of the real one"
 
 DODO = '''
 from doit_diskimg import Disk, Esp, Gpt, Tree

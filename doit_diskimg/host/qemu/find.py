@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from functools import cache
 
 from doit_diskimg.errors import ProgramMissing, WorldError
 from doit_diskimg.host import child
@@ -54,9 +53,8 @@ def uefi(candidates: Sequence[Flash] = UEFI) -> Flash:
     )
 
 
-@cache
 def version(path: str) -> str:
-    """Return what QEMU says of its version, empty if it says nothing; asked once a run."""
+    """Return what QEMU says of its version, empty if it says nothing."""
     try:
         done = child.run(
             [path, "--version"], capture_output=True, text=True, timeout=30, check=False
