@@ -71,17 +71,18 @@ class Facts:
 
     def difference(self, stored: Found | None = None) -> str:
         """Look, and return in words why the step must run; empty if it need not."""
-        before = read_record(self._path) if self._path else stored or {}
-        known = _facts(before)
+        before: Found = stored or {}
         try:
-            self._now = self._find(known)
+            before = read_record(self._path) if self._path else before
+            self._now = self._find(_facts(before))
             reasons = [self._unmet()]
         except WorldError as error:
             self._now, reasons = None, [str(error)]  # the step will run into it and say so
         if before.get("format") != FORMAT or not isinstance(before.get("facts"), dict):
             reasons.insert(0, self._first)
         else:
-            reasons += [*self._other_results(before), *_differences(known, self._now or {})]
+            reasons += self._other_results(before)
+            reasons += _differences(_facts(before), self._now or {})
         return "; ".join(filter(None, reasons))
 
     def _other_results(self, before: Found) -> Iterator[str]:

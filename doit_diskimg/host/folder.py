@@ -162,6 +162,17 @@ def _has_marker(path: str, handle: int) -> bool:
     return False  # there is none, or it was damaged: what else is there has to tell
 
 
+def is_state(path: str) -> bool:
+    """Return whether a folder has the marker of a state folder of that name."""
+    with suppress(OSError):
+        handle = os.open(path, FOLDER)
+        try:
+            return _read(handle, MARKER) == _marker(path)
+        finally:
+            os.close(handle)
+    return False
+
+
 def _read(folder: int, name: str) -> bytes | None:
     """Return the bytes of a regular file, None if there is none."""
     try:

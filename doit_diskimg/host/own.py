@@ -70,12 +70,14 @@ def check_file(record: str, place: str, *, replace: bool) -> None:
         raise foreign(place)
 
 
-def foreign(path: str) -> WorldError:
+_CHANGE = "move it away, delete it, or write Disk(..., replace=True)"
+
+
+def foreign(path: str, change: str = _CHANGE) -> WorldError:
     """Return the error for somebody else's file in the place of one of ours."""
     return WorldError(NotOurs(
         path, "it is a file that nothing in the state folder proves to be built here",
-        "what is not ours is never replaced",
-        "move it away, delete it, or write Disk(..., replace=True)",
+        "what is not ours is never replaced", change,
     ))
 
 

@@ -10,16 +10,17 @@ works in this process and has to see that nothing of the surroundings gets in.
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from tempfile import TemporaryFile
 from threading import Thread
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from doit_diskimg.errors import ProgramFailed, ProgramMissing, WorldError
 from doit_diskimg.host import child
 from doit_diskimg.host.hashing import CHUNK
+from doit_diskimg.host.machine import Signature
 from doit_diskimg.plan.recipe import Command, Program
 
 _ALSO = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -82,6 +83,26 @@ def version(program: Program, path: str, where: str) -> str:
             return f"{program.name}, of no known version"
     command = Command(program, program.version)
     return " ".join(run(path, command, os.curdir, {}, where).split())
+
+
+def installed(program: Program, known: Sequence[Any]) -> list[Any]:
+    """Return a program's file, that file's signature, and its version, as plain data.
+
+    ``known`` is what was found before, and what is returned as long as the version is that one; a
+    program that is gone is missed when it is needed again, for what it made is still right.  It is
+    asked for its version only if its file is not the one that is known.
+    """
+    path = find(program)
+    if path is None:
+        return [*known]
+    try:
+        file = [path, [*Signature.of(path)]]
+        if [*known[:2]] == file:
+            return [*known]
+        found = [*file, version(program, path, program.name)]
+    except (OSError, WorldError) as error:
+        found = [path, [], str(error)]  # the task will run into it and say so
+    return [*known] if [*known[2:]] == found[2:] else found
 
 
 def run(

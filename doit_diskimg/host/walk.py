@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from doit_diskimg.errors import Problem, SourceKind, SourceMissing, WorldError
+from doit_diskimg.host.folder import is_state
 from doit_diskimg.host.machine import Signature, kind_of, now_ns
 from doit_diskimg.host.paths import no_path, normal
 from doit_diskimg.host.session import Session
@@ -39,8 +40,9 @@ def entries_digest(entries: Sequence[Entry]) -> str:
 def walk(tree: Tree, where: str, session: Session | None = None) -> Sequence[Entry]:
     """Return the directories and regular files below ``tree``, sorted by path.
 
-    Symbolic links are followed inside the tree and refused where they lead out of it or round in
-    a circle; devices, pipes and sockets are refused.  Raises WorldError with every problem.
+    State folders of ours are left out.  Symbolic links are followed inside the tree and refused
+    where they lead out of it or round in a circle; devices, pipes and sockets are refused.  Raises
+    WorldError with every problem.
 
     A tree is looked at when the tasks are made, and again when it is the turn of those that need
     it, since others may have filled it between.  A directory that has its time stamps has its
@@ -128,6 +130,8 @@ class _Walker:
                     continue
                 self.has_links = self.has_links or child.is_symlink()
                 path, is_directory = prefix + child.name, _is_directory(child)
+                if is_directory and child.name[0] == "." and is_state(child.path):
+                    continue  # what we note of a file beside it is no part of a tree
                 if exclude is not None and exclude.match(path, is_directory=is_directory):
                     continue
                 take = is_taken or self._included(path, is_directory=is_directory)

@@ -5,25 +5,26 @@ from dataclasses import KW_ONLY
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
+from doit_diskimg.chain.facts import FACTS, Facts, Found
 from doit_diskimg.errors import BadValue, DiskimgError, Problem
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.host.child import follow_doit
+from doit_diskimg.host.grub_mkimage import made_of, make
 from doit_diskimg.host.paths import normal, spellings
+from doit_diskimg.host.state import StateFolder
 from doit_diskimg.kinds.bootloaders import grub
 from doit_diskimg.kinds.bootloaders.grub_image import GrubImage
-from doit_diskimg.plan.canonical import canonical
-from doit_diskimg.plan.content import digest_of
 from doit_diskimg.tasks import SESSION
-from doit_diskimg.tasks.output_task import ProgramsAsMade
-from doit_diskimg.tasks.step import failure_text
-from doit_diskimg.tasks.uptodate import Reason, Recorded
+from doit_diskimg.tasks.as_before import AsBefore
+from doit_diskimg.tasks.step import CleanFile, failure_text
 
 if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
 
 _Values = dict[str, Any]
 
-FORMAT = 1
-"""Raised when images are made in another way."""
+_STEP = "grub"
+"""What messages begin with, and the file with what the image was made of."""
 
 
 @dataclass(frozen=True)
@@ -81,18 +82,26 @@ def image_task(image: GrubImage) -> _Values:
     """Return the task that makes an image of GRUB's.  Raises doit's InvalidTask."""
     _refuse(image.problems())
     target = normal(image.path)
+    state = StateFolder(target)
     config = [] if image.config is None or isinstance(image.config, bytes) else [image.config]
-    digest = digest_of(repr(canonical([FORMAT, image])).encode("utf-8", "surrogatepass"))
+    facts_file = state.file(_STEP, FACTS)
     return {
         "actions": [MakeGrub(image)],
         "file_dep": [text for path in config for text in spellings(path)],
         "targets": [target],
-        "uptodate": [
-            Recorded(digest, [target]), MadeOfTheSame(), ProgramsAsMade([image.mkimage]),
-        ],
-        "clean": True,
+        "uptodate": [AsBefore(_facts(image))],
+        "clean": [CleanFile(target, _STEP, state.file("images.json"), target, [facts_file])],
         "verbosity": 2,
     }  # fmt: skip
+
+
+def _facts(image: GrubImage) -> Facts:
+    target = normal(image.path)
+
+    def find(before: Found) -> Found:
+        return made_of(image, before, SESSION)
+
+    return Facts(find, StateFolder(target).file(_STEP, FACTS), results=[target])
 
 
 @dataclass(frozen=True)
@@ -101,32 +110,19 @@ class MakeGrub:
 
     image: GrubImage
 
-    def __call__(self) -> "_Values | TaskFailed":
-        """Called by doit, which stores with the task what is returned: what it was made of."""
-        from doit_diskimg.host.child import follow_doit
-        from doit_diskimg.host.grub_mkimage import make
-
+    def __call__(self) -> "TaskFailed | None":
+        """Called by doit."""
         follow_doit()
+        facts = _facts(self.image)
         try:
-            return {MadeOfTheSame.KEY: make(self.image, SESSION)}
+            facts.look()
+            make(self.image, SESSION)
+            facts.keep()
         except DiskimgError as error:
             from doit.exceptions import TaskFailed
 
-            return TaskFailed(failure_text("grub", error))
-
-
-class MadeOfTheSame(Reason):
-    """GRUB's own files are those that the image was made of."""
-
-    KEY = "doit_diskimg:grub"
-
-    def reason(self, task: Any, values: _Values) -> str:
-        """Return which file is another; the user's own doit compares, after its task has run."""
-        from doit_diskimg.host.grub_mkimage import another
-
-        task.file_dep = {path for path in task.file_dep if path == normal(path)}
-        changed = another(values.get(self.KEY, {}), SESSION)
-        return f"{changed!r} is another" if changed else ""
+            return TaskFailed(failure_text(_STEP, error))
+        return None
 
 
 def _refuse(problems: Iterable[Problem]) -> None:
