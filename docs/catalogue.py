@@ -244,7 +244,7 @@ EXAMPLES = {
         _disk('Partition("root", File("root.ext2", offset="512KiB", length="1MiB"), type=0x83)',
               table="Mbr()"),
     ),
-    "BadImage": Example('Disk.from_image("root.ext2", "os.img", {1: Fat({})})'),
+    "BadImage": Example('DiskImage(base="root.ext2", image="os.img", partitions={1: Fat({})})'),
     "ImageKind": Example(_disk(ESP), "os.img is a directory", _image_is_a_directory),
     "NotOurs": Example(
         _disk(ESP), "somebody keeps something of his own in .os.img", _folder_is_theirs

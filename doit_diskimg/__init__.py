@@ -24,13 +24,14 @@ imports; docs/explanation/how-it-works.md says how a description becomes an imag
 """
 
 from importlib import import_module
+from sys import modules
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from doit_diskimg.disk import at
     from doit_diskimg.disk.bootcode import BootCode
     from doit_diskimg.disk.bootfield import Patch
-    from doit_diskimg.disk.model import Partition
+    from doit_diskimg.disk.model import Disk, Partition
     from doit_diskimg.disk.segment import Segment
     from doit_diskimg.disk.symbols import Symbol
     from doit_diskimg.errors import DescriptionError, DiskimgError, Problem, WorldError
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from doit_diskimg.kinds.tables.mbr import Mbr
     from doit_diskimg.plan.content import Tree
     from doit_diskimg.tasks.checker import Xxh3Checker
-    from doit_diskimg.tasks.disk import Disk
+    from doit_diskimg.tasks.disk_image import DiskImage
     from doit_diskimg.tasks.grub_task import GrubBios, GrubEfi
     from doit_diskimg.tasks.qemu_task import Qemu
     from doit_diskimg.verify.finding import Finding
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Disk",
+    "DiskImage",
     "Partition",
     "Esp",
     "Segment",
@@ -99,7 +101,8 @@ __all__ = [
 ]
 
 _HOME = {
-    "Disk": "tasks.disk",
+    "Disk": "disk.model",
+    "DiskImage": "tasks.disk_image",
     "Partition": "disk.model",
     "Esp": "kinds.filesystems.esp",
     "Segment": "disk.segment",
@@ -146,6 +149,8 @@ def __getattr__(name: str) -> object:
         return import_module(f"{__name__}.disk.at")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in ("Disk", "DiskImage") and modules.get("doit"):
+        import_module(f"{__name__}.tasks.disk")  # before doit opens its database
     value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     globals()[name] = value
     return value

@@ -697,12 +697,42 @@ def test_dodo_py_is_read_on_every_doit_so_imports_are_cheap(statement, without):
     assert without & set(json.loads(done.stdout)) == set()
 
 
+NAMES = (
+    "Bmap, BootCode, Compressed, Disk, DiskImage, Esp, Ext, Fat, FatImage, File, Gpt, Iso, Limine, "
+    "Mbr, Partition, PartitionFile, Patch, Qcow2, Segment, Sha256, Symbol, Tree, Vdi, Vhdx, Vmdk, "
+    "Zero, at"
+)
+DESCRIBED = """
+import sys
+sys.modules["doit"] = None
+from doit_diskimg import *
+import doit_diskimg.ports
+disk = Disk("os.img", size="64MiB", table=Gpt(), boot=BootCode(b"b"), partitions=[
+    Esp({"a": b"a", "t": Tree("t")}), Partition("root", Ext({})), Partition("raw", File("raw")),
+    Partition("swap", Zero(), size="1MiB", type="linux-swap"),
+], segments=[Segment("s", BootCode(b"s" * 9, patches=[Patch(0, "<Q", at.lba("s"))]), "17KiB")],
+    outputs=[Qcow2("q"), Vdi("i"), Vmdk("m"), Vhdx("x"), Compressed("c.gz"), Bmap("b"), Iso("o"),
+             PartitionFile("p", partition="esp"), Sha256("s")])
+DiskImage(base="theirs.img", image="os.img", partitions={1: FatImage("theirs.fat", {})})
+Disk("mbr.img", size="1MiB", table=Mbr(), boot=Limine("limine"))
+print(*map(str, disk.problems()), len(disk.parts()))
+"""
+
+
+def test_to_describe_a_disk_takes_no_doit():
+    done = subprocess.run(
+        [sys.executable, "-c", DESCRIBED.replace("import *", f"import {NAMES}")],
+        capture_output=True, text=True, cwd=PACKAGE.parent,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("4\n", "")
+
+
 def test_every_public_name_can_be_imported():
     code = f"import {NAME} as d; print(*(getattr(d, name).__name__ for name in d.__all__))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, check=True, cwd=PACKAGE.parent, text=True
     )
-    assert "Disk Partition Esp" in done.stdout
+    assert "Disk DiskImage Partition Esp" in done.stdout
 
 
 def test_the_version_is_that_of_the_package():

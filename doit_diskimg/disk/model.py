@@ -5,13 +5,13 @@ wrong with a description, `layout` where everything lies, `links` what parts wan
 another.  Every `doit` reads this.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY
 from functools import cached_property
 from itertools import accumulate
 from os import PathLike
 from pathlib import PurePath
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from doit_diskimg.disk.fields import AUTO, REST, as_size, is_path
 from doit_diskimg.disk.placed import PlacedPartition, Region
@@ -407,3 +407,26 @@ class Disk:
         from doit_diskimg.disk.check import problems
 
         return problems(self)
+
+    # The door to doit: nothing else here knows of it.
+
+    def tasks(self) -> Iterator[dict[str, Any]]:
+        """Yield the doit tasks that build the image: ``return disk.tasks()`` in a task function.
+
+        They are named ``<name>:<partition>:<step>`` and form the group ``<name>``.  If anything is
+        wrong with the description, doit stops with one line per problem before any task runs.
+        """
+        from doit_diskimg.tasks.disk import tasks
+
+        return tasks(self)
+
+    def linked_task(self, path: str | PathLike[str] | None = None) -> dict[str, Any]:
+        """Return the task ``<name>:linked``, for ``return disk.linked_task()`` in a task function.
+
+        It writes a VMDK descriptor (``path``, else the image's path and ``.vmdk``) that points into
+        your own files, so that QEMU boots a disk that nobody has written.  QEMU must open it with
+        ``snapshot=on``.  ``tasks()`` must be in the same dodo.py; the image itself is not needed.
+        """
+        from doit_diskimg.tasks.disk import linked_task
+
+        return linked_task(self, path)

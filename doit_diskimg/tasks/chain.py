@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.disk import links
 from doit_diskimg.disk.links import NOTHING, Needs
-from doit_diskimg.disk.model import Partition
+from doit_diskimg.disk.model import Disk, Partition
 from doit_diskimg.disk.placed import TABLE
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal, one_place, spellings, spellings_below
@@ -27,7 +27,6 @@ from doit_diskimg.tasks.uptodate import (
 
 if TYPE_CHECKING:
     from doit_diskimg.disk.segment import Segment
-    from doit_diskimg.tasks.disk import Disk
 
 _Task = dict[str, Any]
 
@@ -36,7 +35,7 @@ _Task = dict[str, Any]
 class DiskTasks:
     """Makes the tasks of one disk, in the order of the work."""
 
-    disk: "Disk"
+    disk: Disk
     epoch: int
 
     def __iter__(self) -> Iterator[_Task]:

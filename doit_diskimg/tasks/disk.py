@@ -1,4 +1,8 @@
-"""`Disk`: the description with its tasks."""
+"""What is behind `Disk.tasks` and `Disk.linked_task`, the door from a description to doit.
+
+Where doit runs, the face of the package imports this with the first name of a disk: doit's database
+is looked at before doit opens it, and a disk that nobody asks for its tasks is told.
+"""
 
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -6,11 +10,11 @@ from contextlib import contextmanager
 from functools import wraps
 from os import PathLike, fspath
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 from weakref import WeakSet, WeakValueDictionary
 
-from doit_diskimg.disk import model
 from doit_diskimg.disk.fields import path_problems
+from doit_diskimg.disk.model import Disk
 from doit_diskimg.errors import BadValue, DescriptionError, DiskimgError, Problem
 from doit_diskimg.host.machine import epoch
 from doit_diskimg.host.paths import normal, one_place
@@ -20,11 +24,6 @@ from doit_diskimg.tasks.checked import Checked
 from doit_diskimg.tasks.guests import guests_of
 from doit_diskimg.tasks.step import failure_text
 from doit_diskimg.tasks.turn import arrive
-
-if TYPE_CHECKING:
-    from doit_diskimg.disk.model import Output
-    from doit_diskimg.disk.segment import Segment
-    from doit_diskimg.disk.sockets import Payload
 
 checker.register()
 arrive()
@@ -105,138 +104,96 @@ def _look_for_the_forgotten() -> None:
     loader.load_tasks = looking
 
 
-class Disk(model.Disk):
-    """A whole disk, the file that holds it, and the tasks that build it.
+def tasks(disk: Disk) -> Iterator[_Task]:
+    """Yield the tasks of `Disk.tasks`."""
+    _asked[id(disk)] = disk
+    if getattr(sys.stdout, "encoding", None) not in ("utf-8", None):
+        from doit_diskimg.host.terminal import accept_everything
 
-    The fields are those of `model.Disk`.  ``tasks()`` goes into a task function of dodo.py:
-    ``return disk.tasks()``.
+        accept_everything()
+    with _as_doit_says_it(disk.name):
+        tasks = [*DiskTasks(disk, _checked_epoch(disk))]
+        _note(disk, tasks)
+    return (task for task in tasks)  # doit takes a generator and no list
+
+
+def _note(disk: Disk, tasks: Sequence[_Task]) -> None:
+    """Keep in the task of the seal what is made of what.
+
+    Raises DescriptionError if another disk has this name, or if anything would be made of
+    itself, maybe by way of another disk.
     """
+    image, outputs = one_place(disk.image), [output.name for output in disk.outputs]
+    of_image = [task.get("file_dep", ()) for task in tasks if task["name"] not in outputs]
+    makers = [_Maker(image, of_image, disk.name)]
+    if any(maker.disk == disk.name for maker in _makers):
+        from doit_diskimg.tasks.circle import refuse_namesake
 
-    @classmethod
-    def from_image(
-        cls,
-        base: str | PathLike[str],
-        image: str | PathLike[str],
-        partitions: "Mapping[int | str, Payload]",
-        *,
-        own: "Sequence[model.Partition | Segment]" = (),
-        name: str = "",
-        outputs: "Sequence[Output]" = (),
-        busy: Literal["swap", "error"] = "swap",
-        guest_writes: Literal["restore", "error"] = "restore",
-        durable: bool = False,
-        replace: bool = False,
-    ) -> "Disk":
-        """Return a disk that is ``base``, a disk of somebody else's, but for what is ours.
+        refuse_namesake(makers[0], _makers)
+    for task in tasks:
+        if task["name"] in outputs:
+            makers.append(_Maker(task["targets"], [task["file_dep"], image]))
+        elif task["name"] == "seal":
+            task["meta"] = {__name__: makers}
+    if _makers or outputs:
+        from doit_diskimg.tasks.circle import refuse_circles
 
-        ``partitions`` maps numbers or GPT names of its partitions to payloads, which fill them;
-        their places, types and names stay.  ``own`` is what lies outside of them: a `Segment` with
-        a start and either bytes or a size, or a `Partition` with a start, a size and
-        ``in_table=False``.  Every other byte is the base image's, which is read when dodo.py is and
-        never written.
-        """
-        from doit_diskimg.tasks.from_image import fields
+        refuse_circles(makers, _makers)
+    _makers.update(makers)
 
-        return cls(
-            image, name=name, outputs=outputs, busy=busy, guest_writes=guest_writes,
-            durable=durable, replace=replace, **fields(base, image, partitions, own),
-        )
 
-    def tasks(self) -> Iterator[_Task]:
-        """Yield the doit tasks that build the image.
+def linked_task(disk: Disk, path: str | PathLike[str] | None = None) -> _Task:
+    """Return the task of `Disk.linked_task`."""
+    from doit_diskimg.tasks.keeping import unlinked
+    from doit_diskimg.tasks.output_task import linked_task as task_of
+    from doit_diskimg.tasks.own_sources import linked_problems
 
-        They are named ``<name>:<partition>:<step>`` and form the group ``<name>``.  If anything is
-        wrong with the description, doit stops with one line per problem before any task runs.
-        """
-        _asked[id(self)] = self
-        if getattr(sys.stdout, "encoding", None) not in ("utf-8", None):
-            from doit_diskimg.host.terminal import accept_everything
-
-            accept_everything()
-        with _as_doit_says_it(self.name):
-            tasks = [*DiskTasks(self, self._checked_epoch())]
-            self._note(tasks)
-        return (task for task in tasks)  # doit takes a generator and no list
-
-    def _note(self, tasks: Sequence[_Task]) -> None:
-        """Keep in the task of the seal what is made of what.
-
-        Raises DescriptionError if another disk has this name, or if anything would be made of
-        itself, maybe by way of another disk.
-        """
-        image, outputs = one_place(self.image), [output.name for output in self.outputs]
-        of_image = [task.get("file_dep", ()) for task in tasks if task["name"] not in outputs]
-        makers = [_Maker(image, of_image, self.name)]
-        if any(maker.disk == self.name for maker in _makers):
-            from doit_diskimg.tasks.circle import refuse_namesake
-
-            refuse_namesake(makers[0], _makers)
-        for task in tasks:
-            if task["name"] in outputs:
-                makers.append(_Maker(task["targets"], [task["file_dep"], image]))
-            elif task["name"] == "seal":
-                task["meta"] = {__name__: makers}
-        if _makers or outputs:
-            from doit_diskimg.tasks.circle import refuse_circles
-
-            refuse_circles(makers, _makers)
-        _makers.update(makers)
-
-    def linked_task(self, path: str | PathLike[str] | None = None) -> _Task:
-        """Return the task ``<name>:linked``, for ``return disk.linked_task()`` in a task function.
-
-        It writes a VMDK descriptor (``path``, else the image's path and ``.vmdk``) that points into
-        your own files, so that QEMU boots a disk that nobody has written.  QEMU must open it with
-        ``snapshot=on``.  ``tasks()`` must be in the same dodo.py; the image itself is not needed.
-        """
-        from doit_diskimg.tasks.keeping import unlinked
-        from doit_diskimg.tasks.output_task import linked_task
-        from doit_diskimg.tasks.own_sources import linked_problems
-
-        _asked[id(self)] = self
-        with _as_doit_says_it(self.name):
-            wrong: list[Problem] = []
-            if path is not None:
-                must = "must be the path of the descriptor"
-                wrong += path_problems(
-                    path, "linked", must,
-                    'write for example linked_task("build/os.vmdk"), or linked_task()'
-                )
-            seconds = self._checked_epoch([*wrong, *map(unlinked, guests_of(self))])
-            where = normal(path or f"{fspath(self.image)}.vmdk")
-            if wrong := [*linked_problems(self, where)]:
-                raise DescriptionError(*wrong)
-            return linked_task(DiskTasks(self, seconds), where)
-
-    def _checked_epoch(self, more: Sequence[Problem] = ()) -> int:
-        """Return the time stamp of everything in the image.
-
-        Raises DescriptionError, and WorldError for a state folder that can't be read.
-        """
-        # Before anything is asked that the description keeps for later.
-        checked = Checked(self)
-        problems, seconds = [] if checked else self._all_problems(), 0
-        if not problems:
-            checked.remember()
-        problems += more
-        try:
-            seconds = epoch()
-        except ValueError as error:
-            problems.append(
-                BadValue("SOURCE_DATE_EPOCH", str(error), "must be seconds since 1970, a whole "
-                         "number", "unset it, or set it to a number")
+    _asked[id(disk)] = disk
+    with _as_doit_says_it(disk.name):
+        wrong: list[Problem] = []
+        if path is not None:
+            must = "must be the path of the descriptor"
+            wrong += path_problems(
+                path, "linked", must,
+                'write for example linked_task("build/os.vmdk"), or linked_task()'
             )
-        if problems:
-            raise DescriptionError(*problems)
-        if checked.trouble is not None:
-            raise checked.trouble
-        return seconds
+        seconds = _checked_epoch(disk, [*wrong, *map(unlinked, guests_of(disk))])
+        where = normal(path or f"{fspath(disk.image)}.vmdk")
+        if wrong := [*linked_problems(disk, where)]:
+            raise DescriptionError(*wrong)
+        return task_of(DiskTasks(disk, seconds), where)
 
-    def _all_problems(self) -> list[Problem]:
-        """Return what is wrong with the description, or with the files that it names as ours."""
-        from doit_diskimg.tasks import own_sources
 
-        return self.problems() or [*own_sources.problems(self)]
+def _checked_epoch(disk: Disk, more: Sequence[Problem] = ()) -> int:
+    """Return the time stamp of everything in the image.
+
+    Raises DescriptionError, and WorldError for a state folder that can't be read.
+    """
+    # Before anything is asked that the description keeps for later.
+    checked = Checked(disk)
+    problems, seconds = [] if checked else _all_problems(disk), 0
+    if not problems:
+        checked.remember()
+    problems += more
+    try:
+        seconds = epoch()
+    except ValueError as error:
+        problems.append(
+            BadValue("SOURCE_DATE_EPOCH", str(error), "must be seconds since 1970, a whole "
+                     "number", "unset it, or set it to a number")
+        )
+    if problems:
+        raise DescriptionError(*problems)
+    if checked.trouble is not None:
+        raise checked.trouble
+    return seconds
+
+
+def _all_problems(disk: Disk) -> list[Problem]:
+    """Return what is wrong with the description, or with the files that it names as ours."""
+    from doit_diskimg.tasks import own_sources
+
+    return disk.problems() or [*own_sources.problems(disk)]
 
 
 _look_for_the_forgotten()

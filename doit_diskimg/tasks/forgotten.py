@@ -6,11 +6,11 @@ Only a dodo.py that has one imports this.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from doit_diskimg.disk import model
+from doit_diskimg.disk.model import Disk
 
 
 def forgotten(
-    namespace: Mapping[str, Any], tasks: Iterable[Any], asked: Iterable[model.Disk]
+    namespace: Mapping[str, Any], tasks: Iterable[Any], asked: Iterable[Disk]
 ) -> Iterator[str]:
     """Yield a line for each disk among the variables of dodo.py that none of ``tasks`` builds.
 
@@ -22,9 +22,9 @@ def forgotten(
         return
     known = {word for task in tasks for word in (task.name, *task.task_dep)}
     parts = {id(part) for disk in asked for part in _made_of(disk)}
-    disks: dict[int, tuple[str, model.Disk]] = {}
+    disks: dict[int, tuple[str, Disk]] = {}
     for variable, value in namespace.items():
-        if isinstance(value, model.Disk):
+        if isinstance(value, Disk):
             disks.setdefault(id(value), (variable, value))
     for variable, disk in disks.values():
         is_built = known & {f"{disk.name}:seal", f"{disk.name}:linked"}
@@ -35,7 +35,7 @@ def forgotten(
             )
 
 
-def _made_of(disk: model.Disk) -> Iterator[object]:
+def _made_of(disk: Disk) -> Iterator[object]:
     """Yield the disk and what `dataclasses.replace` would hand on."""
     yield disk
     if disk.table is not None:

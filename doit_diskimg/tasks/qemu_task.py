@@ -10,13 +10,13 @@ from dataclasses import KW_ONLY
 from typing import Any, Literal
 
 from doit_diskimg.disk.fields import YES_OR_NO, Kind, is_path, kind_problems, path_problems
+from doit_diskimg.disk.model import Disk
 from doit_diskimg.errors import BadSize, BadValue, Problem
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.qemu.command import DEBUG_EXIT_PORT, Flash, Machine
 from doit_diskimg.host.qemu.verdict import Wish
 from doit_diskimg.host.state import StateFolder
-from doit_diskimg.tasks.disk import Disk
 from doit_diskimg.tasks.step import CleanFile
 from doit_diskimg.tasks.turn import in_turn
 from doit_diskimg.units import MIB, SizeLike, parse_size

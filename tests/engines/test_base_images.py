@@ -8,7 +8,7 @@ import pytest
 from project import Project
 from tools import run, tool
 
-from doit_diskimg import Disk, Fat, File, Partition, Segment
+from doit_diskimg import DiskImage, Fat, File, Partition, Segment
 
 MIB = 1 << 20
 QUIET = {"MTOOLSRC": "/dev/null", "MTOOLS_SKIP_CHECK": ""}
@@ -169,14 +169,16 @@ def test_a_name_to_which_a_file_of_theirs_answers(tmp_path):
     assert (base.read_bytes(), project.image_path.read_bytes()) == (before, image)
 
 
-# Disk.from_image ---------------------------------------------------------------------------------
+# DiskImage ----------------------------------------------------------------------------------------
 
 MBR = "label: dos\nlabel-id: 0x12345678\nstart=2048, size=16384, type=c, bootable\n" + (
     "start=20480, size=8192, type=83\n"
 )
 MBR_DODO = """
-from doit_diskimg import Disk, Fat, File, Partition, Segment
-disk = Disk.from_image("vendor.img", "build/os.img", {1: Fat({"KERNEL.BIN": "kernel.elf"})}, own=[
+from doit_diskimg import DiskImage, Fat, File, Partition, Segment
+disk = DiskImage(base="vendor.img", image="build/os.img", partitions={
+    1: Fat({"KERNEL.BIN": "kernel.elf"}),
+}, own=[
     Segment("code", b"our boot code", 0),
     Partition("stage2", File("stage2.bin"), start=512, size="31KiB", in_table=False),
 ])
@@ -184,8 +186,8 @@ def task_image():
     return disk.tasks()
 """
 GPT_DODO = """
-from doit_diskimg import Disk, FatImage, File
-disk = Disk.from_image("vendor.img", "build/os.img", {
+from doit_diskimg import DiskImage, FatImage, File
+disk = DiskImage(base="vendor.img", image="build/os.img", partitions={
     "boot": FatImage("boot.img", {"EFI/BOOT/BOOTX64.EFI": "kernel.elf"}), 3: File("root.bin"),
 })
 def task_image():
@@ -339,7 +341,8 @@ BAD = [
 @pytest.mark.parametrize(("arguments", "more", "messages"), BAD)
 def test_what_can_t_be_ours(base, arguments, more, messages):
     base.with_suffix(".txt").write_bytes(bytes(1024))
-    disk = Disk.from_image(*arguments, **more)
+    given, image, parts = arguments
+    disk = DiskImage(base=given, image=image, partitions=parts, **more)
     assert sorted(map(str, disk.problems())) == sorted(messages)
 
 
@@ -453,7 +456,7 @@ def test_a_partition_that_covers_their_table_or_another_one(tmp_path, monkeypatc
                                                             messages):  # fmt: skip
     monkeypatch.chdir(tmp_path)
     make(tmp_path / "theirs.img")
-    disk = Disk.from_image("theirs.img", "os.img", parts)
+    disk = DiskImage(base="theirs.img", image="os.img", partitions=parts)
     assert sorted(map(str, disk.problems())) == sorted(messages)
 
 
@@ -473,8 +476,8 @@ def test_the_last_image_stays_when_a_partition_covers_the_table(tmp_path):
 
 def test_logical_partitions_keep_the_sectors_that_record_them(tmp_path):
     dodo = """
-from doit_diskimg import Disk, File
-disk = Disk.from_image("vendor.img", "build/os.img", {5: File("x"), 6: File("x")})
+from doit_diskimg import DiskImage, File
+disk = DiskImage(base="vendor.img", image="build/os.img", partitions={5: File("x"), 6: File("x")})
 def task_image():
     return disk.tasks()
 """
@@ -496,7 +499,7 @@ def test_a_base_image_that_is_missing_is_one_line_of_doit_s(tmp_path):
 
 
 def test_numbers_and_types_are_theirs(base):
-    disk = Disk.from_image(base, "os.img", {2: File("x")})
+    disk = DiskImage(base=base, image="os.img", partitions={2: File("x")})
     assert disk.problems() == []
     (part,) = disk.partitions
     assert (part.name, part.start, part.size) == ("partition2", 20480 * 512, 8192 * 512)

@@ -12,7 +12,8 @@ from project import Project
 
 HEAD = '''
 from doit_diskimg import (
-    BootCode, Compressed, Disk, Esp, Fat, File, Gpt, Iso, Mbr, Partition, PartitionFile, Segment,
+    BootCode, Compressed, Disk, DiskImage, Esp, Fat, File, Gpt, Iso, Mbr, Partition, PartitionFile,
+    Segment,
     Sha256, Tree,
 )
 def esp(source):
@@ -89,7 +90,8 @@ DESCRIBED = {
         'root("good.bin", outputs=[Sha256("build/sums", of=["linked/sums"])])',
         f"outputs[0].of: 'linked/sums' is the output 'build/sums' of the same disk, {OURS}",
     ),
-    "a base image": ('Disk.from_image("base.img", "build/base.img", {1: File("build/base.img")})',
+    "a base image": ('DiskImage(base="base.img", image="build/base.img", '
+                     'partitions={1: File("build/base.img")})',
                      "'build/base.img' is the image 'build/base.img' itself"),
 }
 

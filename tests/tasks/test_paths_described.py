@@ -13,6 +13,7 @@ from doit_diskimg import (
     BootCode,
     Compressed,
     Disk,
+    DiskImage,
     Ext,
     Fat,
     FatImage,
@@ -40,7 +41,7 @@ FIELDS = {
     "outputs[0].path": (
         lambda path: disk(outputs=[Iso(path)]), "must be that of a file"),
     "linked": (lambda path: disk().linked_task(path), "must be the path of the descriptor"),
-    "base": (lambda path: Disk.from_image(path, "os.img", {1: Zero()}),
+    "base": (lambda path: DiskImage(base=path, image="os.img", partitions={1: Zero()}),
              "must be a disk image of somebody else's"),
     "partitions[0].payload": (lambda path: disk(File(path)), ""),
     "partitions[0].files['a']": (lambda path: disk(Fat({"a": path})), ""),

@@ -14,7 +14,7 @@ from tools import run, tool
 
 from doit_diskimg import verify_image
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
-from doit_diskimg.tasks.from_image import fields
+from doit_diskimg.tasks.disk_image import fields
 from doit_diskimg.verify import mbr_reader
 from doit_diskimg.verify.finding import Findings
 from doit_diskimg.verify.source import Source
@@ -244,7 +244,7 @@ def test_an_mbr_of_sectors_of_512_bytes_stays_one(tmp_path, script):
 
 
 def test_a_base_image_is_read_as_verify_reads_it(tmp_path):
-    """`Disk.from_image` of sectors of 4096 bytes, and of links that come first."""
+    """`DiskImage` of sectors of 4096 bytes, and of links that come first."""
     disk = wide(tmp_path / "disk.img")
     made = fields(disk, tmp_path / "os.img", {1: Fat({"A": b"a"})}, ())
     assert made["table"].bytes_per_sector == 4096

@@ -1,18 +1,19 @@
-"""`Disk.from_image`: the description of a disk of somebody else's in which a part is ours.
+"""`DiskImage`: a disk of somebody else's in which a part is ours.
 
 Everything that is not ours is one segment, the base image, with holes where ours is.  Its table is
-read when dodo.py is: places are part of a description, and a description is complete before the
-first task runs.  So the base image has to be there by then.
+read when somebody asks for the tasks or for what is wrong: places are part of a description, and a
+description is complete before the first task runs.  So the base image has to be there by then.
 """
 
 import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from os import PathLike, fspath
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from doit_diskimg.disk.fields import as_size, is_path, name_problems, path_problems
-from doit_diskimg.disk.model import STEPS, Partition
+from doit_diskimg.disk.model import STEPS, Disk, Output, Partition
 from doit_diskimg.disk.placed import TABLE
 from doit_diskimg.disk.segment import Segment
 from doit_diskimg.disk.sockets import Payload
@@ -33,6 +34,10 @@ _TABLE = "the partition table"
 _LONGEST_ARRAY = 1 << 22  # bytes; what a damaged header claims beyond that, nobody reads
 
 
+_DECIDED = ("size", "table", "partitions", "segments")
+"""The fields of a disk that the base image decides."""
+
+
 class _Found(NamedTuple):
     """What is on the base image."""
 
@@ -42,13 +47,63 @@ class _Found(NamedTuple):
     table: Sequence[Taken]
 
 
+class DiskImage(Disk):
+    """A disk that is ``base``, a disk of somebody else's, but for what is ours.
+
+    ``image`` is the file to build.  ``partitions`` maps numbers or GPT names of the base's
+    partitions to payloads, which fill them; their places, types and names stay.  ``own`` is what
+    lies outside of them: a `Segment` with a start and either bytes or a size, or a `Partition` with
+    a start, a size and ``in_table=False``.  Every other byte is the base image's, which is never
+    written.
+    """
+
+    def __init__(
+        self,
+        *,
+        base: str | PathLike[str],
+        image: str | PathLike[str],
+        partitions: Mapping[int | str, Payload] | None = None,
+        own: Sequence[Partition | Segment] = (),
+        name: str = "",
+        outputs: Sequence[Output] = (),
+        busy: Literal["swap", "error"] = "swap",
+        guest_writes: Literal["restore", "error"] = "restore",
+        durable: bool = False,
+        replace: bool = False,
+    ) -> None:
+        super().__init__(
+            image, name=name, outputs=outputs, busy=busy, guest_writes=guest_writes,
+            durable=durable, replace=replace, size=0, table=None,
+        )  # fmt: skip
+        for field in _DECIDED:
+            del self.__dict__[field]  # the base image decides them: see below
+        several = isinstance(own, Sequence) and not isinstance(own, (str, bytes))
+        ours = dict(partitions) if isinstance(partitions, Mapping) else {}
+        self.__dict__["_given"] = (base, image, ours, tuple(own) if several else (own,))
+
+    @cached_property
+    def _base(self) -> dict[str, Any]:
+        """The fields that the base image decides; it is read when somebody asks for one."""
+        return fields(*self.__dict__["_given"])
+
+    size = cached_property(lambda self: self._base["size"])
+    table = cached_property(lambda self: self._base["table"])
+    partitions = cached_property(lambda self: tuple(self._base.get("partitions", ())))
+    segments = cached_property(lambda self: tuple(self._base.get("segments", ())))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a worker of doit's needs, and what decides whether this was right before."""
+        decided = {field: getattr(self, field) for field in _DECIDED}
+        return {**self.__dict__, **decided}
+
+
 def fields(
     base: str | PathLike[str],
     image: str | PathLike[str],
     payloads: Mapping[int | str, Payload],
     own: Sequence[Partition | Segment],
 ) -> dict[str, Any]:
-    """Return the fields of `spec.Disk` that the base image decides.
+    """Return the fields of `Disk` that the base image decides.
 
     What is wrong becomes faults of the table: a description never raises, it has problems.
     """
@@ -57,7 +112,7 @@ def fields(
     except WorldError as error:
         return _nothing(base, error.problems)
     chosen, faults = list[tuple[TheirPart, FoundPartition, Payload]](), list[Problem]()
-    for key, payload in payloads.items() if isinstance(payloads, Mapping) else ():
+    for key, payload in payloads.items():
         part = _find(found.parts, key)
         if part is None:
             faults.append(_unknown(base, key, found.parts))
