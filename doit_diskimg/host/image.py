@@ -23,7 +23,7 @@ from doit_diskimg.plan.content import digest_of, hasher
 from doit_diskimg.plan.picture import BLOB, Piece
 
 if TYPE_CHECKING:
-    from doit_diskimg.plan.patch import Patch
+    from doit_diskimg.plan.patch import ImagePatch
 
 _ZEROS = bytes(CHUNK)
 
@@ -181,7 +181,7 @@ class ImageFile:
         """Close the image, and let others have it."""
         os.close(self._handle)
 
-    def apply(self, patch: "Patch", blob: bytes, *, fresh: bool = False) -> None:
+    def apply(self, patch: "ImagePatch", blob: bytes, *, fresh: bool = False) -> None:
         """Carry out ``patch``; ``blob`` is the one its pieces refer to.
 
         ``fresh`` says that wherever it writes the image holds zeros and nobody else's bytes: zeros

@@ -26,7 +26,7 @@ assert _COMMON.size + _EXTENDED.size == 62
 assert _COMMON.size + _FAT32.size + _EXTENDED.size == 90
 
 
-class Field(NamedTuple):
+class BpbField(NamedTuple):
     """A field of the BPB: the standard's name for it, and the bytes that it has."""
 
     name: str
@@ -41,39 +41,39 @@ class Field(NamedTuple):
 
 
 _FIELDS = (
-    Field("BPB_BytsPerSec", 11, 2),
-    Field("BPB_SecPerClus", 13, 1),
-    Field("BPB_RsvdSecCnt", 14, 2),
-    Field("BPB_NumFATs", 16, 1),
-    Field("BPB_RootEntCnt", 17, 2),
-    Field("BPB_TotSec16", 19, 2),
-    Field("BPB_Media", 21, 1),
-    Field("BPB_FATSz16", 22, 2),
-    Field("BPB_SecPerTrk", 24, 2),
-    Field("BPB_NumHeads", 26, 2),
-    Field("BPB_HiddSec", 28, 4),
-    Field("BPB_TotSec32", 32, 4),
+    BpbField("BPB_BytsPerSec", 11, 2),
+    BpbField("BPB_SecPerClus", 13, 1),
+    BpbField("BPB_RsvdSecCnt", 14, 2),
+    BpbField("BPB_NumFATs", 16, 1),
+    BpbField("BPB_RootEntCnt", 17, 2),
+    BpbField("BPB_TotSec16", 19, 2),
+    BpbField("BPB_Media", 21, 1),
+    BpbField("BPB_FATSz16", 22, 2),
+    BpbField("BPB_SecPerTrk", 24, 2),
+    BpbField("BPB_NumHeads", 26, 2),
+    BpbField("BPB_HiddSec", 28, 4),
+    BpbField("BPB_TotSec32", 32, 4),
 )
 _FIELDS_OF_FAT32 = (
-    Field("BPB_FATSz32", 36, 4),
-    Field("BPB_ExtFlags", 40, 2),
-    Field("BPB_FSVer", 42, 2),
-    Field("BPB_RootClus", 44, 4),
-    Field("BPB_FSInfo", 48, 2),
-    Field("BPB_BkBootSec", 50, 2),
-    Field("BPB_Reserved", 52, 12),
+    BpbField("BPB_FATSz32", 36, 4),
+    BpbField("BPB_ExtFlags", 40, 2),
+    BpbField("BPB_FSVer", 42, 2),
+    BpbField("BPB_RootClus", 44, 4),
+    BpbField("BPB_FSInfo", 48, 2),
+    BpbField("BPB_BkBootSec", 50, 2),
+    BpbField("BPB_Reserved", 52, 12),
 )
 _LAST_FIELDS = (
-    Field("BS_DrvNum", 0, 1),
-    Field("BS_Reserved1", 1, 1),
-    Field("BS_BootSig", 2, 1),
-    Field("BS_VolID", 3, 4),
-    Field("BS_VolLab", 7, 11, is_text=True),
-    Field("BS_FilSysType", 18, 8, is_text=True),
+    BpbField("BS_DrvNum", 0, 1),
+    BpbField("BS_Reserved1", 1, 1),
+    BpbField("BS_BootSig", 2, 1),
+    BpbField("BS_VolID", 3, 4),
+    BpbField("BS_VolLab", 7, 11, is_text=True),
+    BpbField("BS_FilSysType", 18, 8, is_text=True),
 )
 
 
-def fields(fat: int) -> tuple[Field, ...]:
+def fields(fat: int) -> tuple[BpbField, ...]:
     """Return the fields between the OEM name and the code, for FAT12, FAT16 or FAT32."""
     own = _FIELDS_OF_FAT32 if fat == 32 else ()
     start = (*_FIELDS, *own)[-1].end

@@ -25,7 +25,7 @@ _WORD = next(code for code in "IL" if array(code).itemsize == 4)
 assert array(_HALF).itemsize == 2
 
 
-class Run(NamedTuple):
+class ClusterRun(NamedTuple):
     """``length`` clusters that follow one another, from cluster ``first``."""
 
     first: int
@@ -37,7 +37,7 @@ class Run(NamedTuple):
         return self.first + self.length
 
 
-def table(runs: Iterable[Run], *, fat: int, media: int) -> "array[int]":
+def table(runs: Iterable[ClusterRun], *, fat: int, media: int) -> "array[int]":
     """Return the entries in which each run is one chain.
 
     The table ends with the last cluster in use: what follows is free, and free is zero.  Runs may

@@ -8,17 +8,15 @@ This module also owns the choice of the digest.  Its name is stored wherever a d
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from os import PathLike, fsdecode, fspath
+from os import PathLike, fsdecode
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
-from doit_diskimg.errors import BadPattern, BadValue, Problem, SourceShort, WorldError
+from doit_diskimg.errors import BadValue, Problem, SourceShort, WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.units import SizeLike, counted, exact_size, parse_size
 
 if TYPE_CHECKING:
-    import xxhash
-
     from doit_diskimg.plan.recipe import Made, Recipe
 
 DIGEST = "xxh3_128"
@@ -29,8 +27,20 @@ FORMAT = 4
 """Version of every file in the state folder; another version counts as no file at all."""
 
 
-def hasher() -> "xxhash.xxh3_128":
-    """Return a new hash object for contents; ``hexdigest()`` is the digest."""
+class Hasher(Protocol):
+    """What digests contents piece by piece."""
+
+    def update(self, data: bytes | bytearray | memoryview) -> None:
+        """Go on with ``data``."""
+        ...
+
+    def hexdigest(self) -> str:
+        """Return the digest of all data so far."""
+        ...
+
+
+def hasher() -> Hasher:
+    """Return a new hash object for contents."""
     # Imported late: every `doit` imports this module, only a build hashes.
     import xxhash
 
@@ -71,34 +81,6 @@ class Tree:
             # One text would be taken for a sequence of letters.
             several = (value,) if isinstance(value, str) else value
             object.__setattr__(self, name, tuple(several) if _is_list(several) else several)
-
-    def problems(self, where: str) -> Iterator[Problem]:
-        """Yield what is wrong with the description."""
-        if not isinstance(self.dir, (str, PathLike)) or not fspath(self.dir):
-            yield BadValue(
-                f"{where}.dir", f"{self.dir!r} is no path", "Tree(...) takes a directory",
-                'write for example Tree("sysroot")',
-            )
-        for name in ("include", "exclude", "after"):
-            value = getattr(self, name)
-            if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value):
-                what = "names of tasks" if name == "after" else "patterns"
-                yield BadValue(
-                    f"{where}.{name}", f"{value!r} has something else in it",
-                    f"must be {what}, one text or several", 'write for example ["a", "b"]',
-                )
-            elif name != "after" and value:
-                yield from self._pattern_problems(f"{where}.{name}", value)
-
-    @staticmethod
-    def _pattern_problems(where: str, patterns: Sequence[str]) -> Iterator[Problem]:
-        from doit_diskimg.plan.patterns import faults
-
-        for fault in faults(patterns):
-            yield BadPattern(
-                where, fault, "must be a pattern of gitignore that matches something",
-                'write for example "*.o" or "build/"; a backslash takes a special meaning away',
-            )
 
 
 def _is_list(value: object) -> bool:

@@ -19,7 +19,7 @@ _STRIDE = 64 * SECTOR
 
 
 @dataclass(frozen=True)
-class Patch:
+class ImagePatch:
     """``writes`` and ``zeros`` are sorted and disjoint; all bytes in neither stay as they are."""
 
     writes: tuple[Piece, ...] = ()
@@ -44,7 +44,7 @@ class Patch:
         )
 
 
-def diff(old: Picture, new: Picture) -> Patch:
+def diff(old: Picture, new: Picture) -> ImagePatch:
     """Return the patch that turns a region that holds ``old`` into one that holds ``new``."""
     present = {(piece.start, piece.length, piece.digest) for piece in old.pieces if piece.digest}
     metadata = _Metadata(old)
@@ -54,7 +54,7 @@ def diff(old: Picture, new: Picture) -> Patch:
             writes.extend(metadata.changed(piece, new.blob))
         elif (piece.start, piece.length, piece.digest) not in present:
             writes.append(piece)
-    return Patch(tuple(writes), tuple(_left(old, new)) if old.pieces else ())
+    return ImagePatch(tuple(writes), tuple(_left(old, new)) if old.pieces else ())
 
 
 def _left(old: Picture, new: Picture) -> Iterable[Extent]:

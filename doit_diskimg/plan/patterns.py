@@ -6,7 +6,11 @@ wildmatch.c does it, except that ``?`` and ``[...]`` match a character where git
 
 import re
 from collections.abc import Iterator, Sequence
+from os import PathLike, fspath
 from typing import NamedTuple
+
+from doit_diskimg.errors import BadPattern, BadValue, Problem
+from doit_diskimg.plan.content import Tree
 
 _CLASSES = {
     "alnum": "0-9A-Za-z", "alpha": "A-Za-z", "blank": " \t", "digit": "0-9", "lower": "a-z",
@@ -36,6 +40,30 @@ class Patterns:
             if (is_directory or not for_directories) and regex.fullmatch(path):
                 return not negated
         return False
+
+
+def tree_problems(tree: Tree, where: str) -> Iterator[Problem]:
+    """Yield what is wrong with the description of a tree."""
+    if not isinstance(tree.dir, (str, PathLike)) or not fspath(tree.dir):
+        yield BadValue(
+            f"{where}.dir", f"{tree.dir!r} is no path", "Tree(...) takes a directory",
+            'write for example Tree("sysroot")',
+        )
+    for name in ("include", "exclude", "after"):
+        value = getattr(tree, name)
+        if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value):
+            what = "names of tasks" if name == "after" else "patterns"
+            yield BadValue(
+                f"{where}.{name}", f"{value!r} has something else in it",
+                f"must be {what}, one text or several", 'write for example ["a", "b"]',
+            )
+        elif name != "after":
+            for fault in faults(value):
+                yield BadPattern(
+                    f"{where}.{name}", fault,
+                    "must be a pattern of gitignore that matches something",
+                    'write for example "*.o" or "build/"; a backslash takes a special meaning away',
+                )
 
 
 def faults(patterns: Sequence[str]) -> Iterator[str]:

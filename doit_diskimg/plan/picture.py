@@ -8,16 +8,14 @@ what is in it.  Ribs draw pictures with `Canvas`; `plan` stores and `patch` comp
 
 from collections.abc import Iterable
 from dataclasses import field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from zlib import crc32
 
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.plan.content import FilePart, Files, digest_of
+from doit_diskimg.plan.recipe import Made
 from doit_diskimg.units import SECTOR, align_down
-
-if TYPE_CHECKING:
-    from doit_diskimg.plan.recipe import Made
 
 BLOB = ""
 """The `Piece.file` of bytes that lie in the picture's own blob."""
@@ -165,7 +163,7 @@ class Canvas:
                 Piece(start + part.offset, part.length, file, part.offset, part.digest)
             )
 
-    def made(self, start: int, made: "Made") -> None:
+    def made(self, start: int, made: Made) -> None:
         """Put a payload that programs made at ``start``."""
         for chunk in made.chunks:
             self.file(start + chunk.offset, chunk.length, made.file, chunk.digest, chunk.offset)

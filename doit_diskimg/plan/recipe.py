@@ -12,10 +12,9 @@ option.
 """
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from doit_diskimg.errors import Problem
+from doit_diskimg.errors import Problem
 
 PAYLOAD = "payload"
 """The file that the programs fill, in the folder in which they run."""
@@ -117,7 +116,7 @@ class Recipe(NamedTuple):
     """What a reader must find in the payload, where it is a volume that we can read."""
 
 
-Judge = Callable[[str, Contents, str], Callable[[], Iterable["Problem"]]]
+Judge = Callable[[str, Contents, str], Callable[[], Iterable[Problem]]]
 """Who reads volumes back, with other code than wrote them (`verify.readback`).
 
 It gets the payload's file before the programs run, what must come out, and where in the description

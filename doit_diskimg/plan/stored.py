@@ -14,12 +14,10 @@ what is in those need not be understood to know what differs.
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from doit_diskimg.plan.content import DIGEST, FORMAT, digest_of
-
-if TYPE_CHECKING:
-    from doit_diskimg.plan.picture import Picture, Piece
+from doit_diskimg.plan.picture import Picture, Piece
 
 quoted = json.encoder.encode_basestring_ascii
 """Text as JSON; a plan may have as many lines as a volume has files."""
@@ -62,7 +60,7 @@ class Plan(NamedTuple):
         return int(data["total"], 16)
 
 
-def encode_plan(picture: "Picture") -> Plan:
+def encode_plan(picture: Picture) -> Plan:
     """Return the picture as a plan; its notes and its outline are no part of it."""
     lines = [encode_piece(*piece) for piece in picture.pieces]
     return join(total(picture.pieces), lines, picture.blob)
@@ -86,7 +84,7 @@ def join(total_of_pieces: int, lines: Iterable[str], blob: bytes) -> Plan:
     return Plan(text.encode("ascii"), blob)
 
 
-def total(pieces: Iterable["Piece"]) -> int:
+def total(pieces: Iterable[Piece]) -> int:
     """Return a number of 128 bits that is another if other contents lie anywhere.
 
     It is the sum of the digests of all places with their contents; 2**128 is 0.  So of a picture
@@ -102,20 +100,16 @@ def total(pieces: Iterable["Piece"]) -> int:
     )
 
 
-def decode_plan(plan: Plan) -> "Picture":
+def decode_plan(plan: Plan) -> Picture:
     """Return the picture of a plan.
 
     Raises ValueError, KeyError or TypeError when it is not what `encode_plan` returned.
     """
-    from doit_diskimg.plan.picture import Picture
-
     return Picture(tuple(decode_pieces(plan.lines())), plan.blob)
 
 
-def decode_pieces(lines: Iterable[str]) -> list["Piece"]:
+def decode_pieces(lines: Iterable[str]) -> list[Piece]:
     """Return the pieces of these lines of a plan.  Raises ValueError or TypeError."""
-    from doit_diskimg.plan.picture import Piece
-
     return list(map(Piece._make, json.loads(f"[{','.join(lines)}]")))
 
 
@@ -132,14 +126,12 @@ def lines_naming(lines: Sequence[str], files: Sequence[str]) -> list[int]:
     return sorted({*found})
 
 
-def decode_differing(old: Plan, new: Plan) -> tuple["Picture", "Picture"]:
+def decode_differing(old: Plan, new: Plan) -> tuple[Picture, Picture]:
     """Return both pictures without pieces that both have, which no difference concerns: they
     overlap no other in either.
 
     Raises what `decode_plan` raises.
     """
-    from doit_diskimg.plan.picture import Picture
-
     before, after = old.lines(), new.lines()
     common = {*before} & {*after}
     if old.blob != new.blob:

@@ -81,13 +81,13 @@ class CrossCheck(Step):
     def _write(picture: "Picture", place: "Place", path: str) -> None:
         """Write a volume into a file of its own."""
         from doit_diskimg.host.image import ImageFile, create_sparse
-        from doit_diskimg.plan.patch import Patch
+        from doit_diskimg.plan.patch import ImagePatch
 
         start = place.extent.start
         pieces = (piece._replace(start=piece.start - start) for piece in picture.pieces)
         create_sparse(path, place.extent.length)
         with ImageFile(path, inside=True) as image:
-            image.apply(Patch(tuple(pieces)), picture.blob)
+            image.apply(ImagePatch(tuple(pieces)), picture.blob)
 
     def _errors(self, name: str, found: "Survey") -> Iterator[Problem]:
         for text in found.errors:

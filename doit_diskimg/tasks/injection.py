@@ -31,7 +31,7 @@ from doit_diskimg.host.state import (
     write,
 )
 from doit_diskimg.plan.content import digest_of
-from doit_diskimg.plan.patch import Patch, diff
+from doit_diskimg.plan.patch import ImagePatch, diff
 from doit_diskimg.plan.picture import Picture
 from doit_diskimg.plan.stored import (
     Plan,
@@ -101,7 +101,7 @@ class Inject(Step):
                 with suppress(OSError), alone(self.state):
                     image.note_ours(self.state)
 
-    def _patch(self, held: Plan, plan: Plan) -> Patch:
+    def _patch(self, held: Plan, plan: Plan) -> ImagePatch:
         try:
             pictures = decode_differing(held, plan)
         except (ValueError, KeyError, TypeError) as error:

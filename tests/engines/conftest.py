@@ -17,7 +17,7 @@ from doit_diskimg.host.folder import MARKER
 from doit_diskimg.host.image import ImageFile, create_sparse
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.kinds.filesystems.fat.volume import Fat, FatImage
-from doit_diskimg.plan.patch import Patch
+from doit_diskimg.plan.patch import ImagePatch
 
 EPOCH = 1700000001
 MIB = 1 << 20
@@ -73,7 +73,7 @@ class Bench:
         create_sparse(str(path), size)
         pieces = tuple(piece._replace(start=piece.start - start) for piece in picture.pieces)
         with ImageFile(str(path)) as image:
-            image.apply(Patch(pieces), picture.blob)
+            image.apply(ImagePatch(pieces), picture.blob)
         return path
 
 

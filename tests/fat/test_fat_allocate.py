@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from doit_diskimg.kinds.filesystems.fat.allocate import ClusterNeeds, Need, assign, slot
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
-from doit_diskimg.ondisk.fat_entries import Run
+from doit_diskimg.ondisk.fat_entries import ClusterRun
 from doit_diskimg.units import MIB
 
 
@@ -49,7 +49,7 @@ def needs(text):
 )
 def test_assign(directories, files, clusters, expected):
     runs = assign(ClusterNeeds([], needs(directories), needs(files)), clusters)
-    assert runs == {path: Run(*run) for path, run in expected.items()}
+    assert runs == {path: ClusterRun(*run) for path, run in expected.items()}
 
 
 def test_too_much():

@@ -13,7 +13,7 @@ from tools import tool
 from doit_diskimg.ondisk import fat_dirent, fat_entries
 from doit_diskimg.ondisk.fat_boot import BootSector, FsInfo
 from doit_diskimg.ondisk.fat_dirent import LongEntry, ShortEntry, Timestamp
-from doit_diskimg.ondisk.fat_entries import Run
+from doit_diskimg.ondisk.fat_entries import ClusterRun
 
 
 def mkfs(path, size, *options):
@@ -216,7 +216,8 @@ def test_any_time_comes_back(moment):
     ],
 )
 def test_table(fat, expected):
-    entries = fat_entries.table([Run(5, 1), Run(9, 0), Run(2, 2)], fat=fat, media=0xF8)
+    runs = [ClusterRun(5, 1), ClusterRun(9, 0), ClusterRun(2, 2)]
+    entries = fat_entries.table(runs, fat=fat, media=0xF8)
     packed = fat_entries.pack(entries, fat=fat)
     assert packed == bytes.fromhex(expected)
     assert fat_entries.unpack(packed, fat=fat) == entries
@@ -225,7 +226,7 @@ def test_table(fat, expected):
 
 
 def test_half_a_triple():
-    entries = fat_entries.table([Run(2, 1)], fat=12, media=0xF0)
+    entries = fat_entries.table([ClusterRun(2, 1)], fat=12, media=0xF0)
     assert fat_entries.pack(entries, fat=12) == bytes.fromhex("f0ffff ff0f")
 
 

@@ -17,7 +17,7 @@ from doit_diskimg.host.image import ImageFile, copy_sparse, create_sparse
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.host.target import check_target
 from doit_diskimg.plan.content import digest_of
-from doit_diskimg.plan.patch import Patch, diff
+from doit_diskimg.plan.patch import ImagePatch, diff
 from doit_diskimg.plan.picture import Canvas, Picture, Piece
 
 NOT_ONE = "an image is a regular file and nothing else (name another file; nothing was written)"
@@ -246,7 +246,7 @@ def test_a_copy_that_can_not_be_made_leaves_nothing(here, inside, no_file_over):
 def test_a_patch_is_carried_out_and_its_bytes_are_counted(here):
     (here / "source").write_bytes(b"0123456789")
     (here / "image").write_bytes(b"." * 30)
-    patch = Patch(
+    patch = ImagePatch(
         writes=(
             Piece(2, 3, "", 1, ""),
             Piece(10, 4, "source", 3, digest_of(b"3456")),
@@ -263,16 +263,16 @@ def test_what_is_longer_than_one_buffer_is_whole(here, length):
     data = os.urandom(length)
     (here / "source").write_bytes(b"skipped" + data + b"not copied")
     blank("image", 2 * length)
-    assert apply(Patch((Piece(9, length, "source", 7, digest_of(data)),))) == length
+    assert apply(ImagePatch((Piece(9, length, "source", 7, digest_of(data)),))) == length
     assert (here / "image").read_bytes() == bytes(9) + data + bytes(length - 9)
-    assert apply(Patch(zeros=(Extent(0, 2 * length),))) == 2 * length
+    assert apply(ImagePatch(zeros=(Extent(0, 2 * length),))) == 2 * length
     assert (here / "image").read_bytes() == bytes(2 * length)
 
 
 def test_nothing_to_do_writes_nothing(here):
     (here / "image").write_bytes(b"x")
     os.utime("image", ns=(1, 1))
-    assert apply(Patch()) == 0
+    assert apply(ImagePatch()) == 0
     assert os.stat("image").st_mtime_ns == 1
 
 
@@ -320,7 +320,7 @@ def test_a_source_that_is_not_what_was_planned_is_told(here, change):
     change(source)
     blank("image", 512)
     with pytest.raises(WorldError) as caught:
-        apply(Patch((piece,)))
+        apply(ImagePatch((piece,)))
     assert caught.value.problems == (CHANGED,)
 
 
@@ -331,7 +331,7 @@ def test_of_several_sources_that_changed_the_first_is_told(here):
         pieces.append(Piece(number * 512, 7, f"source{number}", 0, digest_of(b"planned")))
     blank("image", 20 * 512)
     with pytest.raises(WorldError) as caught:
-        apply(Patch(tuple(pieces)))
+        apply(ImagePatch(tuple(pieces)))
     assert [problem.where for problem in caught.value.problems] == ["source7"]
     written = (here / "image").read_bytes()
     assert written[: 7 * 512] == (b"planned" + bytes(505)) * 7
@@ -340,22 +340,22 @@ def test_of_several_sources_that_changed_the_first_is_told(here):
 def test_a_source_that_grew_still_has_the_bytes_that_were_planned(here):
     (here / "source").write_bytes(b"0123456789 and more")
     blank("image", 512)
-    assert apply(Patch((Piece(0, 10, "source", 0, digest_of(b"0123456789")),))) == 10
+    assert apply(ImagePatch((Piece(0, 10, "source", 0, digest_of(b"0123456789")),))) == 10
 
 
 def test_a_source_that_became_a_folder_can_not_be_read(here):
     (here / "source").mkdir()
     blank("image", 512)
     with pytest.raises(WorldError, match=r"^source: Is a directory, the build has to read it \("):
-        apply(Patch((Piece(0, 10, "source", 0, "digest"),)))
+        apply(ImagePatch((Piece(0, 10, "source", 0, "digest"),)))
 
 
 @pytest.mark.parametrize(
     "patch",
     [
-        Patch(zeros=(Extent(60_000, 10_000),)),
-        Patch(writes=(Piece(60_000, 10_000, "", 0, ""),)),
-        Patch(writes=(Piece(60_000, 10_000, "source", 0, digest_of(b"x" * 10_000)),)),
+        ImagePatch(zeros=(Extent(60_000, 10_000),)),
+        ImagePatch(writes=(Piece(60_000, 10_000, "", 0, ""),)),
+        ImagePatch(writes=(Piece(60_000, 10_000, "source", 0, digest_of(b"x" * 10_000)),)),
     ],
     ids=["zeros", "blob", "source"],
 )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from doit_diskimg.extent import Extent
 from doit_diskimg.plan.content import digest_of
-from doit_diskimg.plan.patch import Patch, diff
+from doit_diskimg.plan.patch import ImagePatch, diff
 from doit_diskimg.plan.picture import Canvas, Picture
 
 DISK = 16 * 512
@@ -121,7 +121,7 @@ def test_a_file_is_written_whole_or_not_at_all(old, new):
 
 @given(pictures())
 def test_a_picture_that_is_there_already_needs_no_patch(picture):
-    assert diff(picture, picture) == Patch()
+    assert diff(picture, picture) == ImagePatch()
 
 
 @given(pictures())

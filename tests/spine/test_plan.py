@@ -17,7 +17,7 @@ from doit_diskimg.disk.segment import Segment
 from doit_diskimg.disk.sockets import Room
 from doit_diskimg.extent import Extent
 from doit_diskimg.plan.content import FORMAT
-from doit_diskimg.plan.patch import Patch, diff
+from doit_diskimg.plan.patch import ImagePatch, diff
 from doit_diskimg.plan.picture import BLOB, Canvas, Picture, Piece
 from doit_diskimg.plan.stored import (
     FEW,
@@ -159,7 +159,7 @@ def test_metadata_of_the_same_line_is_compared():
     old = Picture((Piece(0, 4, BLOB, 0, ""), Piece(512, 4, BLOB, 4, "")), b"same-old")
     new = replace(old, blob=b"same-new")
     some = decode_differing(encode_plan(old), encode_plan(new))
-    assert diff(*some) == diff(old, new) == Patch((Piece(512, 4, BLOB, 4, ""),))
+    assert diff(*some) == diff(old, new) == ImagePatch((Piece(512, 4, BLOB, 4, ""),))
 
 
 @given(pictures(), st.lists(FILES, max_size=FEW + 2))

@@ -84,7 +84,7 @@ MISTAKES = [
     (mbr(segments="boot.bin"),
      "segments: 'boot.bin' is no list, must be a list of Segments (put it in brackets)"),
     (mbr(part("a", "1MiB", payload=Fat({}, fat=16.0))),
-     "partitions[0].fat: 16.0 is no type, the types of FAT are 12, 16 and 32 (write one of them, "
+     "partitions[0].fat: 16.0 is given, the types of FAT are 12, 16 and 32 (write one of them, "
      "or leave it out)"),
     (mbr(part("a", "1MiB", payload=Fat({}, number_of_fats=None))),
      "partitions[0].number_of_fats: None is given, a volume has one table or two (write 2, or "

@@ -10,7 +10,7 @@ from doit_diskimg.disk.sockets import Place, Room
 from doit_diskimg.errors import Problem, SourceMissing, WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.plan.content import Entry, Tree, Wanted, digest_of
-from doit_diskimg.plan.patch import Patch
+from doit_diskimg.plan.patch import ImagePatch
 from doit_diskimg.plan.picture import BLOB, Canvas, Picture, Piece
 from doit_diskimg.plan.recipe import Chunk, Made, Recipe
 
@@ -161,7 +161,7 @@ def render(picture: Picture, size: int, files: Mapping[str, bytes]) -> bytes:
     return bytes(disk)
 
 
-def patched(old: bytes, patch: Patch, blob: bytes, files: Mapping[str, bytes]) -> bytes:
+def patched(old: bytes, patch: ImagePatch, blob: bytes, files: Mapping[str, bytes]) -> bytes:
     """Return the disk ``old`` after a patch, carried out backwards: the order may not matter."""
     disk = bytearray(old)
     for piece in reversed(patch.writes):

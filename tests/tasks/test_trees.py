@@ -13,7 +13,7 @@ from project import Project
 from tools import run as tool_run
 from tools import tool
 
-from doit_diskimg.plan.patterns import faults
+from doit_diskimg.plan.patterns import faults, tree_problems
 
 DODO = '''
 import json, shutil
@@ -271,7 +271,7 @@ def taken(repository, **patterns):
     from doit_diskimg.host.walk import walk
 
     tree = Tree(repository / "tree", **patterns)
-    assert not list(tree.problems("files"))
+    assert not list(tree_problems(tree, "files"))
     return {entry.path for entry in walk(tree, "files") if entry.source}
 
 
@@ -351,7 +351,7 @@ def test_a_pattern_that_git_would_silently_ignore_is_refused(tmp_path, repositor
     from doit_diskimg.errors import BadPattern
 
     assert git_says(repository, [pattern], "--ignored") == set(), "git matches nothing by it"
-    (problem,) = Tree(tmp_path, exclude=["*.o", pattern]).problems("files['/']")
+    (problem,) = tree_problems(Tree(tmp_path, exclude=["*.o", pattern]), "files['/']")
     assert type(problem) is BadPattern
     assert (problem.where, problem.found) == ("files['/'].exclude", found)
 

@@ -24,6 +24,7 @@ from doit_diskimg.errors import (
     WorldError,
 )
 from doit_diskimg.plan.content import Entry, Tree, each, keyed
+from doit_diskimg.plan.patterns import tree_problems
 
 
 class Rules(NamedTuple):
@@ -173,7 +174,7 @@ class _Gatherer:
 
     def _tree(self, path: str, tree: Tree, where: str) -> None:
         if self._walk is None:
-            self.wrong += tree.problems(where)
+            self.wrong += tree_problems(tree, where)
         if self._directory(path, where) is None or self._walk is None:
             return
         try:

@@ -9,7 +9,7 @@ page stays in its slot, and nothing after it moves; a build from nothing makes t
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from doit_diskimg.ondisk.fat_entries import FIRST_CLUSTER, Run
+from doit_diskimg.ondisk.fat_entries import FIRST_CLUSTER, ClusterRun
 
 
 class Need(NamedTuple):
@@ -52,7 +52,7 @@ def slot(clusters: int) -> int:
     return -(-clusters // step) * step
 
 
-def assign(needs: ClusterNeeds, clusters: int) -> dict[str, Run]:
+def assign(needs: ClusterNeeds, clusters: int) -> dict[str, ClusterRun]:
     """Return the clusters of everything that takes any, by path; each stretch is contiguous.
 
     What comes first, then directories, then files by the size of their slots, the largest first,
@@ -73,11 +73,11 @@ def _largest_first(slot_and_need: tuple[int, Need]) -> int:
     return -slot_and_need[0]
 
 
-def _in_turn(slots: Iterable[tuple[int, Need]]) -> dict[str, Run]:
+def _in_turn(slots: Iterable[tuple[int, Need]]) -> dict[str, ClusterRun]:
     runs = {}
     cluster = FIRST_CLUSTER
     for room, (path, clusters) in slots:
         if clusters:
-            runs[path] = Run(cluster, clusters)
+            runs[path] = ClusterRun(cluster, clusters)
             cluster += room
     return runs

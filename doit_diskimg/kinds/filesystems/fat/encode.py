@@ -23,7 +23,7 @@ from doit_diskimg.kinds.filesystems.tree import Directory, FileNode
 from doit_diskimg.ondisk import fat_dirent, fat_entries
 from doit_diskimg.ondisk.fat_boot import UNKNOWN, BootSector, FsInfo
 from doit_diskimg.ondisk.fat_dirent import Timestamp
-from doit_diskimg.ondisk.fat_entries import FIRST_CLUSTER, Run
+from doit_diskimg.ondisk.fat_entries import FIRST_CLUSTER, ClusterRun
 from doit_diskimg.plan.content import FilePart
 from doit_diskimg.plan.picture import Canvas, Outline, Picture, Spot
 
@@ -36,7 +36,7 @@ class PlannedFat:
     root: Directory
     stored: Mapping[str, Mapping[str, StoredName]]
     """How each directory, by path, stores each name in it."""
-    runs: Mapping[str, Run]
+    runs: Mapping[str, ClusterRun]
     """Clusters by path; on FAT32 also those of the root."""
     parts: Sequence[ReservedPart]
     """What lies in the reserved sectors."""

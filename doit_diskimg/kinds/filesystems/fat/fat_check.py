@@ -40,7 +40,7 @@ def _in(low: int, high: int) -> Callable[[object], bool]:
 
 
 def _one_of(*values: object) -> Callable[[object], bool]:
-    return lambda value: not isinstance(value, bool) and value in values
+    return lambda value: any(type(value) is type(one) and value == one for one in values)
 
 
 def _is_oem_name(value: object) -> bool:

@@ -15,7 +15,7 @@ from doit_diskimg.extent import Extent
 from doit_diskimg.kinds.filesystems.fat.contents import FatContents, no_place
 from doit_diskimg.kinds.filesystems.fat.geometry import FatGeometry
 from doit_diskimg.kinds.filesystems.tree import FileNode
-from doit_diskimg.ondisk.fat_entries import Run
+from doit_diskimg.ondisk.fat_entries import ClusterRun
 from doit_diskimg.plan.content import Files
 
 
@@ -23,8 +23,8 @@ class OwnNumbers:
     """`symbols.Numbers` for a volume on its way into an image."""
 
     def __init__(
-        self, place: Place, what: FatContents, geometry: FatGeometry, runs: Mapping[str, Run],
-        files: Files,
+        self, place: Place, what: FatContents, geometry: FatGeometry,
+        runs: Mapping[str, ClusterRun], files: Files,
     ) -> None:
         self._place, self._what, self._geometry = place, what, geometry
         self._runs, self._files = runs, files

@@ -16,7 +16,7 @@ from doit_diskimg.errors import BootSectorMismatch, ContentTooLarge, Description
 from doit_diskimg.extent import Extent
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.ondisk import fat_boot
-from doit_diskimg.ondisk.fat_boot import SIGNATURE, SIZE, Field
+from doit_diskimg.ondisk.fat_boot import SIGNATURE, SIZE, BpbField
 from doit_diskimg.plan.content import Files
 
 _OEM_NAME = b"MSWIN4.1"
@@ -145,7 +145,7 @@ def _contradictions(
             yield _mismatch(field, theirs, must, where)
     oem = None if fat_oem is None else f"{fat_oem:8}".encode("ascii")
     if oem is not None and any(data[3:11]) and data[3:11] != oem:
-        yield _mismatch(Field("BS_OEMName", 3, 8, is_text=True), data[3:11], oem, where)
+        yield _mismatch(BpbField("BS_OEMName", 3, 8, is_text=True), data[3:11], oem, where)
 
 
 def _jump_problems(data: bytes, fat: int, where: str) -> Iterator[Problem]:
@@ -169,11 +169,11 @@ def _jump_problems(data: bytes, fat: int, where: str) -> Iterator[Problem]:
         )
 
 
-def _says_nothing(field: Field, theirs: bytes) -> bool:
+def _says_nothing(field: BpbField, theirs: bytes) -> bool:
     return not any(theirs) or (field.is_text and theirs.rstrip(b" ") in (b"", b"NO NAME"))
 
 
-def _mismatch(field: Field, theirs: bytes, ours: bytes, where: str) -> Problem:
+def _mismatch(field: BpbField, theirs: bytes, ours: bytes, where: str) -> Problem:
     option = _OPTIONS.get(field.name)
     change = "write zeros there"
     if option is not None:
@@ -185,7 +185,7 @@ def _mismatch(field: Field, theirs: bytes, ours: bytes, where: str) -> Problem:
     )
 
 
-def _text(field: Field, data: bytes) -> str:
+def _text(field: BpbField, data: bytes) -> str:
     if field.is_text:
         return repr(data.decode("latin-1"))
     if field.size > 4:

@@ -32,7 +32,7 @@ from doit_diskimg.kinds.filesystems.tree import Directory
 from doit_diskimg.ondisk import fat_dirent
 from doit_diskimg.ondisk.fat_boot import BootSector
 from doit_diskimg.ondisk.fat_dirent import Timestamp
-from doit_diskimg.ondisk.fat_entries import FIRST_CLUSTER, Run
+from doit_diskimg.ondisk.fat_entries import FIRST_CLUSTER, ClusterRun
 from doit_diskimg.plan.content import Files, digest_of
 from doit_diskimg.plan.picture import BLOB, Picture
 from doit_diskimg.units import align_down, align_up, ceil_div, exact_size, format_size
@@ -200,7 +200,7 @@ def _gather(fat: Fat, files: Files, where: str, wrong: Iterable[Problem]) -> Fat
     return what
 
 
-def _runs(what: FatContents, geometry: FatGeometry) -> dict[str, Run]:
+def _runs(what: FatContents, geometry: FatGeometry) -> dict[str, ClusterRun]:
     return allocate.assign(what.needs(geometry), geometry.clusters)
 
 

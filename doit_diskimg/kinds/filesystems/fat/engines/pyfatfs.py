@@ -20,7 +20,7 @@ from doit_diskimg.kinds.filesystems.tree import Directory, FileNode
 from doit_diskimg.ondisk import fat_dirent, fat_entries
 from doit_diskimg.ondisk.fat_boot import UNKNOWN, FsInfo
 from doit_diskimg.ondisk.fat_dirent import Timestamp
-from doit_diskimg.ondisk.fat_entries import FIRST_CLUSTER, Run
+from doit_diskimg.ondisk.fat_entries import FIRST_CLUSTER, ClusterRun
 from doit_diskimg.plan.recipe import Command, Program, Recipe, Staged
 from doit_diskimg.units import ceil_div
 
@@ -132,7 +132,7 @@ def _blank(volume: PlannedFat) -> Iterator[tuple[int, bytes]]:
         yield FS_INFO_SECTOR * sector, info
         yield BACKUP_BOOT_SECTOR * sector, boot
         yield (BACKUP_BOOT_SECTOR + FS_INFO_SECTOR) * sector, info
-        runs.append(Run(FIRST_CLUSTER, 1))
+        runs.append(ClusterRun(FIRST_CLUSTER, 1))
     entries = fat_entries.table(runs, fat=geometry.fat, media=geometry.media)
     for number in range(geometry.number_of_fats):
         start = geometry.fat_start + number * geometry.fat_length
