@@ -9,15 +9,13 @@ This module also owns the choice of the digest.  Its name is stored wherever a d
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike, fsdecode
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
-from doit_diskimg.errors import BadValue, Problem, SourceShort, WorldError
+from doit_diskimg.errors import SourceShort, WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.plan.recipe import Made, Recipe
 from doit_diskimg.units import SizeLike, counted, exact_size, parse_size
-
-if TYPE_CHECKING:
-    from doit_diskimg.plan.recipe import Made, Recipe
 
 DIGEST = "xxh3_128"
 """Name of the digest of contents, as stored beside every digest."""
@@ -250,7 +248,7 @@ class Files(Protocol):
         """Return whether the owner of a regular file may execute it."""
         ...
 
-    def make(self, recipe: "Recipe", where: str) -> "Made":
+    def make(self, recipe: Recipe, where: str) -> Made:
         """Return the payload that outside programs make by that recipe, at most one for a payload.
 
         Raises WorldError too when a program is missing or fails.

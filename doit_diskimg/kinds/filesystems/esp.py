@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from doit_diskimg.disk.fields import AUTO
 from doit_diskimg.disk.model import Partition
+from doit_diskimg.disk.segment import CodeSource
 from doit_diskimg.disk.symbols import Guid
 from doit_diskimg.kinds.filesystems.fat.volume import EngineName, Fat
 from doit_diskimg.plan.content import Sources
 from doit_diskimg.units import SizeLike
-
-if TYPE_CHECKING:
-    from doit_diskimg.disk.bootcode import BootCode
 
 _MINIMUM = {"any": None, "strict": "100MiB"}
 """Bytes by firmware; systemd-repart too makes no smaller one."""
@@ -44,13 +42,13 @@ class EspOptions(_OfPartition, total=False):
     cluster_size: SizeLike | None
     root_entries: int | None
     reserved_sectors: int | None
-    reserved: "Mapping[int, str | PathLike[str] | bytes | BootCode]"
+    reserved: Mapping[int, str | PathLike[str] | bytes | CodeSource]
     number_of_fats: int
     media: int | None
     hidden_sectors: int | None
     drive_number: int | None
     oem_name: str | None
-    boot_sector: "str | PathLike[str] | bytes | BootCode | None"
+    boot_sector: str | PathLike[str] | bytes | CodeSource | None
     bpb: Literal["match", "replace"]
     first: Sequence[str]
     attributes: Mapping[str, str]

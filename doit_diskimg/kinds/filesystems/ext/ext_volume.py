@@ -5,17 +5,15 @@ Every `doit` imports this module, so it imports next to nothing; `mke2fs` does t
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from doit_diskimg.disk.sockets import Payload, Place, Room
 from doit_diskimg.disk.symbols import Guid
+from doit_diskimg.errors import Problem
 from doit_diskimg.frozen import dataclass, keep_copies
 from doit_diskimg.plan.content import Files, Sources, Tree, Wanted, wanted_files
+from doit_diskimg.plan.picture import Picture
 from doit_diskimg.units import SECTOR, SizeLike, parse_size
-
-if TYPE_CHECKING:
-    from doit_diskimg.disk.sockets import Place, Room
-    from doit_diskimg.errors import Problem
-    from doit_diskimg.plan.picture import Picture
 
 ARGUMENTS = (
     "-q", "-F", "-T", "default", "-O", "{features}", "-b", "{block_size}", "-I", "{inode_size}",
@@ -27,7 +25,7 @@ ARGUMENTS = (
 
 
 @dataclass(frozen=True)
-class Ext:
+class Ext(Payload):
     """An ext2, ext3 or ext4 volume and what is in it, made by ``mke2fs`` (package e2fsprogs).
 
     ``files`` is a `Tree`, or maps paths in the volume to sources as `Fat` does: a path of the host,
@@ -68,7 +66,6 @@ class Ext:
     populated = True
 
     def sources(self, where: str) -> Iterator[Wanted]:
-        """Yield the files and trees of the host, in the order of their keys."""
         return wanted_files(self.files, where)
 
     def blank(self) -> object:
@@ -77,22 +74,19 @@ class Ext:
 
     def problems(
         self, where: str, size: int | None, sector_size: int = SECTOR
-    ) -> "Iterator[Problem]":
-        """Yield what is wrong with the description; see `ports.Payload`."""
+    ) -> Iterator[Problem]:
         from doit_diskimg.kinds.filesystems.ext import mke2fs
 
         return mke2fs.problems(self, where, size, sector_size)
 
     def room(
         self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
-    ) -> "Room":
-        """Return the volume's length.  Raises DescriptionError if the size can't work."""
+    ) -> Room:
         from doit_diskimg.kinds.filesystems.ext import mke2fs
 
         return mke2fs.room(self, size, where, sector_size)
 
-    def fill(self, place: "Place", files: Files, where: str) -> "Picture":
-        """Return the bytes of the volume.  Raises DescriptionError or WorldError."""
+    def fill(self, place: Place, files: Files, where: str) -> Picture:
         from doit_diskimg.kinds.filesystems.ext import mke2fs
 
         return mke2fs.fill(self, place, files, where)

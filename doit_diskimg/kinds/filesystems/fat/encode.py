@@ -6,8 +6,7 @@ Nothing is chosen here and nothing can fail: sizes, names, clusters and digests 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from doit_diskimg.disk.bootcode import BootCode
-from doit_diskimg.disk.segment import Stretch
+from doit_diskimg.disk.segment import CodeSource, Stretch
 from doit_diskimg.disk.segment import draw as draw_stretches
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.kinds.filesystems.fat.contents import ROOT
@@ -91,7 +90,7 @@ def _draw_reserved(volume: PlannedFat, canvas: Canvas) -> None:
         canvas.again(copy, (FS_INFO_SECTOR + 1) * sector, volume.start)
     for part in volume.parts:
         start = volume.start + part.sector * volume.geometry.sector_size
-        if isinstance(part.source, BootCode):
+        if isinstance(part.source, CodeSource):
             draw_stretches(canvas, start, volume.patched[part.sector])
         else:
             _draw_source(volume, canvas, start, part.source, part.length)

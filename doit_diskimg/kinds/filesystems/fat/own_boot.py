@@ -73,6 +73,7 @@ def read(fat: Fat, files: Files, where: str) -> bytes | None:
         within = Extent(0, length)
         data = source.read(within, files, where) if length <= SIZE else bytes(length)
     else:
+        assert isinstance(source, bytes), "another kind was refused"
         data = source
     if len(data) > SIZE:
         raise DescriptionError(

@@ -9,9 +9,8 @@ from itertools import pairwise
 from os import PathLike, fsdecode
 from typing import NamedTuple
 
-from doit_diskimg.disk.bootcode import BootCode
 from doit_diskimg.disk.fields import path_text_problems
-from doit_diskimg.disk.segment import Stretch
+from doit_diskimg.disk.segment import CodeSource, Stretch
 from doit_diskimg.disk.sockets import Place
 from doit_diskimg.disk.symbols import Numbers
 from doit_diskimg.errors import (
@@ -50,7 +49,7 @@ class ReservedPart(NamedTuple):
     sector: int
     length: int
     """Bytes; 1 where it is not known yet."""
-    source: str | bytes | BootCode
+    source: str | bytes | CodeSource
     where: str
 
     def end(self, sector_size: int) -> int:
@@ -82,11 +81,11 @@ def gather(fat: Fat, files: Files | None, where: str) -> Area:
             area.wrong.append(BadValue(here, f"{sector!r} is no sector", must, "write a number"))
         elif isinstance(source, bytes):
             area.parts.append(ReservedPart(sector, len(source), source, here))
-        elif isinstance(source, (str, PathLike, BootCode)):
-            kind = source if isinstance(source, BootCode) else fsdecode(source)
+        elif isinstance(source, (str, PathLike, CodeSource)):
+            kind = source if isinstance(source, CodeSource) else fsdecode(source)
             area.parts.append(_file(sector, kind, here, files, area.failed))
             area.wrong.extend(
-                kind.source_problems(here) if isinstance(kind, BootCode)
+                kind.source_problems(here) if isinstance(kind, CodeSource)
                 else path_text_problems(source, here)
             )
         else:
@@ -98,13 +97,14 @@ def gather(fat: Fat, files: Files | None, where: str) -> Area:
 
 
 def _file(
-    sector: int, source: str | BootCode, where: str, files: Files | None, failed: list[Problem]
+    sector: int, source: str | CodeSource, where: str, files: Files | None, failed: list[Problem]
 ) -> ReservedPart:
     length = 1
     try:
-        if isinstance(source, BootCode) and isinstance(source.source, bytes):
-            length = len(source.source)
-        elif files is not None and isinstance(source, BootCode):
+        inline = getattr(source, "source", None)  # of boot code
+        if isinstance(inline, bytes):
+            length = len(inline)
+        elif files is not None and isinstance(source, CodeSource):
             length = source.size(files, where)
         elif files is not None:
             length = files.size(str(source), where)
@@ -152,7 +152,7 @@ def stretches(
     found: dict[int, list[Stretch]] = {}
     wrong, failed = list[Problem](), list[Problem]()
     for part in parts:
-        if not isinstance(part.source, BootCode):
+        if not isinstance(part.source, CodeSource):
             continue
         room = Extent(place.extent.start + part.sector * sector_size, part.length)
         try:

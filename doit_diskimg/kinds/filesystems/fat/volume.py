@@ -7,26 +7,24 @@ Every `doit` imports this module, so it imports next to nothing; the work is don
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, field, replace
 from os import PathLike, fsdecode
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
+from doit_diskimg.disk.segment import CodeSource
+from doit_diskimg.disk.sockets import Payload, Place, Room
+from doit_diskimg.disk.symbols import Symbol
+from doit_diskimg.errors import Problem
+from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass, keep_copies
-from doit_diskimg.plan.content import Files, Sources, Tree, Wanted, each, wanted_files
+from doit_diskimg.plan.content import Files, Sources, Wanted, each, wanted_files
+from doit_diskimg.plan.picture import Picture
 from doit_diskimg.units import SECTOR, SizeLike, parse_size
-
-if TYPE_CHECKING:
-    from doit_diskimg.disk.bootcode import BootCode
-    from doit_diskimg.disk.sockets import Place, Room
-    from doit_diskimg.disk.symbols import Symbol
-    from doit_diskimg.errors import Problem
-    from doit_diskimg.extent import Extent
-    from doit_diskimg.plan.picture import Picture
 
 EngineName: TypeAlias = Literal["native", "mtools", "pyfatfs", "guestfish"]
 """Who writes the volume; see `engines`."""
 
 
 @dataclass(frozen=True)
-class Fat:
+class Fat(Payload):
     """A FAT volume and what is in it.
 
     ``files`` maps paths in the volume (``"EFI/BOOT/BOOTX64.EFI"``) to sources: a path of the host,
@@ -81,13 +79,13 @@ class Fat:
     cluster_size: SizeLike | None = None
     root_entries: int | None = None
     reserved_sectors: int | None = None
-    reserved: "Mapping[int, str | PathLike[str] | bytes | BootCode]" = field(default_factory=dict)
+    reserved: Mapping[int, str | PathLike[str] | bytes | CodeSource] = field(default_factory=dict)
     number_of_fats: int = 2
     media: int | None = None
     hidden_sectors: int | None = None
     drive_number: int | None = None
     oem_name: str | None = None
-    boot_sector: "str | PathLike[str] | bytes | BootCode | None" = None
+    boot_sector: str | PathLike[str] | bytes | CodeSource | None = None
     bpb: Literal["match", "replace"] = "match"
     first: Sequence[str] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -102,27 +100,19 @@ class Fat:
     populated = True
 
     def sources(self, where: str) -> Iterator[Wanted]:
-        """Yield the files and trees of the host, in the order of their keys."""
         yield from wanted_files(self.files, where)
         decides = self.reserved_sectors is None
         for sector, part in self.reserved.items():
-            if isinstance(part, (str, PathLike)):
-                yield Wanted(f"{where}.reserved[{sector!r}]", fsdecode(part), decides)
-            elif code := _boot_code(part):
-                for want in code.wanted(f"{where}.reserved[{sector!r}]"):
-                    yield want._replace(decides_room=decides)
-        if isinstance(self.boot_sector, (str, PathLike)):
-            yield Wanted(f"{where}.boot_sector", fsdecode(self.boot_sector))
-        elif code := _boot_code(self.boot_sector):
-            yield from code.wanted(f"{where}.boot_sector")
+            for want in _wanted_code(part, f"{where}.reserved[{sector!r}]"):
+                yield want._replace(decides_room=decides)
+        yield from _wanted_code(self.boot_sector, f"{where}.boot_sector")
 
-    def asks(self, where: str) -> "Iterator[tuple[str, Symbol]]":
-        """Yield the symbols in its boot code; see `abilities.Asking`."""
-        if code := _boot_code(self.boot_sector):
-            yield from code.asks(f"{where}.boot_sector")
+    def asks(self, where: str) -> Iterator[tuple[str, Symbol]]:
+        if isinstance(self.boot_sector, CodeSource):
+            yield from self.boot_sector.asks(f"{where}.boot_sector")
         for sector, source in self.reserved.items():
-            if code := _boot_code(source):
-                yield from code.asks(f"{where}.reserved[{sector!r}]")
+            if isinstance(source, CodeSource):
+                yield from source.asks(f"{where}.reserved[{sector!r}]")
 
     def blank(self) -> object:
         """Return what decides the geometry, sizes in bytes.
@@ -145,59 +135,51 @@ class Fat:
 
     def problems(
         self, where: str, size: int | None, sector_size: int = SECTOR
-    ) -> "Iterator[Problem]":
-        """Yield what is wrong with the description; see `ports.Payload`."""
+    ) -> Iterator[Problem]:
         from doit_diskimg.kinds.filesystems.fat import planner
 
         return planner.problems(self, where, size, sector_size)
 
     def room(
         self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
-    ) -> "Room":
-        """Return the volume's length and type.  Raises DescriptionError if the size can't work."""
+    ) -> Room:
         from doit_diskimg.kinds.filesystems.fat import planner
 
         return planner.room(self, size, files, where, sector_size)
 
-    def fill(self, place: "Place", files: Files, where: str) -> "Picture":
-        """Return the bytes of the volume.  Raises DescriptionError or WorldError."""
+    def fill(self, place: Place, files: Files, where: str) -> Picture:
         from doit_diskimg.kinds.filesystems.fat import planner
 
         return planner.fill(self, place, files, where)
 
     def unlocatable(self, path: str) -> str:
-        """Return what speaks against a file at ``path``; see `abilities.Locating`."""
         from doit_diskimg.kinds.filesystems.fat import planner
 
         return planner.unlocatable(self, path)
 
     def locate(
-        self, paths: Sequence[str], place: "Place", files: Files, where: str
-    ) -> "Mapping[str, Extent | str]":
-        """Return the places of files on the disk; see `abilities.Locating`."""
+        self, paths: Sequence[str], place: Place, files: Files, where: str
+    ) -> Mapping[str, Extent | str]:
         from doit_diskimg.kinds.filesystems.fat import planner
 
         return planner.locate(self, paths, place, files, where)
 
-    def needed(self, extent: "Extent", picture: "Picture") -> "Iterable[Extent]":
-        """Yield what some reader relies on; see `abilities.Selective`."""
+    def needed(self, extent: Extent, picture: Picture) -> Iterable[Extent]:
         from doit_diskimg.kinds.filesystems.fat import planner
 
         return planner.needed(extent, picture)
 
-    def listing(self, files: Files, where: str) -> "Mapping[str, str | None]":
-        """Return the digest of every file; see `abilities.Listed`."""
+    def listing(self, files: Files, where: str) -> Mapping[str, str | None]:
         from doit_diskimg.kinds.filesystems.fat import planner
 
         return planner.listing(self, files, where)
 
     def by_engine(self) -> "Mapping[str, Fat]":
-        """Return the volume by each engine; see `abilities.Engines`."""
         return {name: replace(self, engine=name) for name in get_args(EngineName)}
 
 
 @dataclass(frozen=True)
-class FatImage:
+class FatImage(Payload):
     """A FAT volume of somebody else's, the file ``path``, with ``files`` of yours put into it.
 
     What is there already under the name of a file is replaced, all else stays: the numbers, the
@@ -223,7 +205,6 @@ class FatImage:
         return Fat(self.files, attributes=self.attributes, times=self.times)
 
     def sources(self, where: str) -> Iterator[Wanted]:
-        """Yield the image, then the files and trees of the host."""
         if isinstance(self.path, (str, PathLike)):
             yield Wanted(f"{where}.path", fsdecode(self.path), decides_room=True)
         yield from self.added.sources(where)
@@ -232,20 +213,17 @@ class FatImage:
         """Return what decides the room: the image, of which the rest is asked by its path."""
         return self.path
 
-    def problems(self, where: str, size: int | None, sector_size: int) -> "Iterator[Problem]":
-        """Yield what is wrong with the description; see `ports.Payload`."""
+    def problems(self, where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
         from doit_diskimg.kinds.filesystems.fat import fat_image
 
         return fat_image.problems(self, where, size, sector_size)
 
-    def room(self, size: int | None, files: Files, where: str, sector_size: int) -> "Room":
-        """Return the volume's length and type.  Raises WorldError if it is no FAT volume."""
+    def room(self, size: int | None, files: Files, where: str, sector_size: int) -> Room:
         from doit_diskimg.kinds.filesystems.fat import fat_image
 
         return fat_image.room(self, files, where, sector_size)
 
-    def fill(self, place: "Place", files: Files, where: str) -> "Picture":
-        """Return the bytes of the volume.  Raises DescriptionError or WorldError."""
+    def fill(self, place: Place, files: Files, where: str) -> Picture:
         from doit_diskimg.kinds.filesystems.fat import fat_image
 
         return fat_image.draw(self, place, files, where)
@@ -267,17 +245,15 @@ def _shape(sources: object) -> object:
 def _plain(sources: Mapping[object, object]) -> Iterator[tuple[object, object]]:
     """Yield each source by its key; of boot code, what is patched into it decides no room."""
     for key, source in sources.items():
-        code = _boot_code(source)
-        yield key, code.source if code else source
+        is_code = isinstance(source, CodeSource)
+        yield key, getattr(source, "source", source) if is_code else source
 
 
-def _boot_code(source: object) -> "BootCode | None":
-    """Return ``source`` if it is boot code, whose module only those import who have some."""
-    if source is None or isinstance(source, (str, bytes, Tree, PathLike)):
-        return None
-    from doit_diskimg.disk.bootcode import BootCode
-
-    return source if isinstance(source, BootCode) else None
+def _wanted_code(source: object, where: str) -> Iterable[Wanted]:
+    """Return the files of the host that one boot sector or stage 2 is made of."""
+    if isinstance(source, (str, PathLike)):
+        return [Wanted(where, fsdecode(source))]
+    return source.wanted(where) if isinstance(source, CodeSource) else ()
 
 
 def _bytes(size: SizeLike | None) -> object:
