@@ -354,9 +354,9 @@ def test_thousands_of_files_plan_quickly(bench, fake):
     contents = {f"t/{n // 100:03}/longfilename{n:05}.bin": 4000 + n for n in range(5000)}
     files = fake({**contents, "kernel": 64 * MIB})
     fat = Fat({"kernel": "kernel", "t": Tree("t")})
-    start = time.perf_counter()
+    start = time.process_time()
     bench.fill(fat, 512 * MIB, files)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 # Labels that we accept, as others see them ------------------------------------------------------
