@@ -1,4 +1,4 @@
-"""Waits until one of some files is another than it was.
+"""Waits until one of some files changes.
 
 What counts is the state of the files and not the events: an event that came too early, for a file
 of no interest, or not at all, as on some network file systems, does no harm.

@@ -1,6 +1,6 @@
 """Reading the user's files: their digests, and what tells one state of a file from another.
 
-Each file is read once a run, by whomever its digest is asked, and not at all while its size,
+Each file is read once a run, however often its digest is asked, and not at all while its size,
 mtime_ns, ctime_ns and inode are as recorded.
 """
 
@@ -43,7 +43,7 @@ def digest_file(
     ``session`` has them already.
 
     ``status`` is what was found when the file was looked at, if it was.  Raises OSError, and
-    WorldError if the file is another one by now, or while it is read, or if it has more or fewer
+    WorldError if the file changed by now, or while it is read, or if it has more or fewer
     bytes than its size.
     """
     status = status or os.stat(path)
@@ -168,7 +168,7 @@ class PartHasher:
 def stretch(path: str, offset: int, length: int, signature: Signature) -> Iterator[memoryview]:
     """Yield a range of the file that has that signature; each view is valid until the next.
 
-    Raises OSError, and WorldError if the file is another one by now or has no such range.
+    Raises OSError, and WorldError if the file changed by now or has no such range.
     """
     with open(path, "rb", buffering=0) as file:
         left = length

@@ -1,4 +1,4 @@
-"""A linked image's files, and whether it may be used: `drive` is for whoever starts QEMU.
+"""A linked image's files, and whether it may be used: `drive` is for those who start QEMU.
 
 The descriptor is as good as the files it points into.  So its state file holds what they were,
 and nobody uses it before all of that has been compared.

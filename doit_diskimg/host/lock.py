@@ -3,8 +3,8 @@
 QEMU's file driver takes open-file-description locks on single bytes of an image: byte 100 + n while
 it uses permission n, byte 200 + n while it forbids permission n to others (0 consistent read,
 1 write, 2 write unchanged, 3 resize; QEMU, block/file-posix.c).  Every opener forbids writing to
-others, so a lock on byte 201 says that a QEMU has the image, even one that only reads; and whoever
-holds byte 101 is no hindrance to one that runs, but keeps every QEMU from starting.  `session` has
+others, so a lock on byte 201 says that a QEMU has the image, even one that only reads; a lock on
+byte 101 does not disturb one that runs, but keeps every QEMU from starting.  `session` has
 what keeps two doits apart.
 """
 

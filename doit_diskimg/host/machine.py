@@ -27,7 +27,7 @@ _SETTLED_WHOLE_NS = 2_000_000_000
 
 
 def boot_id() -> str:
-    """Return a text that is another after each boot; empty where the system has none.
+    """Return a text that differs after each boot; empty where the system has none.
 
     It covers a power cut: pages that were written but never reached the disk are gone, yet the
     file's size and time stamps may look right.
@@ -90,7 +90,7 @@ class Signature(NamedTuple):
 def as_made(path: str) -> list[int]:
     """Return what tells a file of ours from what was put there later; nothing if there is none.
 
-    Without the ctime, which changes when a file takes its name or gets another one.
+    Without the ctime, which changes when a file takes its name or gets a second one.
     """
     try:
         found = Signature.of(path)

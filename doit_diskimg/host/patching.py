@@ -1,4 +1,4 @@
-"""Opening the image for an injection, whoever else has it.
+"""Opening the image for an injection, also while a QEMU has it.
 
 A new generation is patched where it grows, in the state folder.  A finished image is patched in
 place, unless a QEMU has it open: a guest must not see bytes change under its feet.  Then the

@@ -2,7 +2,7 @@
 
 It stores what the file system says of the image (length, mtime, inode), the generation that was
 injected, and the boot it was written in.  The image's mtime is set to a value of ours: seconds
-that have already passed and nanoseconds that come from the contents.  So whoever writes to the
+that have already passed and nanoseconds that come from the contents.  So a write to the
 image afterwards, however soon and however coarse the file system's clock, leaves another mtime.
 """
 
@@ -150,7 +150,7 @@ def is_the_one(state: StateFolder, handle: int) -> bool:
 def sealed_generation(state: StateFolder) -> str:
     """Return the generation of the finished image, empty if the file is not the one sealed.
 
-    Empty too if a receipt is gone or is another one: the image is right and can't be patched.
+    Empty too if a receipt is missing or changed: the image is right and can't be patched.
     """
     seal = _agreed(state)
     return "" if _receipts(state, seal) is None else str(seal.get("generation", ""))
@@ -159,7 +159,7 @@ def sealed_generation(state: StateFolder) -> str:
 def sealed_receipts(state: StateFolder, generation: str) -> list[str] | None:
     """Return the receipts of the image of that generation as it was sealed, whatever it holds now.
 
-    None if it was not sealed, or if a receipt is gone or is another one.
+    None if it was not sealed, or if a receipt is missing or changed.
     """
     seal = read_json(state.file("seal.json"))
     if (seal.get("format"), seal.get("generation")) != (FORMAT, generation):

@@ -199,7 +199,7 @@ def read_json(path: str) -> dict[str, object]:
 
 
 def read_record(path: str) -> dict[str, object]:
-    """Like `read_json`, for a record of what was asked: empty too if a byte of it is another.
+    """Like `read_json`, for a record of what was asked: empty too if a byte of it changed.
 
     It vouches for bytes that nobody reads again, so nothing in it is believed that was not written.
     """

@@ -2,8 +2,8 @@
 
 The payload is made in a folder of its own and renamed when it is whole; after a kill or a failure
 the folder is left or removed, and in either case what is in it is never used.  A payload is made
-again only if the recipe, the version of a program or the file itself is another: moving the
-partition is no reason.
+again only if the recipe, the version of a program or the file itself changed: moving the partition
+is no reason.
 
 Everything that is staged is a copy: a link to a file of the user's would have its mode and times,
 which a program would take over, and could be written to.  What is copied is hashed on the way; it
@@ -209,7 +209,7 @@ def _find(recipe: Recipe, known: _Record, where: str) -> dict[str, Tool]:
 
 
 def _tool(wanted: Program, path: str, known: _Record, where: str) -> Tool:
-    """Return a program with its version; it is asked only if it is another file than last time."""
+    """Return a program with its version; it is asked only if its file changed."""
     try:
         signature = Signature.of(path)
     except OSError as error:
