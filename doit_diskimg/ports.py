@@ -3,11 +3,29 @@
 from doit_diskimg.disk.model import Bootloader, Chain, Identity, Noting, Output, Table, Yielding
 from doit_diskimg.disk.placed import PlacedPartition, Region
 from doit_diskimg.disk.segment import Segment
-from doit_diskimg.disk.sockets import Asking, Locating, Payload, Place, Room, Selective, Work
+from doit_diskimg.disk.sockets import (
+    Asking,
+    Engines,
+    Listed,
+    Locating,
+    Payload,
+    Place,
+    Room,
+    Selective,
+    Work,
+)
 from doit_diskimg.disk.symbols import Numbers, Symbol
-from doit_diskimg.errors import DescriptionError, Problem, WorldError
+from doit_diskimg.errors import DescriptionError, Problem, WorldError, refuse
 from doit_diskimg.extent import Extent
-from doit_diskimg.plan.content import Entry, Files, Tree, Wanted
+from doit_diskimg.kinds.filesystems.tree import Directory, FileNode, Rules, gather
+from doit_diskimg.plan.content import (
+    Entry,
+    Files,
+    Tree,
+    Wanted,
+    parts,
+    wanted_files,
+)
 from doit_diskimg.plan.picture import Canvas, Picture
 from doit_diskimg.plan.recipe import Program
 
@@ -17,10 +35,14 @@ __all__ = [
     "Canvas",
     "Chain",
     "DescriptionError",
+    "Directory",
+    "Engines",
     "Entry",
     "Extent",
+    "FileNode",
     "Files",
     "Identity",
+    "Listed",
     "Locating",
     "Noting",
     "Numbers",
@@ -33,6 +55,7 @@ __all__ = [
     "Program",
     "Region",
     "Room",
+    "Rules",
     "Segment",
     "Selective",
     "Symbol",
@@ -42,4 +65,8 @@ __all__ = [
     "Work",
     "WorldError",
     "Yielding",
+    "gather",
+    "parts",
+    "refuse",
+    "wanted_files",
 ]
