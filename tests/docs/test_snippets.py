@@ -125,9 +125,10 @@ def doit(folder: Path, *words: str) -> tuple[int, str]:
 def needs_programs(block: pages.Block) -> None:
     """Skip where a program is missing that the block is about."""
     for word, program in [("Grub", "grub-mkimage"), ("Ext(", "mke2fs"), ("Iso(", "xorriso"),
-                          ("Qcow2(", "qemu-img"), (".zst", "zstd"), ("FatImage(", "mcopy"), ("grub-fstest", "grub-fstest"),
+                          ("Qcow2(", "qemu-img"), (".zst", "zstd"), ("FatImage(", "mcopy"),
                           ("mtools", "mcopy"), ("objcopy", "as"), ("mdir", "mdir"),
-                          ("sfdisk", "sfdisk"), ("fsck.fat", "fsck.fat"), ("crosscheck", "mcopy")]:
+                          ("sfdisk", "sfdisk"), ("fsck.fat", "fsck.fat"), ("crosscheck", "mcopy"),
+                          ("grub-fstest", "grub-fstest")]:
         if word in block.whole:
             tool(program)
 
