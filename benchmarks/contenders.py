@@ -15,7 +15,7 @@ from benchmarks.workloads import MIB, Workload
 
 ROOT = Path(__file__).resolve().parent.parent
 START = MIB
-"""Where the partition begins, for everybody."""
+"""Where the partition begins, for every contender."""
 
 _DODO = """
 from doit_diskimg import Disk, Fat, Mbr, Partition, Tree
@@ -179,7 +179,7 @@ def ours(folder: Path, work: Workload, *, timed: bool = False) -> Contender:
 
 
 def empty_doit(folder: Path, work: Workload) -> Contender:
-    """Return doit with one task that does nothing: what nobody who uses doit can save."""
+    """Return doit with one task that does nothing: what every user of doit pays."""
     folder.mkdir(parents=True)
     (folder / "dodo.py").write_text("def task_nothing():\n    return {'actions': []}\n")
     return Contender("doit, one empty task", folder, work, _DOIT)
@@ -245,7 +245,7 @@ def mcopy_in_place(folder: Path, work: Workload) -> Contender | None:
 
 
 def guestfish(folder: Path, work: Workload) -> Contender | None:
-    """Return guestfish, which boots a machine of its own."""
+    """Return guestfish, which boots a machine for it."""
     if not installed("guestfish"):
         return None
     folder.mkdir(parents=True)

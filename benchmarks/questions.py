@@ -41,7 +41,7 @@ class Bench:
             shutil.rmtree(self.folder / "work", ignore_errors=True)
 
     def made(self, work: Workload, makers: Sequence[Maker]) -> list[Contender]:
-        """Return those that are installed, each with an image built once."""
+        """Return the installed contenders, each with an image built once."""
         found = []
         for maker in makers:
             contender = maker(self.folder / "work" / f"{work.name}-{maker.__name__}", work)
@@ -52,7 +52,7 @@ class Bench:
 
     @property
     def peers(self) -> list[Maker]:
-        """Everybody who builds the whole image."""
+        """All that build the whole image."""
         found: list[Maker] = [contenders.genimage, contenders.best_script,
                               contenders.sparse_script, contenders.script]
         return [*found, contenders.guestfish] if self.guestfish else found

@@ -247,17 +247,17 @@ EXAMPLES = {
     "BadImage": Example('DiskImage(base="root.ext2", image="os.img", partitions={1: Fat({})})'),
     "ImageKind": Example(_disk(ESP), "os.img is a directory", _image_is_a_directory),
     "NotOurs": Example(
-        _disk(ESP), "somebody keeps something of his own in .os.img", _folder_is_theirs
+        _disk(ESP), "the user keeps files of another kind in .os.img", _folder_is_theirs
     ),
     "ImageBusy": Example(_disk(ESP, more=', busy="error"'), "QEMU runs the image", _qemu_runs),
     "ImageWritten": Example(
         _disk(ESP, more=', guest_writes="error"'), "a guest wrote to the image", _guest_writes
     ),
-    "KeptBytes": Example(_disk(DATA), "somebody removes the image", _image_is_lost),
+    "KeptBytes": Example(_disk(DATA), "the image was removed", _image_is_lost),
     "ImageWrong": Example(
         _disk(ESP), "something writes to the image before `doit os.img:verify`", _something_writes
     ),
-    "StateBroken": Example(_disk(ESP), "somebody tidies the state folder", _plan_is_lost),
+    "StateBroken": Example(_disk(ESP), "a file was removed from the state folder", _plan_is_lost),
     "ProgramMissing": Example(_ext(), "mke2fs is not installed", _nothing_is_installed),
     "ProgramFailed": Example(_ext(), "mke2fs fails", _there_is_no_memory),
     "BootFailed": Example(

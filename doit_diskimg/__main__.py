@@ -8,7 +8,7 @@ COMMANDS = {"verify": "cli.verify_command", "watch": "tasks.watch"}
 
 _HELP = """usage: python -m doit_diskimg COMMAND ...
 
-  verify IMAGE     check a disk image or a FAT volume, of anybody
+  verify IMAGE     check any disk image or FAT volume
   watch TASK ...   run tasks of dodo.py, and again whenever a source is saved
 
 COMMAND --help says more."""
@@ -22,7 +22,7 @@ def main() -> int:
         return 0
     if name not in COMMANDS:
         known = ", ".join(COMMANDS)
-        print(f"doit_diskimg: {name!r} is no command, must be one of: {known}", file=sys.stderr)  # noqa: T201
+        print(f"doit_diskimg: {name!r} is not a command, must be one of: {known}", file=sys.stderr)  # noqa: T201
         return 2
     code: int = import_module(f"doit_diskimg.{COMMANDS[name]}").main(arguments)
     return code

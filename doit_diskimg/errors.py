@@ -79,7 +79,7 @@ class BadPath(Problem):
 
 
 class BadPattern(Problem):
-    """A pattern of a tree is none that gitignore knows: git would silently match nothing by it."""
+    """A pattern of a tree is invalid for gitignore: git would silently match nothing by it."""
 
 
 class BadLabel(Problem):
@@ -115,11 +115,11 @@ class SymbolCycle(Problem):
 
 
 class FieldTooSmall(Problem):
-    """A number does not fit the field that is to hold it; cut short, it would be another one."""
+    """A number does not fit the field that is to hold it; cut short, it would change."""
 
 
 class PatchMisplaced(Problem):
-    """A patched field lies outside its binary, or over bytes that belong to somebody else."""
+    """A patched field lies outside its binary, or over bytes that belong to something else."""
 
 
 class FatTypeImpossible(Problem):
@@ -199,7 +199,7 @@ class ImageKind(Problem):
 class NotOurs(Problem):
     """Something that we did not make is where a file or a folder of ours would be.
 
-    It is neither replaced nor patched, followed or removed: it may be all that somebody has.
+    It is neither replaced nor patched, followed or removed: it may be the only copy.
     """
 
 
@@ -208,7 +208,7 @@ class ImageBusy(Problem):
 
 
 class ImageWritten(Problem):
-    """Somebody else wrote to the finished image, and the description says not to rebuild then."""
+    """Something else wrote to the finished image, and the description says not to rebuild then."""
 
 
 class KeptBytes(Problem):

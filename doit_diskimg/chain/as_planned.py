@@ -42,7 +42,7 @@ def compare_bytes(
 def _compare_zero(source: Source, start: int, end: int, found: Findings) -> None:
     for place, data in islice(source.chunks(start, end), _GHOSTS):
         at = len(data) - len(data.lstrip(b"\0"))
-        text = "bytes that nobody claimed are not zero"
+        text = "bytes that belong to no part of the disk are not zero"
         found.add("not-zero", text, at=place + at, length=len(data.strip(b"\0")))
 
 

@@ -63,7 +63,7 @@ def _clashes(contents: Contents, before: Survey, where: str) -> Iterator[Problem
                 told.add(key)
                 yield EngineCannot(
                     where, f"{path!r} is the short name of {other.rstrip('/')!r} in "
-                    f"{contents.base!r}", "a file can't have a name to which another one answers",
+                    f"{contents.base!r}", "a name must not be the short name of another file",
                     f"rename it, or write {other.rstrip('/')!r} if you mean that",
                 )
             elif taken is not None and taken.endswith("/") != is_directory:

@@ -182,7 +182,7 @@ def resolve(field: PatchField, numbers: Numbers | None) -> bytes:
     """Return the bytes of a field.  Raises DescriptionError or WorldError."""
     value = field.value
     if isinstance(value, Symbol):
-        assert numbers is not None, "whoever draws boot code has to know the numbers"
+        assert numbers is not None, "the numbers must be known when boot code is drawn"
         value = value.resolve(numbers, field.where)
     refuse(_too_large(field, value))
     if isinstance(value, bytes):
@@ -221,7 +221,7 @@ def misplaced(
         if length is not None and field.extent.end > length:
             yield PatchMisplaced(
                 field.where, f"{field} ends at byte {field.extent.end:,}",
-                f"the source has {length:,} bytes", "mend the offset, or make the source longer",
+                f"the source has {length:,} bytes", "correct the offset, or make the source longer",
             )
         for hole in kept:
             if field.extent.overlaps(hole):

@@ -172,7 +172,7 @@ def _taken(value: str, taken: dict[str, str], where: str, field: str) -> Iterato
     if value in taken:
         yield DuplicateName(
             f"{where}.{field}", f"{value!r} is that of {taken[value]} too",
-            f"every output needs a {field} of its own", f"give it another {field}",
+            f"every output needs a different {field}", f"give it another {field}",
         )
     taken.setdefault(value, where)
 
@@ -188,4 +188,4 @@ def _source_problems(disk: Disk) -> Iterator[Problem]:
         path = source.dir if isinstance(source, Tree) else source
         if not isinstance(path, bytes):
             must = "a path has a character, no NUL byte and no half of a character"
-            yield from path_problems(path, where, must, "correct it")
+            yield from path_problems(path, where, must, "fix it")

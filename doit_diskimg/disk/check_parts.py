@@ -138,7 +138,7 @@ def duplicate_problems(disk: Disk, outside: Iterable[Outside]) -> Iterator[Probl
         if key in seen:
             yield DuplicateName(
                 f"{where}.name", f"{name!r} is the name of {seen[key]} too",
-                "every partition and segment needs a name of its own", "rename one",
+                "every partition and segment needs a different name", "rename one",
             )
         seen.setdefault(key, where)
 

@@ -107,5 +107,5 @@ def no_file(where: str, found: str) -> Problem:
     """Return the problem of a file that has no place, as `Locating` says it in words."""
     return UnknownSymbol(
         where, found, "must be the path of a file with contents in the volume",
-        "mend the path, or put the file there",
+        "fix the path, or put the file there",
     )

@@ -262,7 +262,7 @@ def _status(path: str, where: str) -> os.stat_result:
         raise WorldError(
             SourceMissing(
                 where, f"{path!r} does not exist",
-                "must be a file, or the target of another task", "build it or mend the path",
+                "must be a file, or the target of another task", "build it or fix the path",
             )
         ) from None
     except ValueError:

@@ -77,5 +77,5 @@ def no_path(path: str, where: str) -> SourceKind:
     """Return the problem of a text that can't be a path on any system."""
     return SourceKind(
         where, f"{path!r} is no path", "a path has no NUL byte and no half of a character",
-        "mend the path",
+        "fix the path",
     )

@@ -173,7 +173,7 @@ def _how_it_failed(command: Command, code: int, complaints: list[str], printed: 
 
 def _failed(where: str, found: str, what: str) -> WorldError:
     return WorldError(
-        ProgramFailed(where, found, f"it has to make {what}", "mend that and run doit again")
+        ProgramFailed(where, found, f"it has to make {what}", "fix that and run doit again")
     )
 
 

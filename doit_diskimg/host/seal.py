@@ -102,8 +102,8 @@ def written_by_others(state: StateFolder) -> bool:
     return doubt(state) == WRITTEN
 
 
-WRITTEN = "somebody else wrote to it since it was built"
-UNKNOWN = "nothing tells whether somebody else wrote to it since it was built"
+WRITTEN = "something else wrote to it since it was built"
+UNKNOWN = "nothing tells whether something else wrote to it since it was built"
 
 
 def doubt(state: StateFolder) -> str:

@@ -273,7 +273,7 @@ def host_failed(path: str, error: OSError, action: str) -> WorldError:
         return error
     reason = (error.strerror or str(error)) + _free(path, error)
     problem = HostFailed(
-        path, reason, f"the build has to {action}", "mend that and run doit again"
+        path, reason, f"the build has to {action}", "fix that and run doit again"
     )
     problem.no_room = error.errno in (ENOSPC, EDQUOT, EFBIG)
     return WorldError(problem)

@@ -80,7 +80,7 @@ def _walk(tree: Tree, where: str) -> "_Walker":
     except FileNotFoundError:
         problems = [
             SourceMissing(where, f"{top!r} does not exist", "must be a directory",
-                          "create it or mend the path")
+                          "create it or fix the path")
         ]
     except ValueError:
         problems = [no_path(top, where)]

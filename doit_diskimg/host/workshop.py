@@ -110,7 +110,7 @@ class Workshop:
         """Return what to ask when the programs have run."""
         if recipe.contents is None:
             return tuple
-        assert self._judge is not None, "a volume that nobody reads back is not done"
+        assert self._judge is not None, "a volume that was not read back is not done"
         return self._judge(payload, recipe.contents, where)
 
 

@@ -114,7 +114,7 @@ class Elf:
         return UnknownSymbol(
             where, f"{self._path!r} has no symbol {name!r}",
             f"near it are {', '.join(map(repr, near))}" if near else "must be a label of its",
-            f"write {near[0]!r}" if near else "mend the name, or link without --strip-all",
+            f"write {near[0]!r}" if near else "correct the name, or link without --strip-all",
         )
 
 

@@ -56,7 +56,7 @@ class Plan(NamedTuple):
         if data["format"] != FORMAT or data["digest"] != DIGEST:
             raise ValueError("written by another version")
         if data["blob"] != digest_of(self.blob):
-            raise ValueError("the blob is not the one that the plan was made with")
+            raise ValueError("the blob differs from the one that the plan was made with")
         return int(data["total"], 16)
 
 

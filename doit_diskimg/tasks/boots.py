@@ -42,7 +42,7 @@ class _Boot:
                 raise WorldError(
                     ProgramMissing(
                         "firmware", f"there is no file {path!r}", "must be UEFI's code and "
-                        "its variables", "mend the path, or write firmware='uefi'",
+                        "its variables", "fix the path, or write firmware='uefi'",
                     )
                 )
         accel = find.accel() if self.qemu.accel == "auto" else self.qemu.accel

@@ -149,12 +149,12 @@ def _nothing(base: object, problems: Sequence[Problem]) -> dict[str, Any]:
 
 def _read(base: str | PathLike[str], image: str | PathLike[str]) -> _Found:
     """Return the partitions of the base image.  Raises WorldError."""
-    must = "must be a disk image of somebody else's, with a partition table"
+    must = "must be an existing disk image with a partition table"
     for problem in path_problems(base, BASE, must, "name another image"):
         raise WorldError(problem)
     if not os.path.exists(base):
         must = "its table is read when dodo.py is, so it must be there before the build"
-        raise WorldError(SourceMissing(BASE, f"{fspath(base)!r} does not exist", must, "mend it"))
+        raise WorldError(SourceMissing(BASE, f"{fspath(base)!r} does not exist", must, "fix it"))
     if is_path(image) and normal(base) == normal(image):
         raise WorldError(_bad(base, f"{fspath(base)!r} is the image that is built"))
     with Source(base) as source:
@@ -280,7 +280,7 @@ def _own_faults(own: Sequence[object]) -> Iterator[Problem]:
     for index, one in enumerate(own):
         where = f"own[{index}]"
         if isinstance(one, Segment):
-            must = "what lies in a disk of somebody else's needs a room that does not change"
+            must = "what lies in an existing disk needs a room that does not change"
             if one.known_room is None and one.size is None:
                 yield BadValue(where, f"{one.name!r} is as long as its file", must, _SIZE)
             if one.start is None:
@@ -311,6 +311,6 @@ def _nothing_is_ours(base: object) -> Problem:
 
 def _bad(base: object, found: str) -> Problem:
     return BadImage(
-        BASE, found, "must be a disk image of somebody else's, with a partition table",
+        BASE, found, "must be an existing disk image with a partition table",
         "name another image",
     )

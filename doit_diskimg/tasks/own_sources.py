@@ -95,7 +95,7 @@ def _places(disk: "Disk") -> Iterator[Problem]:
 
 def _twice(where: str, path: str, what: str) -> Problem:
     return OwnFile(
-        where, f"{path!r} is {what}", "every file that is made needs a place of its own",
+        where, f"{path!r} is {what}", "every file that is made needs a different place",
         "write it elsewhere",
     )
 

@@ -200,7 +200,7 @@ def _memory_problems(memory: SizeLike) -> Iterator[Problem]:
     try:
         size = parse_size(memory)
     except ValueError as error:
-        yield BadSize("memory", str(error), 'must be bytes or text such as "256MiB"', "mend it")
+        yield BadSize("memory", str(error), 'must be bytes or text such as "256MiB"', "fix it")
         return
     if size == 0 or size % MIB:
         yield BadSize("memory", f"{memory!r} is {size:,} bytes", "must be a multiple of 1 MiB",
@@ -218,7 +218,7 @@ def _wish_problems(wish: Wish) -> Iterator[Problem]:
             re.compile(pattern or "")
         except (re.error, TypeError) as error:
             yield BadValue(f"test.{name}", f"{pattern!r} can't be used: {error}",
-                           "must be a regular expression of Python's", "mend it")
+                           "must be a regular expression of Python's", "fix it")
     if not isinstance(wish.seconds, (int, float)) or not wish.seconds > 0:
         yield BadValue("test.timeout", f"it is {wish.seconds!r}", "must be seconds, more than 0",
                        "give it time")

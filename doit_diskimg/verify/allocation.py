@@ -1,7 +1,7 @@
 """FAT: the allocation table, and the chains of clusters in it.
 
 The table is read by pages of `_PAGE` entries, and `_KEPT` pages at most are in memory; what was
-visited is a bit for each cluster, in pages that anybody visited.  Each cluster is visited once.
+visited is a bit for each cluster, in pages with a visited cluster.  Each cluster is visited once.
 """
 
 import struct
@@ -110,9 +110,9 @@ class ClusterTable:
                     yield (place - self._start + at) // size // _PAGE, _decode(part, 8 * size)
 
     def used(self) -> tuple[int, int, list[str]]:
-        """Return how many clusters are not free, how many of these nobody has, and the first ones.
+        """Return how many clusters are not free, how many of these are lost, and the first ones.
 
-        Clusters marked bad belong to nobody and are not counted among the second.
+        Lost clusters belong to no file; those marked bad are not counted as lost.
         """
         total = lost = 0
         runs, following, last = list[list[int]](), -1, self.geometry.last
@@ -123,7 +123,7 @@ class ClusterTable:
             in_use = len(entries) - entries.count(_FREE)
             total += in_use
             if in_use == self._counts.get(number, 0):
-                continue  # each of them was visited
+                continue  # all of them were visited
             for cluster in self._lost(number, entries, low):
                 lost += 1
                 if cluster == following:
@@ -136,7 +136,7 @@ class ClusterTable:
         return total, lost, [f"{first}..{first + count - 1}" for first, count in runs]
 
     def _lost(self, number: int, entries: "array[int]", low: int) -> Iterator[int]:
-        """Yield the clusters of a page that are in use, and that nobody visited."""
+        """Yield the clusters of a page that are in use and were not visited."""
         self._budget.spend(CLUSTERS, len(entries))
         visited = self._visited.get(number, bytes(_PAGE >> 3))
         bad = self.marks.bad
@@ -204,7 +204,7 @@ def _decode(data: bytes, fat: int) -> "array[int]":
 
 
 def _masked(entries: "array[int]", mask: int) -> "array[int]":
-    """Return entries of FAT32 without their four high bits, which belong to nobody."""
+    """Return entries of FAT32 without their four high bits, which are reserved."""
     if mask <= 0xFFFF or not entries or max(entries) <= mask:
         return entries
     whole = int.from_bytes(entries.tobytes(), "little")

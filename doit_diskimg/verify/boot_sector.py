@@ -164,7 +164,7 @@ def check(boot: BootFields, room: int, window: Window, found: Findings) -> Volum
 
 
 def _check_marks(boot: BootFields, found: Findings) -> None:
-    """Report faults that keep nobody from reading on."""
+    """Report faults with which the volume can still be read."""
     if not boot.signed:
         found.add("fat-signature", "55 aa is missing", at=510, length=2)
     if not (boot.jump[0] == 0xE9 or (boot.jump[0] == 0xEB and boot.jump[2] == 0x90)):
@@ -241,7 +241,7 @@ def _check_type(boot: BootFields, clusters: int, found: Findings) -> int:
 
 
 def check_hidden(boot: BootFields, allowed: set[int], found: Findings) -> None:
-    """Report hidden sectors that are none of ``allowed``, in bytes before the volume."""
+    """Report hidden sectors that are not in ``allowed``, in bytes before the volume."""
     if boot.extended and boot.hidden * boot.sector_size not in allowed:
         sectors = " or ".join(str(start // boot.sector_size) for start in sorted(allowed))
         text = f"{boot.hidden} hidden sectors, {sectors} must be"

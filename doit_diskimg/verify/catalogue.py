@@ -35,11 +35,11 @@ _IMAGE = {
     "witness-silent": (WARNING, "fsck.fat, sgdisk or pyfatfs was asked and gave no answer: too "
                        "little memory or time, or it crashed. What it thinks is unknown.",
                        "run it by hand, or with more memory"),
-    "not-as-planned": (ERROR, "Bytes of the image are not those that were planned.",
+    "not-as-planned": (ERROR, "Bytes of the image differ from the plan.",
                        "run doit again; if it stays, report it to us"),
-    "not-zero": (ERROR, "Bytes that nobody claimed are not zero.",
+    "not-zero": (ERROR, "Bytes that belong to no part of the disk are not zero.",
                  "run doit again; if it stays, report it to us"),
-    "file-differs": (ERROR, "A file in a volume is missing, is too much, or is not its source.",
+    "file-differs": (ERROR, "A file in a volume is missing, unexpected or not its source.",
                      "run doit again; if it stays, report it to us"),
 }  # fmt: skip
 
@@ -67,7 +67,7 @@ _MBR = {
                       "for garbage.", "write one of the two"),
     "mbr-active": (WARNING, "More than one partition is active; boot code of the usual kind "
                    "refuses that.", "leave one active, unless the disk's own boot code wants more"),
-    "mbr-unused": (WARNING, "An entry of type 0, which is none, has a place.",
+    "mbr-unused": (WARNING, "An entry of type 0, which means unused, has a place.",
                    "give it a type, or clear it"),
     "ebr-signature": (ERROR, "A sector in the chain of logical partitions lacks 55 AA.",
                       "make the table anew"),
@@ -95,7 +95,7 @@ _GPT = {
     "gpt-array-place": (ERROR, "An entry array lies in the usable sectors, on a header, or beyond "
                         "the disk.", _REBUILD),
     "gpt-differ": (ERROR, "The two headers, or the two arrays, do not say the same.", _REBUILD),
-    "gpt-entry": (ERROR, "An entry ends before it begins.", "mend the entry"),
+    "gpt-entry": (ERROR, "An entry ends before it begins.", "correct the entry"),
     "gpt-outside": (ERROR, "A partition lies outside the usable sectors.", "move it"),
     "gpt-guid-twice": (ERROR, "Two partitions, or a partition and the disk, have one GUID: systems "
                        "mount the wrong one.", "give one of them another"),
@@ -110,7 +110,7 @@ _GPT = {
                    "write it anew"),
     "pmbr-active": (WARNING, "The protective entry is active; some UEFI firmware then refuses the "
                     "disk.", "clear the flag, unless an old BIOS needs it"),
-    "hybrid-differs": (ERROR, "A partition of the hybrid MBR is none of the GPT's.",
+    "hybrid-differs": (ERROR, "A partition of the hybrid MBR is missing in the GPT.",
                        "make the hybrid MBR anew"),
 }  # fmt: skip
 
@@ -119,7 +119,7 @@ _FAT_BOOT = {
     "fat-jump": (WARNING, "The boot sector does not begin with a jump (EB xx 90 or E9 xx xx); "
                  "Windows does not mount it then.", "write one"),
     "fat-sector-size": (ERROR, "The bytes per sector are not 512, 1024, 2048 or 4096.", _REBUILD),
-    "fat-cluster-size": (ERROR, "The sectors per cluster are no power of two.", _REBUILD),
+    "fat-cluster-size": (ERROR, "The sectors per cluster are not a power of two.", _REBUILD),
     "fat-cluster-large": (WARNING, "Clusters are larger than 32 KiB; not every reader takes them.",
                           "make them smaller"),
     "fat-reserved": (ERROR, "There are no reserved sectors, though the boot sector is one.",
@@ -134,10 +134,10 @@ _FAT_BOOT = {
     "fat-type": (ERROR, "The layout is that of another FAT type than the number of clusters says. "
                  "Firmware counts clusters; others look at the layout.",
                  "choose a type that goes with the size"),
-    "fat-type-text": (WARNING, "The text in the boot sector names another FAT type. Nobody should "
-                      "read it; some do.", "write the right one"),
+    "fat-type-text": (WARNING, "The text in the boot sector names another FAT type. No reader "
+                      "should read it; some do.", "write the right one"),
     "fat-no-clusters": (ERROR, "The volume has no room for a single cluster.", _REBUILD),
-    "fat-media": (ERROR, "The media byte is none of FAT's, or FAT[0] has another.",
+    "fat-media": (ERROR, "The media byte is invalid, or differs from that in FAT[0].",
                   "write 0xF8 (0xF0 on a floppy) in both places"),
     "fat-first-entry": (ERROR, "FAT[0] lacks bits that are always set; fsck.fat takes the FAT for "
                         "garbage.", _FSCK),
@@ -148,7 +148,7 @@ _FAT_BOOT = {
                      "write 63 and 255, or what the disk has"),
     "fat-hidden": (WARNING, "The hidden sectors are not those before the partition; boot code "
                    "that adds them reads other sectors.", "write the partition's first sector"),
-    "fat-version": (ERROR, "FAT32 of another version than 0.0; drivers must not mount it.",
+    "fat-version": (ERROR, "A version of FAT32 other than 0.0; drivers must not mount it.",
                     _REBUILD),
     "fat-fsinfo": (ERROR, "FSInfo is not where it must be, or lacks a signature.", _FSCK),
     "fat-fsinfo-free": (ERROR, "FSInfo counts the free clusters wrongly; drivers believe it.",
@@ -184,7 +184,7 @@ _FAT_DIRECTORIES = {
     "fat-dot": (ERROR, "The entries . and .. are missing, misplaced, or point elsewhere.", _FSCK),
     "fat-short-char": (ERROR, "A short name has a character that it can't have, or a space in "
                        "front.", "rename it"),
-    "fat-short-lower": (ERROR, "A short name has lower-case letters; nobody finds it.",
+    "fat-short-lower": (ERROR, "A short name has lower-case letters; no reader finds it.",
                         "rename it"),
     "fat-short-twice": (ERROR, "A directory has a short name twice.", "rename one"),
     "fat-name-twice": (ERROR, "Two names of a directory differ in case only, or a long name is "
@@ -199,7 +199,7 @@ _FAT_DIRECTORIES = {
     "fat-long-fill": (ERROR, "A long name is empty, has no end or something behind it, or fields "
                       "of a piece that must be 0 are not.", _FSCK),
     "fat-label-char": (WARNING, "The label is blank, or has a character that no name can have; "
-                       "fsck.fat removes such a label.", "set another one"),
+                       "fsck.fat removes such a label.", "set a different label"),
     "fat-label-twice": (ERROR, "The root directory has more than one volume label.",
                         "remove one, for example with mlabel"),
     "fat-label-place": (ERROR, "A volume label lies in a subdirectory, or has clusters.",

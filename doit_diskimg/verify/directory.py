@@ -175,7 +175,7 @@ class Reader:
         return name
 
     def _check_times(self, path: str, place: int, *moments: tuple[int, int]) -> None:
-        """Report dates and times that do not exist; 0 means that nobody noted them."""
+        """Report dates and times that do not exist; 0 means that they were not recorded."""
         for date, time in moments:
             day, month = date & 31, date >> 5 & 15
             second, minute, hour = time & 31, time >> 5 & 63, time >> 11

@@ -28,7 +28,7 @@ class Finding:
     where: str
     """Names: the partition and the path in it, empty for the disk as a whole."""
     start: int | None
-    """First byte in the image that is wrong; None if it has no place of its own."""
+    """First byte in the image that is wrong; None if it has no place."""
     length: int
     """Bytes from there on."""
     text: str
@@ -46,7 +46,7 @@ class Finding:
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` with everything visible: names in an image come from anybody."""
+    """Return ``text`` with everything visible: names in an image may hold any character."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -79,7 +79,7 @@ class Findings:
             self._kept.append(self._finding(code, text, at, length, path))
 
     def take(self, others: "Findings") -> None:
-        """Report what somebody else collected of the same table or volume."""
+        """Add what was collected elsewhere of the same table or volume."""
         for finding in others._kept:
             self._counts[finding.code] += 1
             if self.full(finding.code):

@@ -55,7 +55,7 @@ def signed(sector: bytes) -> bool:
 def looks_valid(sector: bytes, sectors: int, *, faults: int = 0) -> bool:
     """Return whether four entries are a table of a disk that long, and not boot code.
 
-    No more than ``faults`` have an indicator that is none.  With 55 AA behind them they may all be
+    At most ``faults`` of them have an invalid indicator.  With 55 AA behind them they may all be
     clear, or of type 0: a table without partitions.  Without it one at least is used, and none has
     a length without a type.
     """
@@ -242,7 +242,7 @@ def check_protective(
             continue
         if (entry.first * size, entry.sectors * size) not in others:
             end = entry.first + entry.sectors
-            text = f"sectors {entry.first}..{end} are no partition of the GPT"
+            text = f"sectors {entry.first}..{end} are not a partition of the GPT"
             found.add("hybrid-differs", text, at=entry.place, length=16, path=f"entry {number}")
     hybrid = any(entry.type not in (0, PROTECTIVE) for entry in four)
     for entry in guards:

@@ -50,7 +50,7 @@ def label_text(short: bytes) -> str:
 def short_faults(short: bytes, *, label: bool = False) -> Iterator[tuple[str, str]]:
     """Yield (code, text) of what is wrong with a short name or a label.
 
-    Nobody looks a label up, so that the characters of its text are a warning.
+    A label is never looked up, so odd characters in it are a warning only.
     """
     shown = repr(label_text(short) if label else short_text(short))
     first = b"\xe5" if short[0] == _KANJI else short[:1]
@@ -87,7 +87,7 @@ def long_text(pieces: Sequence[NamePiece]) -> tuple[str, str]:
     end = next((at for at, unit in enumerate(units) if unit == 0), len(units))
     name = data[: 2 * end].decode("utf-16-le", "replace")
     if end <= len(units) - 13 or not end:
-        return name, "the last piece has none of it"
+        return name, "the last piece holds nothing"
     if any(unit != 0xFFFF for unit in units[end + 1 :]):
         return name, "it goes on behind its end"
     if end > _LONGEST:

@@ -47,7 +47,7 @@ class Source:
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path = os.fspath(path)
         try:
-            # Not blocking: opening a named pipe would wait for somebody to write.
+            # Not blocking: opening a named pipe would wait for a writer.
             flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
             self.handle = os.open(self.path, flags)
         except OSError as error:
@@ -56,7 +56,7 @@ class Source:
         if not stat.S_ISREG(status.st_mode):
             os.close(self.handle)
             problem = ImageKind(
-                self.path, "it is no regular file", "an image is a regular file",
+                self.path, "it is not a regular file", "an image is a regular file",
                 "name the image's file",
             )
             raise WorldError(problem)
@@ -171,7 +171,7 @@ class Budget:
 
 def _failed(path: str, error: OSError) -> WorldError:
     reason = error.strerror or str(error)
-    problem = HostFailed(path, reason, "verify has to read it", "mend that and try again")
+    problem = HostFailed(path, reason, "verify has to read it", "fix that and try again")
     return WorldError(problem)
 
 

@@ -1,4 +1,4 @@
-"""FAT: a volume as plain data, and what it has otherwise than another one or than it must."""
+"""FAT: a volume as plain data, and how it differs from another volume or from what it must be."""
 
 from collections.abc import Iterator, Mapping
 from os import PathLike
@@ -33,7 +33,7 @@ def survey(path: str | PathLike[str]) -> Survey:
         found = Findings()
         window = Window(source, 0, source.length)
         boot = boot_sector.decode(window.read(0, 512))
-        # What lies before it, nobody here knows: whatever it says is right.
+        # What lies before it is not known here: whatever it says is right.
         hidden = {boot.hidden * boot.sector_size}
         checked = volume_reader.check(window, source.length, hidden, found, Budget())
         errors = tuple(one for one in found if one.is_error)
@@ -75,7 +75,7 @@ def _shorts(checked: ReadVolume) -> Iterator[tuple[str, str]]:
 
 
 def differences(one: Survey, other: Survey) -> Iterator[str]:
-    """Yield what ``other`` has otherwise than ``one``, a line each."""
+    """Yield how ``other`` differs from ``one``, a line each."""
     for name, value in one.numbers.items():
         if other.numbers.get(name) != value:
             yield f"{name}: {other.numbers.get(name)}, {value} must be"
@@ -110,7 +110,7 @@ def compare_files(checked: CheckedVolume, wanted: Mapping[str, str | None]) -> N
         if file is None:
             found.add("file-differs", "it is missing", path=f"/{path}")
         elif path not in wanted:
-            found.add("file-differs", "nobody wanted it", path=f"/{path}")
+            found.add("file-differs", "it is unexpected", path=f"/{path}")
         elif digest is not None and digest != digest_of_chunks(volume.contents(file, CHUNK)):
             at = volume.geometry.place(file.runs[0][0]) if file.runs else None
             text = f"its {file.size:,} bytes are not those of its source"

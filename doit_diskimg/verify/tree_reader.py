@@ -1,6 +1,6 @@
 """FAT: the directories of a volume, from the root down, and the chain of everything in them.
 
-Directories are read in the order of their entries, with a stack of our own.
+Directories are read in the order of their entries, with an explicit stack: a tree may be deep.
 """
 
 from bisect import bisect_right

@@ -130,7 +130,7 @@ def _check_reserved(geometry: VolumeGeometry, table: ClusterTable, found: Findin
 
 
 def _check_backup(geometry: VolumeGeometry, window: Window, found: Findings) -> None:
-    """Report a backup boot sector that is no copy of the boot sector."""
+    """Report a backup boot sector that differs from the boot sector."""
     boot = geometry.boot
     if boot.backup in _NONE:
         return

@@ -28,7 +28,7 @@ from doit_diskimg.verify.volume_reader import CheckedVolume, ReadVolume
 _MOST_METADATA = 1 << 26
 _MOST_CLUSTERS = 1 << 23  # for which fsck.fat takes 16 bytes each, used or not
 _MOST_ENTRIES = 1 << 20  # of a FAT that pyfatfs reads: a second
-_MOST_FILES = 1 << 13  # that pyfatfs lists: another one
+_MOST_FILES = 1 << 13  # that pyfatfs lists: a second, too
 _MOST_SECONDS = 120  # for all volumes of an image
 _HARMLESS = {"fat-hidden", "fat-backup-boot", "fat-type-text"}
 """Warnings of ours that no witness is known to take for something else."""
@@ -38,7 +38,7 @@ _NONE = (0, 0xFFFF)
 def ask_witnesses(
     source: Source, disk: Findings, volumes: Sequence[CheckedVolume], *, gpt: bool
 ) -> None:
-    """Ask those that are installed; add what they complain of to the findings.
+    """Ask the installed programs; add what they complain of to the findings.
 
     ``disk`` is what was found outside of the volumes, ``gpt`` whether there is a GPT that sgdisk
     reads.
@@ -165,7 +165,7 @@ def _pyfatfs(source: Source, checked: CheckedVolume, volume: ReadVolume) -> None
     them = {fold(path): found for path, found in theirs.items()}
     for path in sorted(mine.keys() | them.keys()):
         if mine.get(path) != them.get(path):
-            text = f"pyfatfs: size or clusters of {path!r} are not those that we read"
+            text = f"pyfatfs: size or clusters of {path!r} differ from what we read"
             checked.found.add("witness", text, at=0, path=path)
 
 

@@ -84,7 +84,7 @@ gdt_pointer:
     .word   gdt_pointer - gdt - 1
     .long   gdt
 
-/* Filled in by whoever builds the disk; see stage 1. */
+/* Filled in when the disk is built; see stage 1. */
     .balign 4
     .globl  kernel_length, kernel_crc32
 kernel_length:

@@ -1,4 +1,4 @@
-"""Boot code of our own, and the smallest assembler that can make it.
+"""Boot code, and the smallest assembler that can make it.
 
 The BIOS loads the first sector of the disk to 0x7C00 and jumps there, in 16-bit real mode.  440
 bytes of that sector are ours; the partition table has the rest.
@@ -39,7 +39,7 @@ next:
 
 done:
     b0 10          ; mov  al, 0x10       QEMU with the device isa-debug-exit ends here, with
-    e6 f4          ; out  0xf4, al       status 2 * 0x10 + 1; elsewhere nobody listens
+    e6 f4          ; out  0xf4, al       status 2 * 0x10 + 1; elsewhere no device
 halt:
     f4             ; hlt                 sleep until an interrupt comes, and again
     eb >halt       ; jmp  halt

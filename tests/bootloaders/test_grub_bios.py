@@ -209,7 +209,7 @@ REFUSED = [
     ),
     pytest.param(
         disk(grub(prefix="(hd0,gpt3)/grub"), Partition("bios", GrubBios("core.img").core()), ROOT),
-        "boot.prefix: '(hd0,gpt3)/grub' names partition 3, the disk has 2 (mend the number)",
+        "boot.prefix: '(hd0,gpt3)/grub' names partition 3, the disk has 2 (correct the number)",
         id="another-number",
     ),
     pytest.param(

@@ -136,8 +136,8 @@ def test_a_file_that_is_not_there(tmp_path):
     project = make(tmp_path, MBR, hdd(8))
     project.write("dodo.py", project.dodo.replace('"limine-bios-hdd.bin"', '"hdd.bin"'))
     assert (
-        "'limine/hdd.bin' does not exist, must be in the folder of a release of Limine's (mend the "
-        "folder, or write hdd=... for the name of the file)"
+        "'limine/hdd.bin' does not exist, must be in the folder of a release of Limine's (correct "
+        "the folder, or write hdd=... for the name of the file)"
     ) in project.doit(code=1).said
 
 

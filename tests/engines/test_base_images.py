@@ -136,7 +136,7 @@ def test_an_image_that_is_none(tmp_path, damage, message):
     said = project.doit(code=1).said
     assert (
         f"os.img: partitions[0].path: {message}, must be a whole FAT volume, without a partition "
-        "table before it (name another image, or mend it)"
+        "table before it (name another image, or fix it)"
     ) in said.splitlines()
 
 
@@ -163,7 +163,7 @@ def test_a_name_to_which_a_file_of_theirs_answers(tmp_path):
     said = project.doit(code=1).said
     assert (
         "os.img: partitions[0]: 'docs/ALONGN~1.TXT' is the short name of 'docs/A long name of "
-        "theirs.txt' in 'vendor.img', a file can't have a name to which another one answers "
+        "theirs.txt' in 'vendor.img', a name must not be the short name of another file "
         "(rename it, or write 'docs/A long name of theirs.txt' if you mean that)"
     ) in said.splitlines()
     assert (base.read_bytes(), project.image_path.read_bytes()) == (before, image)
@@ -295,11 +295,11 @@ def base(tmp_path, monkeypatch):
     return mbr_disk(tmp_path / "vendor.img")
 
 
-MUST = "must be a disk image of somebody else's, with a partition table (name another image)"
+MUST = "must be an existing disk image with a partition table (name another image)"
 ROOM = 'write Partition("stage2", File(...), start=512, size="31KiB", in_table=False)'
 BAD = [
     (("none.img", "os.img", {1: Fat({})}), {}, ["base: 'none.img' does not exist, its table is "
-     "read when dodo.py is, so it must be there before the build (mend it)"]),
+     "read when dodo.py is, so it must be there before the build (fix it)"]),
     (("vendor.img", "./vendor.img", {1: Fat({})}), {},
      [f"base: 'vendor.img' is the image that is built, {MUST}"]),
     (("vendor.txt", "os.img", {1: Fat({})}), {},
@@ -312,12 +312,12 @@ BAD = [
     (("vendor.img", "os.img", {}), {}, ["partitions: nothing in 'vendor.img' is ours, one "
      "partition must be, or something in own (write for example {2: Fat({...})})"]),
     (("vendor.img", "os.img", {}), {"own": [Segment("s", "stage2.bin", 512), 5]}, [
-        "own[0]: 's' is as long as its file, what lies in a disk of somebody else's needs a room "
+        "own[0]: 's' is as long as its file, what lies in an existing disk needs a room "
         "that does not change (give it a size, for example size=\"31KiB\")",
         f"own[1]: 5 is neither, must be Segment(...), or Partition(..., in_table=False) ({ROOM})",
     ]),
     (("vendor.img", "os.img", {}), {"own": [Segment("s", b"s")]}, [
-        "own[0]: 's' has no start, what lies in a disk of somebody else's needs a room that does "
+        "own[0]: 's' has no start, what lies in an existing disk needs a room that does "
         "not change (write start=512)",
     ]),
     (("vendor.img", "os.img", {}), {"own": [Segment("s", "stage2.bin", 512, size="1MiB")]}, [

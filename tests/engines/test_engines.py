@@ -333,7 +333,7 @@ def test_a_program_that_is_missing(bench, monkeypatch):
          "p.engine: BPB_SecPerClus: 04 is there, made by mcopy, 10 was asked for (use another "
          "version of it, or another program)"),
         ("echo 'mkfs.fat: unable to do it' >&2; exit 1",
-         "p.engine: mkfs.fat ended with 1: unable to do it, it has to make the payload (mend that "
+         "p.engine: mkfs.fat ended with 1: unable to do it, it has to make the payload (fix that "
          "and run doit again)"),
     ],
 )  # fmt: skip

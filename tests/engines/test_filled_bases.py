@@ -172,7 +172,7 @@ def test_guestfish_makes_in_this_order(bench, files, order):
     assert places == sorted(places)
 
 
-SHORT = "a file can't have a name to which another one answers"
+SHORT = "a name must not be the short name of another file"
 REFUSED = [
     ({"docs/LONGFI~1.TXT": b"B"}, ["p: 'docs/LONGFI~1.TXT' is the short name of 'docs/long file "
      "name.txt' in 'base.img', {SHORT} (rename it, or write 'docs/long file name.txt' if you mean "

@@ -191,7 +191,7 @@ def test_names_that_are_one(one, other, same):
         (
             "Boot",
             "'Boot' has lower-case letters / volume labels are upper case / write 'BOOT', or "
-            "lower_case_label=True if somebody mounts by it",
+            "lower_case_label=True if a system mounts by it",
         ),
         ("NO NAME", "is 'NO NAME' / readers take that for no label / leave label out"),
         (

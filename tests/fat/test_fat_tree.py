@@ -189,8 +189,8 @@ PROBLEMS = [
     ),
     (
         {"x": Tree("odd")},
-        "BadPath: p.files['x']: 'x/a:b' has ':', FAT names have no control characters and none "
-        'of "*/:<>?\\| (rename it or leave it out)',
+        "BadPath: p.files['x']: 'x/a:b' has ':', FAT names have no control characters and no "
+        '"*/:<>?\\| (rename it or leave it out)',
     ),
     (
         {"/": b""},

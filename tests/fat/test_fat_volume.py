@@ -127,7 +127,7 @@ PROBLEMS = [
         Fat(label="esp"),
         MIB,
         ["BadLabel: p.label: 'esp' has lower-case letters, volume labels are upper case "
-         "(write 'ESP', or lower_case_label=True if somebody mounts by it)"],
+         "(write 'ESP', or lower_case_label=True if a system mounts by it)"],
     ),
     (Fat(label=7), MIB, ["BadLabel: p.label: 7 is no text, a volume label is text (write text)"]),
     (
@@ -147,7 +147,7 @@ PROBLEMS = [
         MIB,
         ["BadLabel: p.label: 'x' has lower-case letters, volume labels are upper case "
          "(write 'X', or "
-         "lower_case_label=True if somebody mounts by it)",
+         "lower_case_label=True if a system mounts by it)",
          "BadValue: p.fat: 31 is given, the types of FAT are 12, 16 and 32 (write one of them, "
          "or leave it out)",
          "DuplicatePath: p.files['a']: 'a' is the file 'x' here, and the file 'y' in p.files['A'],"

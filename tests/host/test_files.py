@@ -54,7 +54,7 @@ def test_a_symbolic_link_stands_for_its_file(here):
     assert files.digest("link", WHERE) == digest_of(b"kernel")
 
 
-MEND = "the build has to read it (mend that and run doit again)"
+MEND = "the build has to read it (fix that and run doit again)"
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ MEND = "the build has to read it (mend that and run doit again)"
     [
         ("missing",
          "partitions[0]: 'missing' does not exist, must be a file, or the target of another task "
-         "(build it or mend the path)"),
+         "(build it or fix the path)"),
         ("dangling",
          "partitions[0]: 'dangling' does not exist, must be a file, or the target of another task "
-         "(build it or mend the path)"),
+         "(build it or fix the path)"),
         ("folder",
          "partitions[0]: 'folder' is a directory, must be a regular file "
          "(write Tree('folder') for everything below it)"),
@@ -80,7 +80,7 @@ MEND = "the build has to read it (mend that and run doit again)"
         ("x" * 300, f"partitions[0]: {'x' * 300}: File name too long, {MEND}"),
         ("two\nlines",
          r"partitions[0]: 'two\nlines' does not exist, must be a file, or the target of another "
-         "task (build it or mend the path)"),
+         "task (build it or fix the path)"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("question", [RealFiles.size, RealFiles.digest])
@@ -268,7 +268,7 @@ def swap_for_a_pipe(path):
         (lambda: os.unlink("tree/sub/a"), "the list of files below 'tree' changed"),
         (lambda: os.rename("tree/sub", "tree/SUB"), "the list of files below 'tree' changed"),
         (lambda: shutil.rmtree("tree"),
-         "tree: 'tree' does not exist, must be a directory (create it or mend the path)"),
+         "tree: 'tree' does not exist, must be a directory (create it or fix the path)"),
     ],
 )  # fmt: skip
 def test_a_later_run_asks_again(recorded, change, text):

@@ -85,13 +85,13 @@ def test_nothing_but_a_regular_file_is_an_image(kinds, path, kind):
     ("path", "line"),
     [
         ("folder", "folder: Is a directory, the build has to open the image "
-                   "(mend that and run doit again)"),
+                   "(fix that and run doit again)"),
         ("pipe", f"pipe: it is a named pipe, {NOT_ONE}"),
         ("/dev/null", f"/dev/null: it is a character device, {NOT_ONE}"),
         ("link to device", f"link to device: it is a symbolic link, {NOT_ONE}"),
         ("link to file", f"link to file: it is a symbolic link, {NOT_ONE}"),
         ("missing", "missing: No such file or directory, the build has to open the image "
-                    "(mend that and run doit again)"),
+                    "(fix that and run doit again)"),
     ],
 )  # fmt: skip
 def test_nothing_but_a_regular_file_is_opened(kinds, path, line):
@@ -175,7 +175,7 @@ def test_an_image_that_can_not_be_made_is_an_error_of_the_world(
         create_sparse(path, size)
     assert lines(caught) == [
         f"{path}: {reason}, the build has to create an image of {size:,} bytes "
-        "(mend that and run doit again)"
+        "(fix that and run doit again)"
     ]
     left = sorted(os.listdir(inside))
     assert left == ["folder", "owner.json"], "what could not be finished is not left behind"
@@ -368,5 +368,5 @@ def test_a_write_that_the_system_refuses_is_told(here, no_file_over, patch):
     assert image.written == 5_536
     assert lines(caught) == [
         "image: File too large, the build has to write 4,464 bytes at 0x10000 "
-        "(mend that and run doit again)"
+        "(fix that and run doit again)"
     ]

@@ -177,7 +177,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(state, no_file_over
         write(PATH, b"x" * 5000)
     assert caught.value.problems == (
         HostFailed(PATH, "File too large", "the build has to write a state file",
-                   "mend that and run doit again"),
+                   "fix that and run doit again"),
     )  # fmt: skip
     assert sorted(os.listdir(".os.img")) == ["esp.plan", "owner.json"]
     assert read(PATH) == b"old"
@@ -270,8 +270,8 @@ def test_an_error_of_ours_is_told_once():
     ("error", "line"),
     [
         (OSError(13, "Permission denied", "x"),
-         "p: Permission denied, the build has to write (mend that and run doit again)"),
-        (OSError("odd"), "p: odd, the build has to write (mend that and run doit again)"),
+         "p: Permission denied, the build has to write (fix that and run doit again)"),
+        (OSError("odd"), "p: odd, the build has to write (fix that and run doit again)"),
     ],
 )  # fmt: skip
 def test_an_error_of_the_system_is_told_in_its_words(error, line):

@@ -277,9 +277,9 @@ def test_all_that_can_not_be_stored_is_told_at_once(here):
 @pytest.mark.parametrize(
     ("path", "problem"),
     [
-        ("missing", "'missing' does not exist, must be a directory (create it or mend the path)"),
+        ("missing", "'missing' does not exist, must be a directory (create it or fix the path)"),
         ("file", "'file' is a file, Tree(...) takes a directory (write 'file' alone for one file)"),
-        ("dangling", "'dangling' does not exist, must be a directory (create it or mend the path)"),
+        ("dangling", "'dangling' does not exist, must be a directory (create it or fix the path)"),
     ],
 )
 def test_a_tree_is_a_directory(here, path, problem):

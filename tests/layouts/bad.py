@@ -704,7 +704,7 @@ BAD = [
         "no type",
         mbr(root(type=None)),
         [
-            "partitions[0].type: no type is given, and the payload has none of its own, the "
+            "partitions[0].type: no type is given, and the payload has no default type, the "
             "table must say what the partition is (write for example type=\"esp\")",
         ],
     ),

@@ -173,7 +173,7 @@ def test_half_an_output_is_never_taken_for_done(project, how, before, tmp_path):
         broken_qemu_img(project, 'echo "qemu-img: no space left" >&2; exit 3')
         assert (
             "os.img: build/os.qcow2: qemu-img ended with 3: no space left, it has to make os.qcow2 "
-            "(mend that and run doit again)"
+            "(fix that and run doit again)"
         ) in project.doit(code=1).said
     else:
         broken_qemu_img(project, "kill -9 $PPID")
@@ -226,12 +226,12 @@ BAD = {
     ),
     "two of one name": (
         '[Qcow2("a"), Qcow2("b")]',
-        "outputs[1].name: 'qcow2' is that of outputs[0] too, every output needs a name of its own "
+        "outputs[1].name: 'qcow2' is that of outputs[0] too, every output needs a different name "
         "(give it another name)",
     ),
     "two of one path": (
         '[Qcow2("a"), Vdi("./a")]',
-        "outputs[1].path: 'a' is that of outputs[0] too, every output needs a path of its own "
+        "outputs[1].path: 'a' is that of outputs[0] too, every output needs a different path "
         "(give it another path)",
     ),
     "the image's own path": (
@@ -259,8 +259,8 @@ BAD = {
     ),
     "a boot image that is not in the ISO": (
         '[Iso("a", bios="boot.bin")]',
-        "outputs[0].bios: 'boot.bin' is none of the files, must be the path in the ISO of one of "
-        "them (add it to files)",
+        "outputs[0].bios: 'boot.bin' is not one of the files, must be the path in the ISO of one "
+        "of them (add it to files)",
     ),
     "a file of the name that UEFI's volume has": (
         '[Iso("a", efi="data", files={"EFI.IMG": b""})]',

@@ -244,7 +244,7 @@ def test_clean_waits_for_a_build(slow, tmp_path):
 
 GUEST = {
     "restore": (0, "os.img was written to since it was built: it is built anew"),
-    "error": (1, "os.img: os.img: somebody else wrote to it since it was built, "
+    "error": (1, "os.img: os.img: something else wrote to it since it was built, "
                  "guest_writes='error' refuses to build it anew "
                  "(save what you need, delete it, and run doit again)"),
 }

@@ -520,7 +520,7 @@ def nothing(project):
     pass
 
 
-WROTE, LOST = "somebody else wrote to it since", "nothing tells whether somebody else wrote to it"
+WROTE, LOST = "something else wrote to it since", "nothing tells whether something else wrote to it"
 DOUBTS = {
     "nothing": (nothing, "", WROTE),
     "a reboot": (rebooted, "", WROTE),

@@ -28,7 +28,7 @@ def code(source):
 TAIL = "\ndef task_image():\n    return disk.tasks()\n"
 OURS = "what a build writes can't be one of its sources"
 PART = "an image can't be part of itself"
-PLACE = "every file that is made needs a place of its own"
+PLACE = "every file that is made needs a different place"
 IMAGE = "the image 'build/os.img' itself"
 STATE = "a file of the build's state"
 

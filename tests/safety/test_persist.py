@@ -223,7 +223,7 @@ def test_what_the_guest_wrote_is_no_reason_to_refuse(project, tmp_path):
     assert "build/os.img is as it was built, but for 'data', 'log'" in run.out
     must_be_clean(project, tmp_path / "clean", kept)
     poke(project)
-    assert "somebody else wrote to it since it was built" in project.doit(code=1).said
+    assert "something else wrote to it since it was built" in project.doit(code=1).said
     assert guests_bytes(project) == kept
 
 

@@ -185,7 +185,7 @@ def test_a_disk_that_is_full(project, tmp_path, kib):
         for _ in range(2):
             (line,) = fails(project, "No space left on device (")[:1]
             assert re.match(r"os\.img: build/\S+: No space left on device \(\S+ .?i?B free\), the "
-                            r"build has to .+ \(mend that and run doit again\)$", line)
+                            r"build has to .+ \(fix that and run doit again\)$", line)
         assert not project.image_path.exists()
         remount(project, "size=16m")
         must_recover(project, tmp_path / "clean")
@@ -206,7 +206,7 @@ def test_a_disk_that_is_full_of_the_image(project, tmp_path, backend, kib):
         for _ in range(2):
             (line, *_) = fails(small, "No space left on device (")
             assert re.match(r"os\.img: build/\S+: No space left on device \(\S+ .?i?B free\), the "
-                            r"build has to .+ \(mend that and run doit again\)$", line)
+                            r"build has to .+ \(fix that and run doit again\)$", line)
             left = [path.name for path in (small.folder / STATE).iterdir()]
             assert not [name for name in left if name.endswith((".tmp", ".work", ".img"))]
             assert shutil.disk_usage(small.folder).free > (kib // 2) << 10

@@ -12,7 +12,7 @@ from doit_diskimg.disk.model import Bootloader
 from doit_diskimg.disk.sockets import Room
 from doit_diskimg.errors import BadValue
 
-CONTENTS = "must be the path of a file with contents in the volume (mend the path, or put the file "
+CONTENTS = "must be the path of a file with contents in the volume (fix the path, or put the file "
 
 
 def code(*symbols):
@@ -228,7 +228,7 @@ def test_a_name_that_a_bootloader_takes_is_taken():
     described = disk(segments=[Segment("bootcode", b"", 1024)])
     assert [str(problem) for problem in described.problems()] == [
         "segments[0].name: 'bootcode' is the name of boot too, every partition and segment needs a "
-        "name of its own (rename one)"
+        "different name (rename one)"
     ]
 
 

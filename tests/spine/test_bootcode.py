@@ -172,7 +172,7 @@ BAD = [
     ([Patch(0, "3s", b"abcd")], 'w.patches[0]: the value has 4 bytes, the field at 0x0 ("3s") '
      'holds 3 (write "4s")'),
     ([Patch(30, "<I", 1)], 'w.patches[0]: the field at 0x1e ("<I") ends at byte 34, the source has '
-     "32 bytes (mend the offset, or make the source longer)"),
+     "32 bytes (correct the offset, or make the source longer)"),
     ([Patch(0, "<I", 1), Patch(3, "B", 1)], 'w.patches[1]: the field at 0x3 ("B") begins before '
      'the field at 0x0 ("<I") of w.patches[0] ends, no byte may belong to two fields (move one, or '
      "give w.patches[0] a shorter format)"),

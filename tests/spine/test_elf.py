@@ -155,7 +155,7 @@ SIZE = "without a format it must be a symbol of 1, 2, 4 or 8 bytes"
 BAD = [
     (Patch("kernel_lbe", "<I", 1), "'a.elf' has no symbol 'kernel_lbe', near it are 'kernel_lba'",
      "(write 'kernel_lba')"),
-    (Patch("zzzzz", "<I", 1), "'a.elf' has no symbol 'zzzzz'", "must be a label of its (mend"),
+    (Patch("zzzzz", "<I", 1), "'a.elf' has no symbol 'zzzzz'", "must be a label of its (correct"),
     (Patch("buffer", "<I", 1), "'buffer' has no bytes in the binary, it lies in .bss", ".text or"),
     (Patch("room", "<I", 1), "'room' is a number and no place", "into .text"),
     (Patch("unsized", None, 1), f"format: 'unsized' has no size, {SIZE}", '".size unsized, 4"'),

@@ -219,7 +219,8 @@ def with_head(**fields):
     return json.dumps(data)[:-1].encode() + b', "pieces": [' + pieces
 
 
-VERSION, BLOB_OF_OTHER = "written by another version", "the blob is not the one that the plan was"
+VERSION = "written by another version"
+BLOB_OF_OTHER = "the blob differs from the one that the plan was"
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ NAME_MUST = (
     "doit can't select a task of that name "
     "(use letters, digits, spaces inside, '-', '_' and '.')"
 )
-OWN_NAME = "every partition and segment needs a name of its own (rename one)"
+OWN_NAME = "every partition and segment needs a different name (rename one)"
 NO_PLACE = "a disk without a table has no place to store it"
 STARTLESS = (
     "there is none, without a table nothing but its start says where a volume is (write for "

@@ -405,8 +405,8 @@ def test_the_type_of_the_description_wins(
 @pytest.mark.parametrize(
     ("table", "given", "payload", "message"),
     [
-        (Gpt(), None, None, "no type is given, and the payload has none of its own"),
-        (Mbr(), None, None, "no type is given, and the payload has none of its own"),
+        (Gpt(), None, None, "no type is given, and the payload has no default type"),
+        (Mbr(), None, None, "no type is given, and the payload has no default type"),
         (Gpt(), None, "fat99", "'fat99' is no type that a GPT can store"),
         (Mbr(), None, "bios-boot", "'bios-boot' is no type that an MBR can store"),
         (Gpt(), 0, "fat12", "0 is no type that a GPT can store"),

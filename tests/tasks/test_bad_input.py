@@ -37,12 +37,12 @@ BAD = {
     "missing source": (
         'partitions=[Esp({"kernel.elf": "no-such.elf"}, size="33MiB")]',
         "os.img: partitions[0].files['kernel.elf']: 'no-such.elf' does not exist, must be a file, "
-        "or the target of another task (build it or mend the path)",
+        "or the target of another task (build it or fix the path)",
     ),
     "missing tree": (
         'partitions=[Esp({"/": Tree("nowhere")}, size="33MiB")]',
         "os.img: partitions[0].files['/']: 'nowhere' does not exist, must be a directory "
-        "(create it or mend the path)",
+        "(create it or fix the path)",
     ),
     "directory given as a file": (
         'partitions=[Partition("root", File("folder"), type="linux-filesystem")]',

@@ -42,7 +42,7 @@ FIELDS = {
         lambda path: disk(outputs=[Iso(path)]), "must be that of a file"),
     "linked": (lambda path: disk().linked_task(path), "must be the path of the descriptor"),
     "base": (lambda path: DiskImage(base=path, image="os.img", partitions={1: Zero()}),
-             "must be a disk image of somebody else's"),
+             "must be an existing disk image"),
     "partitions[0].payload": (lambda path: disk(File(path)), ""),
     "partitions[0].files['a']": (lambda path: disk(Fat({"a": path})), ""),
     "partitions[0].files['b']": (lambda path: disk(Ext({"b": path}), part={"size": "2MiB"}), ""),

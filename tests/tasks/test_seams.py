@@ -195,7 +195,7 @@ def test_written_to_before_the_first_injection(guest, tmp_path):
 def test_written_to_before_the_first_injection_and_not_to_be_lost(guest):
     project = guest(', guest_writes="error"')
     assert CHANGED in project.doit(code=1).said
-    assert "somebody else wrote to it" in project.doit(code=1).said
+    assert "something else wrote to it" in project.doit(code=1).said
     assert b"written by a guest" in project.image_path.read_bytes()
 
 

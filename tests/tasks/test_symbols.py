@@ -340,7 +340,7 @@ WRONG = {
     "an offset outside the source": (
         "Patch(0x200, 'B', 1)",
         'os.img: boot.patches[0]: the field at 0x200 ("B") ends at byte 513, the source has 512 '
-        "bytes (mend the offset, or make the source longer)",
+        "bytes (fix the offset, or make the source longer)",
     ),
     "a file in a tree that is not there": (
         "Patch(0, '<Q', at.file_lba('root', 'x'))",
@@ -369,7 +369,7 @@ def test_a_file_that_left_the_tree(project):
     assert run.code != 0
     assert (
         "os.img: segments[0].source.patches[0]: there is no 'initrd.img' in the volume, must be "
-        "the path of a file with contents in the volume (mend the path, or put the file there)"
+        "the path of a file with contents in the volume (fix the path, or put the file there)"
     ) in run.said
     project.write("tree/initrd.img", b"i" * 6000)
     project.doit()

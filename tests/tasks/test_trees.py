@@ -135,7 +135,7 @@ def task_second():
         ("[5]", 3, "os.img: partitions[0].files['/'].after: (5,) has something else in it, must be "
          "names of tasks, one text or several (write for example [\"a\", \"b\"])"),
         ('"idle"', 1, "os.img: partitions[0].files['/']: 'sysroot' does not exist, must be a "
-         "directory (create it or mend the path)"),
+         "directory (create it or fix the path)"),
         ('"os.img"', 3, "Cyclic/recursive dependencies"),
     ],
 )

@@ -140,7 +140,7 @@ class GrubBios:
                            f"GRUB calls those of this one {kind}1 and so on", f"write {kind}")
         elif kind == "gpt" and number not in disk.table.numbers(disk):
             yield BadValue(f"{where}.prefix", f"{shown(self.prefix)} names partition {number}",
-                           f"the disk has {len(disk.partitions)}", "mend the number")
+                           f"the disk has {len(disk.partitions)}", "correct the number")
 
     # Where it boots otherwise --------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ def read(path: str, files: Files, where: str) -> Hdd:
             raise
         raise WorldError(SourceMissing(
             where, f"{path!r} does not exist", "must be in the folder of a release of Limine's",
-            "mend the folder, or write hdd=... for the name of the file",
+            "correct the folder, or write hdd=... for the name of the file",
         )) from None
     if path.endswith(".h"):
         data = _from_header(data)

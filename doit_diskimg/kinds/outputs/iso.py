@@ -96,7 +96,7 @@ class Iso(MadeFile):
             yield from unknown(f"{where}.efi", self.efi, disk)
         if self.bios is not None and _absolute(self.bios) not in map(_absolute, self.files):
             yield BadValue(
-                f"{where}.bios", f"{self.bios!r} is none of the files",
+                f"{where}.bios", f"{self.bios!r} is not one of the files",
                 "must be the path in the ISO of one of them", "add it to files",
             )
         if self.load_size <= 0 or self.load_size % 512:
@@ -124,7 +124,7 @@ class Iso(MadeFile):
             if f"/{node.name}".lower() == _EFI:
                 yield DuplicatePath(
                     node.where, "it is the name of UEFI's volume too",
-                    "every file needs a path of its own", "rename it",
+                    "every file needs a different path", "rename it",
                 )
 
     def sources(self, where: str, disk: Disk) -> Iterator[Wanted]:

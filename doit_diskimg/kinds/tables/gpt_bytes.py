@@ -81,7 +81,7 @@ def type_of(described: str | int | None, payload_type: str | None) -> str:
     """
     given = payload_type if described is None else described
     if given is None:
-        raise ValueError("no type is given, and the payload has none of its own")
+        raise ValueError("no type is given, and the payload has no default type")
     guid = type_guid(given)
     if guid is None:
         raise ValueError(f"{given!r} is no type that a GPT can store")

@@ -81,7 +81,7 @@ def type_of(described: str | int | None, payload_type: str | None) -> str:
     """
     given = payload_type if described is None else described
     if given is None:
-        raise ValueError("no type is given, and the payload has none of its own")
+        raise ValueError("no type is given, and the payload has no default type")
     byte = type_byte(given)
     if byte is None:
         raise ValueError(f"{given!r} is no type that an MBR can store")

@@ -101,7 +101,7 @@ def _unknown_modes(ext: Ext, nodes: Mapping[str, Node], where: str) -> list[Prob
     return [
         BadPath(
             f"{where}.modes[{path!r}]", "there is nothing at that path",
-            "modes are for what is in the volume", "correct the path or remove it",
+            "modes are for what is in the volume", "fix the path or remove it",
         )
         for path in ext.modes
         if path.strip("/") and path.strip("/") not in nodes

@@ -132,7 +132,7 @@ def read(image: FatImage, files: Files, where: str, sector_size: int) -> Base:
 
 def _no_volume(where: str, found: str) -> WorldError:
     must = "must be a whole FAT volume, without a partition table before it"
-    return WorldError(BadImage(where, found, must, "name another image, or mend it"))
+    return WorldError(BadImage(where, found, must, "name another image, or fix it"))
 
 
 def draw(image: FatImage, place: Place, files: Files, where: str) -> Picture:

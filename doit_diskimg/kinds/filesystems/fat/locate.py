@@ -32,7 +32,7 @@ class OwnNumbers:
 
     @property
     def _others(self) -> Numbers:
-        assert self._place.numbers is not None, "whoever fills a volume has to know the numbers"
+        assert self._place.numbers is not None, "the numbers must be known when a volume is filled"
         return self._place.numbers
 
     def located(self, path: str) -> Extent | str:

@@ -57,7 +57,7 @@ def fault(name: str, *, long_names: bool = True) -> tuple[str, str] | None:
     if name in (".", ".."):
         return f"has the part {name!r}", "a path in a volume goes down only"
     if found := _FORBIDDEN.search(name):
-        return f"has {found[0]!r}", 'FAT names have no control characters and none of "*/:<>?\\|'
+        return f"has {found[0]!r}", 'FAT names have no control characters and no "*/:<>?\\|'
     if name.endswith((".", " ")):
         return f"has the part {name!r}", "FAT names do not end with a dot or a space"
     if not name.isascii():
@@ -98,7 +98,7 @@ def label_fault(label: str, *, lower_case: bool = False) -> tuple[str, str, str]
         return f"{label!r} begins or ends with a space", "readers drop spaces there", "remove them"
     if label != label.upper() and not lower_case:
         must = "volume labels are upper case"
-        change = f"write {label.upper()!r}, or lower_case_label=True if somebody mounts by it"
+        change = f"write {label.upper()!r}, or lower_case_label=True if a system mounts by it"
         return f"{label!r} has lower-case letters", must, change
     if label == "NO NAME":
         return f"is {label!r}", "readers take that for no label", "leave label out"
