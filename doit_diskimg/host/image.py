@@ -11,19 +11,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from errno import ELOOP, ENXIO
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from doit_diskimg.extent import Extent, clipped, subtract
 from doit_diskimg.host import folder, seal
 from doit_diskimg.host.hashing import CHUNK, buffer, changed
 from doit_diskimg.host.lock import hold_writing, is_written
+from doit_diskimg.host.side_by_side import side_by_side
 from doit_diskimg.host.state import StateFolder, host_failed
 from doit_diskimg.host.target import not_an_image
 from doit_diskimg.plan.content import digest_of, hasher
 from doit_diskimg.plan.picture import BLOB, Piece
-
-if TYPE_CHECKING:
-    from doit_diskimg.plan.patch import ImagePatch
 
 _ZEROS = bytes(CHUNK)
 
@@ -181,7 +179,7 @@ class ImageFile:
         """Close the image, and let others have it."""
         os.close(self._handle)
 
-    def apply(self, patch: "ImagePatch", blob: bytes, *, fresh: bool = False) -> None:
+    def apply(self, patch: ImagePatch, blob: bytes, *, fresh: bool = False) -> None:
         """Carry out ``patch``; ``blob`` is the one its pieces refer to.
 
         ``fresh`` says that wherever it writes the image holds zeros and nobody else's bytes: zeros
@@ -204,8 +202,6 @@ class ImageFile:
         jobs = list(_together(patch.writes, fresh=fresh))
         large = [pieces for pieces in jobs if pieces[0].length >= _LARGE]
         if sum(pieces[0].length for pieces in large) >= _MUCH:
-            from doit_diskimg.host.side_by_side import side_by_side
-
             side_by_side(put, large)
             jobs = [pieces for pieces in jobs if pieces[0].length < _LARGE]
         for pieces in jobs:

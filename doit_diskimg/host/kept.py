@@ -15,6 +15,7 @@ from doit_diskimg.errors import ImageBusy, WorldError
 from doit_diskimg.extent import Extent
 from doit_diskimg.host.lock import holders, is_written
 from doit_diskimg.host.machine import which
+from doit_diskimg.host.seal import sync
 from doit_diskimg.host.state import StateFolder, host_failed, load_if_whole, write_json
 
 FORMAT = 1
@@ -53,8 +54,6 @@ def store(state: StateFolder, places: Places, coming: "Coming | None" = None) ->
     """
     data = {"format": FORMAT, "parts": _encoded(places), "next": coming}
     if write_json(path_of(state), data):
-        from doit_diskimg.host.seal import sync
-
         sync(path_of(state))
         sync(state.path)
 

@@ -7,9 +7,12 @@ and nobody uses it before all of that has been compared.
 import os
 
 from doit_diskimg.errors import SourceChanged, WorldError
-from doit_diskimg.host import folder
+from doit_diskimg.host import folder, own
 from doit_diskimg.host.machine import boot_id
+from doit_diskimg.host.qemu.command import file_option
 from doit_diskimg.host.recorded import still_true
+from doit_diskimg.host.scratch import Scratch
+from doit_diskimg.host.seal import identity
 from doit_diskimg.host.state import StateFolder, host_failed, read_json, write_json
 from doit_diskimg.plan.content import FORMAT, digest_of
 
@@ -45,9 +48,6 @@ def write_state(
 
 def write_descriptor(state: StateFolder, path: str, text: bytes) -> None:
     """Put the descriptor there, in one step, and record that it is ours.  Raises WorldError."""
-    from doit_diskimg.host import own
-    from doit_diskimg.host.scratch import Scratch
-
     try:
         with Scratch(path) as scratch:
             with open(scratch.open(os.path.basename(path), folder.NEW), "wb") as file:
@@ -72,15 +72,11 @@ def drive(image: str) -> str:
     It never lets a guest write to anything.  Raises WorldError if the linked image is not there or
     a file that it points into changed: its task has to run again.
     """
-    from doit_diskimg.host.qemu.command import file_option
-
     return f"format=vmdk,snapshot=on,{file_option(ready(image))}"
 
 
 def ready(image: str) -> str:
     """Return the path of the descriptor, after everything it depends on has been compared."""
-    from doit_diskimg.host.seal import identity
-
     state = StateFolder(image)
     data = read_json(state_path(state))
     path, files = data.get("descriptor"), data.get("files")

@@ -10,16 +10,13 @@ import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from errno import EDQUOT, EFBIG, ELOOP, ENOSPC
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 from doit_diskimg.errors import HostFailed, StateBroken, WorldError
 from doit_diskimg.host import folder
 from doit_diskimg.plan.content import digest_of
 from doit_diskimg.units import format_size
-
-if TYPE_CHECKING:
-    from doit_diskimg.plan.stored import Plan
 
 _T = TypeVar("_T")
 
@@ -49,11 +46,12 @@ class StateFolder:
             name = f"{name[:_LONGEST // 2]}%%{digest_of(part.encode('utf-8'))}"
         return os.path.join(self.path, name + suffix)
 
-    def write_plan(self, part: str, plan: "Plan") -> None:
-        """Store the plan of a part of the disk.  Raises WorldError."""
+    def write_plan(self, part: str, plan: tuple[bytes, bytes]) -> None:
+        """Store the plan of a part of the disk, its text and its blob.  Raises WorldError."""
+        text, blob = plan
         # The text last: what it needs is there before it is.
-        write(self.file(part, ".blob"), plan.blob)
-        write(self.file(part, ".plan"), plan.text)
+        write(self.file(part, ".blob"), blob)
+        write(self.file(part, ".plan"), text)
 
     def generation(self) -> str:
         """Return the name of the generation that is built or finished; empty if there is none."""

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Sequence
 from itertools import chain
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import Any
 
 from doit_diskimg.errors import Problem, SourceKind, SourceMissing, WorldError
 from doit_diskimg.host.folder import is_state
@@ -14,10 +14,6 @@ from doit_diskimg.host.paths import no_path, normal
 from doit_diskimg.host.session import Session
 from doit_diskimg.host.state import host_failed
 from doit_diskimg.plan.content import Entry, Tree, digest_of
-
-if TYPE_CHECKING:
-    from doit_diskimg.plan.patterns import Patterns
-
 
 _MOST_WAYS = 100
 """Links through which one directory is taken; two in each of thirty directories would make a
@@ -196,7 +192,7 @@ class _Walker:
         )
 
 
-def _patterns(lines: Sequence[str]) -> "Patterns | None":
+def _patterns(lines: Sequence[str]) -> Any:
     if not lines:
         return None
     from doit_diskimg.plan.patterns import Patterns
