@@ -21,6 +21,7 @@ from doit_diskimg.host.side_by_side import side_by_side
 from doit_diskimg.host.state import StateFolder, host_failed
 from doit_diskimg.host.target import not_an_image
 from doit_diskimg.plan.content import digest_of, hasher
+from doit_diskimg.plan.patch import ImagePatch
 from doit_diskimg.plan.picture import BLOB, Piece
 
 _ZEROS = bytes(CHUNK)
