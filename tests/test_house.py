@@ -52,7 +52,7 @@ DOORS = (
     ("tasks.*", "chain.*"),  # a task to its action
     ("tasks.*", "verify.*"),
     ("tasks.*", "shortcuts.*"),
-    ("verify.witnesses", "verify.pyfat_reader"),  # which needs pyfatfs
+    ("verify.witnesses", "verify.pyfat_reader.*"),  # which needs pyfatfs
     ("kinds.*", "{folder}.*"),  # a description, i.e. what is public, to the files that do its work
 )  # fmt: skip
 """(importer, imported): the lazy imports that there may be, and the only ones in a circle."""
