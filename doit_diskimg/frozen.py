@@ -6,19 +6,25 @@ Here it only finds the fields; the functions are closures that every class share
 What comes out is a dataclass: `fields`, `replace`, `is_dataclass` and inheritance know it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, Field, FrozenInstanceError, field, fields
 from dataclasses import dataclass as _dataclass
 from inspect import Parameter, Signature
 from operator import attrgetter
-from typing import Any, NoReturn, TypeVar, dataclass_transform
+from typing import Any, NamedTuple, NoReturn, TypeVar, dataclass_transform
 
 _T = TypeVar("_T")
 
 
 @dataclass_transform(field_specifiers=(field,))
-def dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type[_T]], type[_T]]:
-    """Do what the standard library's decorator of that name does; ``frozen`` must be True."""
+def dataclass(
+    *, frozen: bool, kw_only: bool = False, described: bool = False
+) -> Callable[[type[_T]], type[_T]]:
+    """Do what the standard library's decorator of that name does; ``frozen`` must be True.
+
+    A class that is ``described``, which a user writes into dodo.py, raises no TypeError: what is
+    wrong with the arguments is kept (`MISUSE`) and told with all other mistakes.
+    """
     if not frozen:
         raise TypeError("a dataclass that is not frozen is the standard library's business")
 
@@ -31,7 +37,7 @@ def dataclass(*, frozen: bool, kw_only: bool = False) -> Callable[[type[_T]], ty
         for params in [*ours, made.__dataclass_params__]:
             params.frozen = True
         made.__signature__ = _Signature(made)
-        for function in _functions(made):
+        for function in _functions(made, described):
             # One that the class has written itself stays.
             if function.__name__ not in vars(made) or vars(made)[function.__name__] is None:
                 setattr(made, function.__name__, function)
@@ -56,7 +62,7 @@ def keep_copies(description: object) -> None:
             values[name] = list(value)
 
 
-def _functions(cls: Any) -> list[Callable[..., Any]]:
+def _functions(cls: Any, described: bool) -> list[Callable[..., Any]]:
     """Return the special methods of a dataclass."""
     all_ = fields(cls)
     names = frozenset(field_.name for field_ in all_)
@@ -85,10 +91,10 @@ def _functions(cls: Any) -> list[Callable[..., Any]]:
             raise FrozenInstanceError(f"cannot delete field {name!r}")
         super(cls, self).__delattr__(name)
 
-    return [_init(cls, all_), __repr__, __eq__, __hash__, __setattr__, __delattr__]
+    return [_init(cls, all_, described), __repr__, __eq__, __hash__, __setattr__, __delattr__]
 
 
-def _init(cls: Any, all_: tuple[Field[Any], ...]) -> Callable[..., None]:
+def _init(cls: Any, all_: tuple[Field[Any], ...], described: bool) -> Callable[..., None]:
     """Return ``__init__``."""
     ordered = _in_order(all_)
     shape = [(field_.name, field_.default, field_.default_factory) for field_ in ordered]
@@ -96,9 +102,9 @@ def _init(cls: Any, all_: tuple[Field[Any], ...]) -> Callable[..., None]:
     has_more = hasattr(cls, "__post_init__")
 
     def __init__(self: Any, *args: Any, **given: Any) -> None:  # noqa: N807
-        values, count, used = self.__dict__, len(args), 0
+        values, count, used, missing = self.__dict__, len(args), 0, False
         values.update(zip(places, args, strict=False))
-        for name, default, factory in shape[count:]:
+        for name, default, factory in shape[min(count, len(places)) :]:
             if name in given:
                 values[name] = given[name]
                 used += 1
@@ -107,13 +113,70 @@ def _init(cls: Any, all_: tuple[Field[Any], ...]) -> Callable[..., None]:
             elif factory is not MISSING:
                 values[name] = factory()
             else:
+                values[name], missing = None, True
+        if missing or used != len(given) or count > len(places):
+            if not described:
                 _complain(cls, ordered, args, given)
-        if used != len(given) or count > len(places):
-            _complain(cls, ordered, args, given)
+            needed = [field_.name for field_ in ordered if _is_needed(field_)]
+            names = [name for name, *_ in shape]
+            values[MISUSE] = misuse(cls.__name__, names, needed, places, count, given)
         if has_more:
             self.__post_init__()
 
     return __init__
+
+
+MISUSE = "_misuse"
+"""The attribute with what is wrong with the arguments that a ``described`` object was made with."""
+
+
+UNKNOWN = "no such field"
+
+
+class Misuse(NamedTuple):
+    """A mistake in how a class was called; the fields are those of `errors.Problem`."""
+
+    field: str
+    found: str
+    must: str
+    change: str
+
+
+def misuse(
+    name: str,
+    names: Sequence[str],
+    needed: Sequence[str] = (),
+    places: Sequence[str] = (),
+    count: int = 0,
+    given: Collection[str] = (),
+) -> list[Misuse]:
+    """Return what is wrong with a call of the class ``name`` with ``count`` values and names.
+
+    ``names`` are the fields, ``places`` those that need no name.
+    """
+    from difflib import get_close_matches  # late: nobody comes here twice
+
+    found = []
+    for field_ in given:
+        near = get_close_matches(field_, names, 1)
+        if field_ in places[:count]:
+            must = "a field has one value"
+            found.append(Misuse(field_, "it is given twice", must, "remove one of the two"))
+        elif field_ not in names:
+            change = f"did you mean {near[0]}" if near else "leave it out"
+            must = f"{name} has {', '.join(names)}"
+            found.append(Misuse(field_, UNKNOWN, must, change))
+    if count > len(places):
+        must = f"{name} takes {', '.join(places) or 'none'} so"
+        found.append(
+            Misuse("", f"{count} values without a name", must, "write the names of the fields")
+        )
+    for field_ in needed:
+        if field_ not in given and field_ not in places[:count]:
+            found.append(
+                Misuse(field_, "it is missing", f"{name} needs it", f"write {field_}=...")
+            )
+    return found
 
 
 def _in_order(all_: tuple[Field[Any], ...]) -> list[Field[Any]]:
@@ -123,13 +186,8 @@ def _in_order(all_: tuple[Field[Any], ...]) -> list[Field[Any]]:
 
 def _complain(cls: Any, ordered: list[Field[Any]], args: Any, given: Any) -> NoReturn:
     """Raise the TypeError that says what is wrong with the arguments: first, what is misspelt."""
-    names = [field_.name for field_ in ordered]
-    if unknown := [name for name in given if name not in names]:
-        from difflib import get_close_matches  # late: nobody comes here twice
-
-        near = get_close_matches(unknown[0], names, 1)
-        hint = f", did you mean {near[0]!r}?" if near else f", the fields are {', '.join(names)}"
-        raise TypeError(f"{cls.__qualname__}(): there is no field {unknown[0]!r}{hint}")
+    for wrong in misuse(cls.__qualname__, [field_.name for field_ in ordered], given=given):
+        raise TypeError(f"{cls.__qualname__}(): {wrong.field}: {wrong.found}, {wrong.change}")
     try:
         _signature(ordered).bind(*args, **given)
     except TypeError as error:

@@ -46,7 +46,7 @@ _TABLE_END = 510
 _SIGNATURE = b"\x55\xaa"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class BootCode:
     """Boot code: ``source`` is the path of a flat binary, or bytes; ``patches`` are put into it.
 

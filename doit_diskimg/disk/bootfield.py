@@ -46,7 +46,7 @@ def parse_format(text: object) -> FieldFormat | None:
     return FieldFormat(order, size, False, code.islower()) if order or size == 1 else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Patch:
     """A field of a binary: ``value`` is stored at ``offset``, as ``format`` says.
 

@@ -23,6 +23,7 @@ from doit_diskimg.disk.fields import (
     is_path,
     kind_problems,
     list_problems,
+    misuse_problems,
     name_problems,
     path_problems,
     rest_problems,
@@ -33,6 +34,7 @@ from doit_diskimg.disk.model import STEPS, Bootloader, Disk, Output, Partition, 
 from doit_diskimg.disk.placed import TABLE
 from doit_diskimg.disk.segment import BOOT, Segment
 from doit_diskimg.errors import BadSize, BadValue, DuplicateName, Problem
+from doit_diskimg.frozen import UNKNOWN
 from doit_diskimg.plan.content import Tree
 
 _IN_TABLE = {"in_table": YES_OR_NO}
@@ -41,7 +43,10 @@ _DISK = {"durable": YES_OR_NO, "replace": YES_OR_NO, "power_of_two": YES_OR_NO}
 
 def problems(disk: Disk) -> list[Problem]:
     """Return everything that is wrong with a description."""
-    return (
+    wrong = list(misuse_problems(disk, ""))
+    if any(problem.found != UNKNOWN for problem in wrong):
+        return wrong  # without what is missing nothing else can be said
+    return wrong + (
         list(_shape_problems(disk))
         or list(_disk_problems(disk))
         or [*_source_problems(disk), *link_problems(disk)]

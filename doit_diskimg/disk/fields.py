@@ -4,10 +4,12 @@ Every check yields problems and raises nothing, whatever a user may have written
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from os import PathLike, fspath
 from typing import NamedTuple
 
 from doit_diskimg.errors import BadName, BadSize, BadValue, Problem, Unaligned
+from doit_diskimg.frozen import MISUSE
 from doit_diskimg.units import SizeLike, parse_size
 
 AUTO = "auto"
@@ -146,6 +148,23 @@ def fits(value: object, port: type) -> bool:
     A class has the methods too, so that forgotten parentheses look as if it did.
     """
     return not isinstance(value, type) and isinstance(value, port)
+
+
+def misuse_problems(value: object, where: str) -> Iterator[Problem]:
+    """Yield the fields that a description has not, or has to have, wherever in ``value`` they are.
+    """
+    for field, found, must, change in getattr(value, "__dict__", {}).get(MISUSE, ()):
+        yield BadValue(f"{where}.{field}".strip(".") or type(value).__name__, found, must, change)
+    if isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from misuse_problems(item, f"{where}[{index}]")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from misuse_problems(item, f"{where}[{key!r}]")
+    elif is_dataclass(value) and not isinstance(value, type):
+        for it in fields(value):
+            inside = where if it.name == "payload" else f"{where}.{it.name}".strip(".")
+            yield from misuse_problems(getattr(value, it.name, None), inside)
 
 
 def list_problems(values: object, kind: type, where: str) -> Iterator[Problem]:

@@ -216,7 +216,7 @@ class Noting(Protocol):
 # The description ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Partition:
     """A partition: a name, what fills it, and what the table says about it.
 
@@ -286,7 +286,7 @@ class Outside(NamedTuple):
     segment: Segment
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Disk:
     """A whole disk and the file that holds it.
 

@@ -98,7 +98,7 @@ def stretch_of(
     return Stretch(*part, path, files.range_digest(path, *part, where))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Segment:
     """Bytes outside the partitions: boot code, a stage 2 in the post-MBR gap, a firmware blob.
 

@@ -52,7 +52,7 @@ def digest_of(data: bytes | memoryview) -> str:
     return str(xxhash.xxh3_128_hexdigest(data))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Tree:
     """A directory of the host, with everything below it.
 

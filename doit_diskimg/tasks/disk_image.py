@@ -19,6 +19,7 @@ from doit_diskimg.disk.segment import Segment
 from doit_diskimg.disk.sockets import Payload
 from doit_diskimg.errors import BadImage, BadValue, Problem, SourceMissing, WorldError
 from doit_diskimg.extent import Extent
+from doit_diskimg.frozen import MISUSE, misuse
 from doit_diskimg.host.paths import normal
 from doit_diskimg.kinds.tables.theirs import BASE, UNLISTED, Taken, TheirPart, Theirs
 from doit_diskimg.ondisk.gpt_header import HEADER_SIZE, SIGNATURE, GptHeader
@@ -34,6 +35,10 @@ _TABLE = "the partition table"
 _LONGEST_ARRAY = 1 << 22  # bytes; what a damaged header claims beyond that, nobody reads
 
 
+_FIELDS = (
+    "base", "image", "partitions", "own", "name", "outputs", "busy", "guest_writes", "durable",
+    "replace",
+)  # fmt: skip
 _DECIDED = ("size", "table", "partitions", "segments")
 """The fields of a disk that the base image decides."""
 
@@ -70,6 +75,7 @@ class DiskImage(Disk):
         guest_writes: Literal["restore", "error"] = "restore",
         durable: bool = False,
         replace: bool = False,
+        **unknown: object,
     ) -> None:
         super().__init__(
             image, name=name, outputs=outputs, busy=busy, guest_writes=guest_writes,
@@ -77,6 +83,8 @@ class DiskImage(Disk):
         )  # fmt: skip
         for field in _DECIDED:
             del self.__dict__[field]  # the base image decides them: see below
+        if unknown:
+            self.__dict__[MISUSE] = misuse(type(self).__name__, _FIELDS, given=unknown)
         several = isinstance(own, Sequence) and not isinstance(own, (str, bytes))
         ours = dict(partitions) if isinstance(partitions, Mapping) else {}
         self.__dict__["_given"] = (base, image, ours, tuple(own) if several else (own,))

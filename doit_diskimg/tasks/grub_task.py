@@ -6,6 +6,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.chain.facts import FACTS, Facts, Found
+from doit_diskimg.disk.fields import misuse_problems
 from doit_diskimg.errors import BadValue, DiskimgError, Problem
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.child import follow_doit
@@ -27,7 +28,7 @@ _STEP = "grub"
 """What messages begin with, and the file with what the image was made of."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class GrubEfi:
     """GRUB for UEFI: a file for an EFI system partition, made by ``grub-mkimage``.
 
@@ -57,6 +58,7 @@ class GrubEfi:
 
     def task(self) -> _Values:
         """Return the task that makes the file, for ``return grub.task()`` in a task function."""
+        _refuse(misuse_problems(self, ""))
         return image_task(self.image)
 
 
@@ -68,7 +70,7 @@ class GrubBios(grub.GrubBios):
 
     def task(self) -> _Values:
         """Return the task that makes core.img, for ``return grub.task()`` in a task function."""
-        problems = list(self.own_problems(""))
+        problems = [*misuse_problems(self, ""), *self.own_problems("")]
         if self.path is None and not problems:
             problems.append(BadValue(
                 "core_image", f"{self.core_image!r} is there already", "must be made by a task",

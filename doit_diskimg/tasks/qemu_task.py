@@ -9,7 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY
 from typing import Any, Literal
 
-from doit_diskimg.disk.fields import YES_OR_NO, Kind, is_path, kind_problems, path_problems
+from doit_diskimg.disk.fields import (
+    YES_OR_NO,
+    Kind,
+    is_path,
+    kind_problems,
+    misuse_problems,
+    path_problems,
+)
 from doit_diskimg.disk.model import Disk
 from doit_diskimg.errors import BadSize, BadValue, Problem
 from doit_diskimg.frozen import dataclass
@@ -32,7 +39,7 @@ _GDB = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Qemu:
     """A PC with ``disk`` in it, which boots from it.
 
@@ -142,6 +149,10 @@ class Qemu:
         if not isinstance(self.disk, Disk):
             yield BadValue("disk", f"{self.disk!r} is no disk", "must be a Disk(...)",
                            "give the disk, not its path")
+        of_disk = ("disk.", "disk[")  # its tasks say so
+        for problem in misuse_problems(self, ""):
+            if not problem.where.startswith(of_disk):
+                yield problem
         yield from _firmware_problems(self.firmware)
         if self.memory is not None:
             yield from _memory_problems(self.memory)

@@ -176,17 +176,32 @@ def test_only_frozen_ones():
         frozen.dataclass(frozen=False)
 
 
-@pytest.mark.parametrize(
-    ("name", "hint"),
-    [
-        ("siz", ", did you mean 'size'?"),
-        ("partition", ", did you mean 'partitions'?"),
-        ("zzz", ", the fields are image, size, table, "),
-    ],
-)
-def test_a_misspelt_field_is_told_before_one_that_is_missing(name, hint):
-    from doit_diskimg import Disk
+@frozen.dataclass(frozen=True, described=True)
+class Described:
+    name: str
+    size: int
+    _: KW_ONLY
+    type: str | None = None
 
-    with pytest.raises(TypeError) as caught:
-        Disk("os.img", **{name: 1})
-    assert str(caught.value).startswith(f"Disk(): there is no field {name!r}{hint}")
+
+CALLS = [
+    ((), {"name": "a", "size": 1, "tpye": "esp"},
+     [("tpye", "no such field", "Described has name, size, type", "did you mean type")]),
+    (("a", 1), {"zzz": 1}, [("zzz", "no such field", "Described has name, size, type",
+                             "leave it out")]),
+    (("a",), {}, [("size", "it is missing", "Described needs it", "write size=...")]),
+    (("a", 1), {"name": "b"}, [("name", "it is given twice", "a field has one value",
+                                "remove one of the two")]),
+    (("a", 1, "esp"), {}, [("", "3 values without a name", "Described takes name, size so",
+                            "write the names of the fields")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "named", "found"), CALLS)
+def test_a_description_keeps_what_is_wrong_with_its_arguments(values, named, found):
+    made = Described(*values, **named)
+    assert vars(made)[frozen.MISUSE] == found
+    assert made.name in ("a", "b")
+    assert made.type is None
+    assert frozen.MISUSE not in vars(Described("a", 1))
+    assert pickle.loads(pickle.dumps(made)) == made

@@ -144,6 +144,49 @@ def test_one_line_for_each_mistake(disk, message):
     assert list(map(str, described.problems())) == [message]
 
 
+@pytest.mark.parametrize(
+    ("disk", "where", "near"),
+    [
+        (lambda: mbr(durabel=True), "durabel", "durable"),
+        (lambda: mbr(Partition("a", Zero(), size="1MiB", tpye="esp", type=0x83)),
+         "partitions[0].tpye", "type"),
+        (lambda: mbr(part("a", "1MiB", payload=Fat({}, lable="X"))),
+         "partitions[0].lable", "label"),
+        (lambda: mbr(segments=[Segment("s", b"x", 512, sise=5)]), "segments[0].sise", "size"),
+        (lambda: mbr(segments=[Segment("s", BootCode(b"x", pathces=()), 512)]),
+         "segments[0].source.pathces", "patches"),
+        (lambda: mbr(table=Mbr(disk_signatur=False)), "table.disk_signatur", "disk_signature"),
+        (lambda: mbr(boot=BootCode(b"x", elv="x")), "boot.elv", "elf"),
+        (lambda: with_output(Qcow2("x", compres="zstd")), "outputs[0].compres", "compress"),
+        (lambda: mbr(part("a", "1MiB", payload=Fat({"d": Tree("d", exlude="*.o")}))),
+         "partitions[0].files['d'].exlude", "exclude"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_field_is_one_line_like_every_other_mistake(disk, where, near):
+    (line,) = map(str, disk().problems())
+    assert line.startswith(f"{where}: no such field, ")
+    assert line.endswith(f" (did you mean {near})")
+
+
+def test_misspelt_fields_are_told_with_all_other_mistakes():
+    disk = Disk("os.img", size="1MB", table=Mbr(), alling="1MiB", partitions=[
+        Partition("a", Zero(), size="1MiB", type=0x83, tpye="esp"),
+    ])  # fmt: skip
+    found = [problem.where for problem in disk.problems()]
+    assert found == ["alling", "partitions[0].tpye", "size"]
+
+
+def test_what_is_missing_is_one_line():
+    disk = Disk("os.img", partitions=[Partition("a"), Partition("b", Zero(), 5)])
+    assert list(map(str, disk.problems())) == [
+        "size: it is missing, Disk needs it (write size=...)",
+        "table: it is missing, Disk needs it (write table=...)",
+        "partitions[0].payload: it is missing, Partition needs it (write payload=...)",
+        "partitions[1]: 3 values without a name, Partition takes name, payload so (write the names "
+        "of the fields)",
+    ]
+
+
 ODD = [
     None, True, 5, -5, 2**70, 3.5, "", "x", "\udcff", b"", b"x", [], [5], {}, {5: 5}, {"a": None},
     object(), Fat, Fat({}), Partition("p", Zero()), Segment("s", b"x", 0), Mbr(), Gpt, set(),

@@ -56,7 +56,7 @@ BOOT, CORE = "grub", "grub-core"
 _PREFIX = re.compile(r"\([^,()]*,(gpt|msdos)([0-9]+)\)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class GrubBios:
     """GRUB for a BIOS: ``Disk(boot=grub)``.
 

@@ -46,7 +46,7 @@ _FIRST_PARTITION = 63 * SECTOR
 _LEAST_PARTITION = 32 * KIB
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Limine:
     """Limine for a BIOS: ``Disk(boot=limine)``, and its files for `Fat` or `Esp`.
 

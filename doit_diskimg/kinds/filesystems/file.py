@@ -19,7 +19,7 @@ from doit_diskimg.plan.picture import Canvas, Picture
 from doit_diskimg.units import SECTOR, SizeLike, exact_size
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class File(Payload):
     """The bytes of ``path``, from the partition's first byte on; `BootCode` has patches in them.
 

@@ -6,7 +6,7 @@ from doit_diskimg.plan.content import Files
 from doit_diskimg.plan.picture import Picture
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Zero(Payload):
     """Nothing but zero bytes: swap, a slot for an update, an area that a guest formats.
 

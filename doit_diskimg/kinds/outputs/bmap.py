@@ -21,7 +21,7 @@ _BLOCK = 4096
 _NO_SUM = "0" * 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Bmap(MadeFile):
     """A block map of the image, for `bmaptool copy --bmap`."""
 

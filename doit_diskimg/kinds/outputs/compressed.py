@@ -27,7 +27,7 @@ _RUN = 4 * MIB
 """Zeros that are worth being told from data."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Compressed(MadeFile):
     """The image in the format that the suffix names: ``.gz``, ``.xz`` or ``.zst``.
 

@@ -56,7 +56,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Iso(MadeFile):
     """An ISO 9660 image with Rock Ridge names.
 

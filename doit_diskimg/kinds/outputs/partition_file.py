@@ -12,7 +12,7 @@ from doit_diskimg.kinds.outputs.made_file import MadeFile
 from doit_diskimg.kinds.outputs.partition import unknown
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class PartitionFile(MadeFile):
     """The bytes of the partition of that name, as a sparse file."""
 

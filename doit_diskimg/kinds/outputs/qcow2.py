@@ -11,7 +11,7 @@ from doit_diskimg.frozen import dataclass
 from doit_diskimg.kinds.outputs.qemu_img import VirtualDisk, choice, convert
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Qcow2(VirtualDisk):
     """A qcow2 file; ``compress`` its clusters with ``"zlib"`` or ``"zstd"``.
 

@@ -17,7 +17,7 @@ from doit_diskimg.plan.content import Wanted
 from doit_diskimg.plan.recipe import plain
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Sha256(MadeFile):
     """SHA-256 sums of files, one a line, by their names as seen from the folder of ``path``.
 

@@ -13,7 +13,7 @@ _UUIDS = 0x188
 """Where the header (version 1.1) has the UUIDs of the image and of its last snapshot."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Vdi(VirtualDisk):
     """A VDI file.
 

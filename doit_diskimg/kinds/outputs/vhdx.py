@@ -19,7 +19,7 @@ _METADATA_TABLE = 0x10000
 _ZEROS = bytes(1 << 16)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Vhdx(VirtualDisk):
     """A VHDX file, ``dynamic`` or ``fixed``.
 

@@ -20,7 +20,7 @@ _DESCRIPTOR = (512, 20 * 512)
 _CID = re.compile(rb"^CID=[0-9a-f]{1,8}$", re.MULTILINE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Vmdk(VirtualDisk):
     """A VMDK file, ``monolithicSparse`` or, compressed for transport, ``streamOptimized``.
 

@@ -44,7 +44,7 @@ def mirrored(hybrid: Hybrid) -> Collection[str]:
     return [name for name in hybrid if isinstance(name, str)]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, described=True)
 class Gpt(Table):
     """A GPT with 128 entries.
 

@@ -24,7 +24,7 @@ REACH = 2**32 * SECTOR
 """The first byte that no partition of an MBR can have: 2 TiB."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, described=True)
 class Mbr(Table):
     """An MBR with up to four primary partitions, or up to three and logical ones.
 

@@ -24,7 +24,7 @@ ARGUMENTS = (
 """mke2fs's: what it would choose by size, configuration, clock or chance is given."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Ext(Payload):
     """An ext2, ext3 or ext4 volume and what is in it, made by ``mke2fs`` (package e2fsprogs).
 

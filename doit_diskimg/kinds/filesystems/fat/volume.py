@@ -23,7 +23,7 @@ EngineName: TypeAlias = Literal["native", "mtools", "pyfatfs", "guestfish"]
 """Who writes the volume; see `engines`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class Fat(Payload):
     """A FAT volume and what is in it.
 
@@ -178,7 +178,7 @@ class Fat(Payload):
         return {name: replace(self, engine=name) for name in get_args(EngineName)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, described=True)
 class FatImage(Payload):
     """A FAT volume of somebody else's, the file ``path``, with ``files`` of yours put into it.
 
