@@ -152,9 +152,9 @@ def misuse(
 ) -> list[Misuse]:
     """Return what is wrong with a call of the class ``name`` with ``count`` values and names.
 
-    ``names`` are the fields, ``places`` those that need no name.
+    ``names`` are the fields, ``places`` the ones that need no name.
     """
-    from difflib import get_close_matches  # late: nobody comes here twice
+    from difflib import get_close_matches  # late: needed for a mistake only
 
     found = []
     for field_ in given:

@@ -54,7 +54,7 @@ def _unknown(where: str, name: object, names: Sequence[str]) -> Problem:
 
 
 def _identity_problems(disk: Disk, symbol: Symbol, where: str) -> Iterator[Problem]:
-    """A number that is nowhere on the disk is of no use to anybody who reads the disk."""
+    """A number that is nowhere on the disk is of no use to a reader of the disk."""
     wants_guid = symbol.kind != "disk_signature"
     has_guids = getattr(disk.table, "has_guids", None)  # a table of the user's may not say
     has = disk.table is not None and has_guids in (None, wants_guid)

@@ -119,7 +119,7 @@ def _segment_size_problems(it: Segment, where: str) -> Iterator[Problem]:
 
 
 def _kept(it: Segment) -> list[Extent]:
-    """Return the ranges that are not its own, those that are none left out."""
+    """Return the ranges that are not its own; invalid ones are left out."""
     pairs = it.keep if isinstance(it.keep, (list, tuple)) else ()
     bounds = [[*map(as_size, pair)] for pair in pairs if isinstance(pair, (list, tuple))]
     return [

@@ -184,7 +184,7 @@ def list_problems(values: object, kind: type, where: str) -> Iterator[Problem]:
 
 
 def is_number(value: object) -> bool:
-    """Return whether ``value`` is a whole number; True and False are none."""
+    """Return whether ``value`` is a whole number; True and False are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -237,7 +237,7 @@ def path_text_problems(source: object, where: str) -> Iterator[Problem]:
 
 
 def as_size(size: object) -> int | None:
-    """Return ``size`` in bytes, None if it is none."""
+    """Return ``size`` in bytes, None if it is invalid."""
     try:
         return parse_size(size)  # type: ignore[arg-type]  # a user may give anything
     except ValueError:

@@ -79,7 +79,7 @@ def needs(disk: Disk, *names: str) -> Needs:
 
 
 def located(disk: Disk, name: str) -> Located | None:
-    """Return what others ask of the volume in a partition, None if nobody asks anything."""
+    """Return what others ask of the volume in a partition, None if nothing asks."""
     files: dict[str, bool] = {}
     whole = False
     for asker, found in asks(disk).items():

@@ -90,7 +90,7 @@ class Table(Protocol):
     def numbers(self, disk: "Disk") -> Sequence[int]:
         """Return the number of each partition, in the order of the description.
 
-        0 for those that are not in the table; what it says of a chain's members does not count.
+        0 for partitions outside of the table; what it says of a chain's members does not count.
         """
         listed = accumulate(part.in_table for part in disk.partitions)
         parts = zip(disk.partitions, listed, strict=True)
@@ -305,7 +305,7 @@ class Disk:
 
     ``busy`` says what happens while a QEMU has the image: ``"swap"`` puts a new file in its place
     and leaves the guest the old one, ``"error"`` refuses to build.  ``guest_writes`` says what
-    happens when somebody else wrote to the image: ``"restore"`` builds it anew, ``"error"``
+    happens when something else wrote to the image: ``"restore"`` builds it anew, ``"error"``
     refuses.  ``durable`` waits until the image has reached the disk.  ``replace`` lets a file that
     was not built here be replaced, where the image or one of the outputs is to be.
     """
@@ -376,7 +376,7 @@ class Disk:
     def sector_size(self) -> int:
         """Bytes per logical sector."""
         size = SECTOR if self.table is None else self.table.sector_size
-        # Of a size that is none the table complains; everything else is told in usual sectors.
+        # The table complains of an invalid size; everything else is told in usual sectors.
         is_size = isinstance(size, int) and size >= SECTOR and is_power_of_two(size)
         return size if is_size else SECTOR
 
@@ -424,7 +424,7 @@ class Disk:
         """Return the task ``<name>:linked``, for ``return disk.linked_task()`` in a task function.
 
         It writes a VMDK descriptor (``path``, else the image's path and ``.vmdk``) that points into
-        your own files, so that QEMU boots a disk that nobody has written.  QEMU must open it with
+        your own files, so that QEMU boots a disk that was never written.  QEMU must open it with
         ``snapshot=on``.  ``tasks()`` must be in the same dodo.py; the image itself is not needed.
         """
         from doit_diskimg.tasks.disk import linked_task

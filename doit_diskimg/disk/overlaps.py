@@ -171,7 +171,7 @@ def _overlap(disk: Disk, size: int, left: Region, right: Region) -> Problem:
 
 
 def _beside_table(disk: Disk, size: int, table: Region, part: Region, start: int) -> str:
-    """Say how ``part`` comes off a region of the table, which nobody can make shorter."""
+    """Say how ``part`` comes off a region of the table, which can't be made shorter."""
     assert disk.table is not None
     before = table.extent.start - part.extent.start
     if before > 0:

@@ -80,7 +80,7 @@ class Layout:
         The disk's length, the extents of the partitions and where the other regions begin, all
         with their names: what was injected is remembered by name.  A stage 2 may grow or shrink in
         its gap: nothing else moves, and every region is patched within bounds that no other had.
-        A region without bytes bounds nobody, so whether a region has some is part of it.
+        A region without bytes bounds nothing, so whether a region has some is part of it.
         """
         names = {partition.name for partition in self.partitions}
         return [

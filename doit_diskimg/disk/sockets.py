@@ -234,7 +234,7 @@ class Work(Protocol):
         ...
 
     def written(self, offset: int, length: int) -> bytes:
-        """Return bytes of the target, whoever wrote them."""
+        """Return bytes of the target."""
         ...
 
     def beside(self, name: str, data: Iterable[bytes | memoryview]) -> str:

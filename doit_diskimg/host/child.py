@@ -2,7 +2,7 @@
 
 On Linux a process can ask for a signal that comes when the thread that started it ends, however
 that happens (prctl(2), PR_SET_PDEATHSIG).  A program of ours asks for SIGTERM.  With ``-n`` it is
-started by a worker of doit's, which nobody ends when doit is killed: so the worker asks too, for
+started by a worker of doit's, which goes on when doit is killed: so the worker asks too, for
 SIGKILL, before it does anything of ours.  It would go on to write to an image that the next doit
 has taken meanwhile, and then wait for ever for its next task.
 

@@ -1,6 +1,6 @@
 """What becomes of an image and its state when a build fails; `failed` is asked once, at the end.
 
-"Run doit again" helps with a source that somebody has just saved.  A log, a file of /sys or a
+"Run doit again" helps with a source that was just saved.  A log, a file of /sys or a
 download would change for ever, and the second time the message says so.
 
 When the room has ended (a full disk, a quota, a limit for files), the unfinished image would hold

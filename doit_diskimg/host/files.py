@@ -88,7 +88,7 @@ class RealFiles:
         path, status = self._look(path, where)
         if not status.st_size and path not in self._sizes:
             try:
-                check_empty(path, status, self._session)  # nobody asks for the digest of no bytes
+                check_empty(path, status, self._session)  # its digest is never asked for
             except OSError as error:
                 raise host_failed(f"{where}: {path}", error, "read it") from error
         self._sizes[path] = status.st_size

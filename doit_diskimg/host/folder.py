@@ -1,7 +1,7 @@
 """The proof that a state folder is ours, and the only way into it.
 
 A folder is ours if it has a marker that we wrote, is a real directory, belongs to us or to the
-owner of the folder that it is in, and nobody else may write to it.  What is in it is reached
+owner of the folder that it is in, and no other user may write to it.  What is in it is reached
 through a descriptor of that folder and never through a link, so that whatever somebody puts in its
 place meanwhile, we write to the folder that was looked at.
 
@@ -27,7 +27,7 @@ FORMAT = 1
 """Of the marker."""
 
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-"""How a file is opened to be read; of a pipe in its place nobody waits for a writer."""
+"""How a file is opened to be read; at a pipe in its place it does not wait for a writer."""
 
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 """How a file is opened that must not be there yet."""
@@ -36,7 +36,7 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 """How a folder is opened."""
 
 WORK = ".work"
-"""Ending of a folder in which programs work; what is in it is never used by anybody else."""
+"""Ending of a folder in which programs work; what is in it is never used by others."""
 
 NAMES = frozenset({
     MARKER, "broken.json", "changed.json", "checked", "generation", "images.json", "kept.json",
@@ -115,10 +115,10 @@ def _verify(path: str, handle: int, *, make: bool) -> None:
     _verify_mode(path, os.fstat(handle))
     if not _has_marker(path, handle):
         names = os.listdir(handle)
-        if not _has_marker(path, handle):  # somebody else may have written it between the two looks
+        if not _has_marker(path, handle):  # it may have been written between the two looks
             empty = all(is_marker(name) and name != MARKER for name in names)
             if empty and not make:
-                raise FileNotFoundError(path)  # nobody has any state there
+                raise FileNotFoundError(path)  # there is no state
             if not empty and not _is_of_old(handle, names):
                 raise _foreign(path)
             _write_marker(path, handle)
@@ -245,18 +245,18 @@ def is_building(name: str) -> bool:
 
 
 def is_marker(name: str) -> bool:
-    """Return whether it is the marker, or one that somebody is about to write."""
+    """Return whether it is the marker, or one that is about to be written."""
     return re.fullmatch(rf"{re.escape(MARKER)}({_TEMPORARY})?", name) is not None
 
 
 def check_name(name: str) -> None:
-    """Raise ValueError for a name that is not in the tables above: nobody would remove it."""
+    """Raise ValueError for a name that is not in the tables above: it would never be removed."""
     if not is_file_of_ours(name):
         raise ValueError(f"{name!r} is no name of a state file")
 
 
 def temporary_name(name: str) -> str:
-    """Return a name that nobody can guess."""
+    """Return a name that can't be guessed."""
     return f"{name}.{os.urandom(8).hex()}.tmp"
 
 

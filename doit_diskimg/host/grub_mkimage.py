@@ -120,7 +120,7 @@ def _make(image: GrubImage, mkimage: str, target: str, config: bytes | None) -> 
 
 
 def _put(scratch: Scratch, name: str, target: str) -> None:
-    """Give the new file its name, unless somebody else's file has it."""
+    """Give the new file its name, unless a file that is not ours has it."""
     record, new = own.images(StateFolder(target)), os.path.join(scratch.path, name)
     if os.path.lexists(target) and not own.is_claimed(record, target, seconds=True):
         # What has the very bytes is of an earlier version of ours, or as good as that.

@@ -48,7 +48,7 @@ def digest_file(
     """
     status = status or os.stat(path)
     if not stat.S_ISREG(status.st_mode):
-        raise changed(path)  # to open a pipe would be to wait for somebody who writes
+        raise changed(path)  # to open a pipe would be to wait for a writer
     signature = Signature.of(status)
     for remembered in (session.digests.get(path), known):
         if remembered and remembered[0] == signature:

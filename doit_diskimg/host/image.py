@@ -40,7 +40,7 @@ _GAP = 1 << 12
 
 
 def copy_sparse(source: str, target: str) -> None:
-    """Make ``target`` a copy of an image, holes included, unless somebody else was faster.
+    """Make ``target`` a copy of an image, holes included, unless another process was faster.
 
     It lies in a state folder.  The host shares the blocks where its file system can.  Raises
     WorldError.
@@ -183,7 +183,7 @@ class ImageFile:
     def apply(self, patch: ImagePatch, blob: bytes, *, fresh: bool = False) -> None:
         """Carry out ``patch``; ``blob`` is the one its pieces refer to.
 
-        ``fresh`` says that wherever it writes the image holds zeros and nobody else's bytes: zeros
+        ``fresh`` says that wherever it writes the image holds zeros and nothing else: zeros
         of the sources are not written, and stay holes.  Raises WorldError: when a write fails, and
         when a source is not what was planned.
         """
@@ -290,7 +290,7 @@ class ImageFile:
 def _together(pieces: Sequence[Piece], *, fresh: bool) -> Iterator[list[Piece]]:
     """Yield the pieces, in a fresh image several at once that one write puts there.
 
-    Between them are the ends of their last clusters, which nobody else has.
+    Between them are the ends of their last clusters, which belong to nothing else.
     """
     run: list[Piece] = []
     for piece in pieces:

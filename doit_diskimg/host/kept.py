@@ -22,7 +22,7 @@ FORMAT = 1
 """Of this record alone: a new version of the package may not forget what it knows."""
 
 Places: TypeAlias = dict[str, Extent | None]
-"""Where each partition of the guest's lies in the image; None if nobody knows."""
+"""Where each partition of the guest's lies in the image; None if that is not known."""
 
 
 def path_of(state: StateFolder) -> str:
@@ -40,7 +40,7 @@ def recorded(state: StateFolder) -> Places | None:
         places, coming = _decoded(data["parts"]), data["next"]
         if coming is None or os.path.exists(state.building(coming["generation"])):
             return places
-        # The new image took its name, or somebody removed it: its inode says which.
+        # The new image took its name, or it was removed: its inode says which.
         after = _decoded(coming["parts"])
         return after if _inode(state.image) == coming["inode"] or after == places else None
 

@@ -1,7 +1,7 @@
 """A linked image's files, and whether it may be used: `drive` is for those who start QEMU.
 
 The descriptor is as good as the files it points into.  So its state file holds what they were,
-and nobody uses it before all of that has been compared.
+and it is not used before all of that has been compared.
 """
 
 import os

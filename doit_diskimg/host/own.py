@@ -74,7 +74,7 @@ _CHANGE = "move it away, delete it, or write Disk(..., replace=True)"
 
 
 def foreign(path: str, change: str = _CHANGE) -> WorldError:
-    """Return the error for somebody else's file in the place of one of ours."""
+    """Return the error for a file that is not ours in the place of one of ours."""
     return WorldError(NotOurs(
         path, "it is a file that nothing in the state folder proves to be built here",
         "what is not ours is never replaced", change,
@@ -112,7 +112,7 @@ def _is_file(entry: _Entry, path: str) -> bool:
         return False
     if birth is not None and entry[2] is not None:
         return entry[1:3] == [inode, birth]
-    # Inodes are used again: where nobody knows their age, the length has to be the same too.
+    # Inodes are used again: where their age is not known, the length has to be the same too.
     return [entry[0], entry[1], entry[3]] == [device, inode, size]
 
 

@@ -46,7 +46,7 @@ def open_for_patching(
 ) -> tuple[ImageFile, str]:
     """Return the image to inject into, and what to tell the user, if anything.
 
-    From then on ``receipt`` says that nobody knows what its part holds.  ``busy`` is the
+    From then on ``receipt`` says that it is not known what its part holds.  ``busy`` is the
     description's word for what to do when a QEMU has the image.  ``guests`` names what belongs to
     the guest: a copy would not have what a QEMU writes there.  Raises WorldError.
     """
@@ -92,7 +92,7 @@ def _open(
 
 
 def _check(state: StateFolder, guests: str) -> None:
-    """Raise WorldError if somebody else wrote to the image since it was found to be as sealed.
+    """Raise WorldError if something else wrote to the image since it was found to be as sealed.
 
     What a guest wrote to a disk of which a part is its own was looked at by then.
     """
@@ -119,7 +119,7 @@ def _copy(
     """Return a copy of the finished image, which takes its place when it is sealed."""
     path = state.image
     if not os.path.exists(state.file("seal.json")):
-        raise changed(path)  # somebody opened it between two injections, and may write to it
+        raise changed(path)  # opened between two injections, perhaps for writing
     copy_sparse(path, building)
     try:
         _check(state, guests)

@@ -30,7 +30,7 @@ def normal(path: str | os.PathLike[str]) -> str:
 
 
 def spellings(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Yield what somebody else may have called the same file, the normal spelling first."""
+    """Yield the spellings by which others may name the same file, the normal one first."""
     text = normal(path)
     yield text
     yield os.fspath(path)

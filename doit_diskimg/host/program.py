@@ -208,7 +208,7 @@ def run_filter(
 
     Raises WorldError if it fails, with its last words, and whatever ``data`` raises.
     """
-    with TemporaryFile() as complaints:  # a file, for a pipe that nobody reads could fill up
+    with TemporaryFile() as complaints:  # a file, for a pipe that is not read could fill up
         with child.start(
             [command.program.name, *command.arguments], executable=path, bufsize=0,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints,

@@ -1,9 +1,9 @@
 """A folder of our own beside a file that is being made, on the same file system.
 
 The file is made in it under its final name, since some formats store their own file name, and takes
-its place when it is whole.  Nobody can guess the folder's name, nobody else may enter it, and it is
+its place when it is whole.  Its folder has a random name, no other user may enter it, and it is
 made and never found.  One that a kill left is removed by the next run, if its marker says that it
-is ours and nobody holds the marker's lock any more.
+is ours and no process holds the marker's lock any more.
 """
 
 import fcntl

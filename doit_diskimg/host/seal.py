@@ -64,7 +64,7 @@ def write_seal(
     """Record that the image of that identity is finished.  Raises WorldError.
 
     ``receipts`` are the state files that say what it holds.  Unless each of them is as it is now,
-    the image is not patched: nobody would know which old bytes have to go.
+    the image is not patched: it would not be known which old bytes have to go.
     """
     seal = {"format": FORMAT, "generation": generation, "digest": digest, "boot": boot_id()}
     stamps = {os.path.basename(path): as_made(path) for path in receipts}
@@ -76,7 +76,7 @@ def break_seal(state: StateFolder) -> None:
     path = state.file("seal.json")
     try:
         with suppress(FileNotFoundError), entered(state.path) as folder:
-            # What it said stays known: by that it is told whether anybody wrote to the image since.
+            # What it said stays known: it tells whether the image was written to since.
             os.replace("seal.json", "broken.json", src_dir_fd=folder, dst_dir_fd=folder)
     except OSError as error:
         raise host_failed(path, error, "break the seal of the image") from error
@@ -85,7 +85,7 @@ def break_seal(state: StateFolder) -> None:
 def note_ours(state: StateFolder, handle: int) -> None:
     """Record what the open image, whose seal we broke, looks like after a write of ours.
 
-    A write of somebody else's is told from it, as from a seal.  Raises OSError and WorldError.
+    A later write is told from it, as from a seal.  Raises OSError and WorldError.
     """
     stamp = _stamp_of(int.from_bytes(os.urandom(4), "little"))
     os.utime(handle, ns=(stamp, stamp))
@@ -94,7 +94,7 @@ def note_ours(state: StateFolder, handle: int) -> None:
 
 
 def written_by_others(state: StateFolder) -> bool:
-    """Return whether somebody else wrote to the finished image.
+    """Return whether something else wrote to the finished image.
 
     Our own injections break the seal first, so a seal that disagrees with its image was left by
     somebody who does not know of it.
@@ -116,7 +116,7 @@ def doubt(state: StateFolder) -> str:
     except OSError:
         return ""
     seal = read_json(state.file("seal.json"))
-    # A seal whose image has not taken its place is of no use: somebody was killed.
+    # A seal whose image has not taken its place is of no use: a build was killed.
     if seal and not os.path.lexists(state.building(str(seal.get("generation", "")))):
         agrees = _is_as_left(seal, status)
         if agrees is not None:
@@ -177,7 +177,7 @@ def _receipts(state: StateFolder, seal: dict[str, object]) -> list[str] | None:
 
 
 def sealed_digest(image: str, status: os.stat_result | None = None) -> str:
-    """Return the digest of what a finished image holds, empty if it is none."""
+    """Return the digest of what a finished image holds, empty if it is not finished."""
     return str(_agreed(StateFolder(image), status).get("digest", ""))
 
 

@@ -105,7 +105,7 @@ class Session:
     def join(self, folder: str) -> bool:
         """Be known, until this process ends, to others that ask the same of a folder.
 
-        Returns whether nobody else is there; False too if that can't be known.
+        Returns whether no other process is there; False too if that can't be known.
         """
         try:
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -133,7 +133,7 @@ class Session:
 
 
 class _TakenError(Exception):
-    """Somebody else has the lock file; its text is his pid."""
+    """Another process has the lock file; its text is the pid."""
 
 
 def _refuse(pid: str) -> None:

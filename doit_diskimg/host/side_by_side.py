@@ -20,7 +20,7 @@ _MOST = 4
 def side_by_side(work: Callable[[_T], object], jobs: Sequence[_T]) -> None:
     """Call ``work`` for each of ``jobs``, begun in that order; return when all are done.
 
-    After a failure no other is begun, and what the first of those that failed raised is raised.
+    After a failure no further job is begun, and the first failure is raised.
     No thread is left in any case: it could write to a file that its caller has closed by then.
     """
     crew, threads = _Crew(work, jobs), list[threading.Thread]()

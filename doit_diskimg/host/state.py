@@ -109,7 +109,7 @@ class StateFolder:
                 kept = [name for name in found if self._vouches(name)]
                 for name in found:
                     if name in kept or ((kept or left) and name == folder.MARKER):
-                        continue  # without it nobody could tell that the folder is ours
+                        continue  # without it the folder is not known to be ours
                     ours = folder.is_ours(handle, name)
                     (doomed if ours else left).append(os.path.join(self.path, name))
                     if ours and not dryrun:
@@ -199,7 +199,7 @@ def read_json(path: str) -> dict[str, object]:
 def read_record(path: str) -> dict[str, object]:
     """Like `read_json`, for a record of what was asked: empty too if a byte of it changed.
 
-    It vouches for bytes that nobody reads again, so nothing in it is believed that was not written.
+    It vouches for bytes that are not read again, so nothing in it is believed that was not written.
     """
     body, _, proof = (read(path) or b"").rpartition(_PROOF)
     body += b"}"

@@ -52,7 +52,7 @@ class Written:
         return found
 
     def named(self, path: str) -> str:
-        """Return what the file of that name is of ours, in words; empty if it is none of ours."""
+        """Return what the file of that name is of ours, in words; empty if it is not ours."""
         with suppress(OSError, ValueError):
             if what := self._files.get(which(os.stat(path))):
                 return what

@@ -34,7 +34,7 @@ class Found(NamedTuple):
 
 
 class Elf:
-    """The ELF file of a flat binary.  Raises WorldError if it is none."""
+    """The ELF file of a flat binary.  Raises WorldError if it is not one."""
 
     def __init__(self, data: bytes, path: str, where: str) -> None:
         self._path = path

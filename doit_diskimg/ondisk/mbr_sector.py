@@ -1,7 +1,7 @@
 """The master boot record: the partition table in the last 72 bytes of sector 0.
 
 UEFI 2.10, section 5.2.1, tables 5.1 and 5.2; the protective MBR of a GPT (section 5.2.3) has the
-same form.  The 440 bytes before it are boot code and belong to somebody else.
+same form.  The 440 bytes before it are boot code, which is not our matter here.
 """
 
 from dataclasses import field

@@ -33,7 +33,7 @@ assert _REGION.size == _ITEM.size == 32
 def renamed_header(header: bytes, sequence: int, file: UUID, data: UUID) -> bytes:
     """Return a header with another sequence number and other GUIDs.
 
-    Raises ValueError if it is none, or if there is a log to replay.
+    Raises ValueError if it is not one, or if there is a log to replay.
     """
     signature, _, _, _, _, log, *rest = _HEADER.unpack_from(header)
     if signature != b"head" or len(header) != HEADER_SIZE:

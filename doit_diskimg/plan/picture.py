@@ -129,7 +129,7 @@ class Canvas:
         self._blob_piece(start + run, data[run:])
 
     def whole(self, start: int, data: bytes) -> None:
-        """Put bytes of ours at ``start``, zeros and all: somebody reads them."""
+        """Put bytes of ours at ``start``, zeros included, since they are read."""
         self._blob_piece(start, data)
 
     def again(self, start: int, length: int, source: int) -> None:

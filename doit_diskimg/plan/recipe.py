@@ -66,7 +66,7 @@ class Staged(NamedTuple):
     digest: str
     """What the copy must turn out to be; empty for anything but a file of the host."""
     mode: int = 0o644
-    """Permission bits, whatever the umask.  The owner is whoever builds."""
+    """Permission bits, whatever the umask.  The owner is the user who builds."""
     seconds: int | None = None
     """Its time stamp, since 1970; None for that of the recipe."""
 

@@ -85,7 +85,7 @@ def join(total_of_pieces: int, lines: Iterable[str], blob: bytes) -> Plan:
 
 
 def total(pieces: Iterable[Piece]) -> int:
-    """Return a number of 128 bits that is another if other contents lie anywhere.
+    """Return a number of 128 bits that changes with the contents and their places.
 
     It is the sum of the digests of all places with their contents; 2**128 is 0.  So of a picture
     with a few other pieces it can be told without looking at all the others.
@@ -159,13 +159,13 @@ def encode_receipt(plan: Plan, generation: str) -> bytes:
 
 
 def encode_torn(generation: str) -> bytes:
-    """Return what stands in a receipt's place while its part is written: nobody knows what it is.
+    """Return what stands in a receipt's place while its part is written: its contents are unknown.
     """
     return json.dumps({"format": FORMAT, "generation": generation, "torn": True}).encode("ascii")
 
 
 def _head(line: bytes) -> dict[str, Any]:
-    """Return the first line of a receipt.  Raises ValueError if it is none that can be used."""
+    """Return the first line of a receipt.  Raises ValueError if it can't be used."""
     head = json.loads(line)
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         raise ValueError("written by another version")
@@ -184,7 +184,7 @@ def decode_head(receipt: bytes) -> tuple[str, str]:
 
 
 def decode_receipt(receipt: bytes) -> tuple[str, Plan]:
-    """Return the generation and the plan, which nobody has looked at yet.
+    """Return the generation and the plan, which is not decoded yet.
 
     Raises ValueError if it is no receipt of ours.
     """

@@ -20,7 +20,7 @@ _FIELD = 4
 
 
 class Change(NamedTuple):
-    """One file of the host that is another now."""
+    """One file of the host that changed."""
 
     spots: Sequence[Spot]
     """Every place where it shows."""

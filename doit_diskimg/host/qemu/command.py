@@ -13,7 +13,7 @@ from doit_diskimg.plan.recipe import plain
 from doit_diskimg.units import MIB
 
 DEBUG_EXIT_PORT = 0xF4
-"""I/O port of the device isa-debug-exit, as everybody who uses it has it."""
+"""I/O port of the device isa-debug-exit, as is usual."""
 
 
 class Flash(NamedTuple):

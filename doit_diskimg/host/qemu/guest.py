@@ -1,4 +1,4 @@
-"""A boot without anybody at the screen: runs a guest until it is clear what became of it."""
+"""A boot without a person at the screen: runs a guest until it is clear what became of it."""
 
 import os
 import selectors

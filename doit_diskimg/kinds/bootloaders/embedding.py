@@ -25,7 +25,7 @@ BIOS_BOOT = "bios-boot"
 
 
 def gap_is_free(disk: Disk) -> bool:
-    """Return whether sector 1 is nobody's: it is the header's on a GPT."""
+    """Return whether sector 1 is free: it is the header's on a GPT."""
     sector = Extent(SECTOR, SECTOR)
     regions = disk.table.regions(1 << 30) if disk.table is not None else ()
     return not any(region.extent.overlaps(sector) for region in regions)

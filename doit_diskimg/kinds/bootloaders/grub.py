@@ -65,7 +65,7 @@ class GrubBios:
     itself.
 
     ``path`` is where core.img is made, by a task of its own; the fields after it are those of
-    `GrubImage`.  Or ``core`` is a core.img that somebody else made.  ``directory`` has GRUB's
+    `GrubImage`.  Or ``core`` is a core.img that was made elsewhere.  ``directory`` has GRUB's
     files: boot.img is read there in either case.
     """
 
@@ -209,7 +209,7 @@ class CoreImage(BootCode):
         numbers: Numbers | None,
         where: str,
     ) -> list[Stretch]:
-        """Return its bytes; see `BootCode`.  Raises DescriptionError if it is another file."""
+        """Return its bytes; see `BootCode`.  Raises DescriptionError for another file."""
         path, length = fspath(self.source), min(SECTOR, place.length)
         first = files.read_range(path, 0, length, where)
         count = ceil_div(place.length, SECTOR) - 1

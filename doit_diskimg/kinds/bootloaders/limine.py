@@ -56,7 +56,7 @@ class Limine:
     ``folder`` has the files of one release of Limine's, ``hdd`` is the name of the one for hard
     disks: ``limine-bios-hdd.h`` in releases, ``limine-bios-hdd.bin`` where Limine was built.
     ``generation`` is 8 for a boot sector of Limine 8.x and before, 9 for a later one; the boot
-    sector's code tells, unless somebody changed it.
+    sector's code tells, unless it was changed.
     """
 
     folder: str | PathLike[str]

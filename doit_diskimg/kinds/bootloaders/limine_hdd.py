@@ -46,7 +46,7 @@ class Hdd(NamedTuple):
 def read(path: str, files: Files, where: str) -> Hdd:
     """Return what is in a ``limine-bios-hdd.bin`` or ``.h``.
 
-    Raises WorldError, and DescriptionError if it is another kind of file.
+    Raises WorldError, and DescriptionError if it is a different kind of file.
     """
     try:
         data = files.read(path, where)

@@ -82,7 +82,7 @@ def convert(
 def choice(
     where: str, field_: str, value: object, choices: Sequence[object]
 ) -> Iterator[Problem]:
-    """Yield a problem if ``value`` is none of ``choices``."""
+    """Yield a problem if ``value`` is not in ``choices``."""
     if value not in choices:
         yield BadValue(
             f"{where}.{field_}", f"{value!r} is unknown",

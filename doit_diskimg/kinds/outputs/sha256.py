@@ -1,4 +1,4 @@
-"""Checksums for whoever downloads: a file that `sha256sum --check` reads."""
+"""Checksums to check a download by: a file that `sha256sum --check` reads."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY

@@ -73,7 +73,7 @@ class Gpt(Table):
     pmbr_boot: bool = False
     several_active: bool = False
     hybrid_order: tuple[str, ...] = field(default=(), init=False, repr=False)
-    """A field, so that another order of a mapping is another description."""
+    """A field, so that the order of a mapping is a part of the description."""
 
     has_guids = True
 
@@ -148,7 +148,7 @@ class Gpt(Table):
     def type_of(self, partition: Partition, payload_type: str | None) -> str:
         """Return the type GUID in lower case.
 
-        Raises ValueError, in words for the user, if nobody names a type or it is not a known one.
+        Raises ValueError, in words for the user, if there is no type or it is unknown.
         """
         from doit_diskimg.kinds.tables import gpt_bytes
 

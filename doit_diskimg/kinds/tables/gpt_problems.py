@@ -66,7 +66,7 @@ def _shape_problems(table: Gpt) -> Iterator[Problem]:
 
 
 def _guid_problems(disk: Disk) -> Iterator[Problem]:
-    """Each GUID must be one, and no two the same, those that are derived included."""
+    """Each GUID must be valid, and no two the same, derived ones included."""
     given = [("guid", disk.guid)]
     given += [(f"{part.where}.guid", part.partition.guid) for part in disk.parts()]
     owners: dict[str, str] = {}
@@ -91,7 +91,7 @@ def _guid_problems(disk: Disk) -> Iterator[Problem]:
 
 
 def _derived_twice(disk: Disk, owners: dict[str, str]) -> Iterator[Problem]:
-    """Somebody may have given one part the GUID that another one derives from its name."""
+    """One part may have been given the GUID that another derives from its name."""
     derived = [] if disk.guid else [("guid", disk_guid(disk))]
     derived += [
         (f"{part.where}.guid", partition_guid(disk, part.partition))

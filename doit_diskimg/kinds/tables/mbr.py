@@ -1,6 +1,6 @@
 """The MBR partition table: four primary partitions in sector 0, or three and logical ones.
 
-It claims bytes 440 to 511 and leaves the boot code before it to whoever brings some.  Sectors
+It claims bytes 440 to 511 and leaves the boot code before it to segments or a boot loader.  Sectors
 have 512 bytes: what firmware makes of an MBR on larger ones differs from machine to machine.
 
 Every `doit` of a disk with an MBR reads this; what checks is in `mbr_problems`, what is written in
@@ -109,7 +109,7 @@ class Mbr(Table):
     def type_of(self, partition: Partition, payload_type: str | None) -> str:
         """Return the type byte as text, such as ``0x0c``.
 
-        Raises ValueError, in words for the user, if nobody names a type or it is not a known one.
+        Raises ValueError, in words for the user, if there is no type or it is unknown.
         """
         from doit_diskimg.kinds.tables import mbr_work
 

@@ -44,7 +44,7 @@ def problems(table: Mbr, disk: Disk) -> Iterator[Problem]:
 
 
 def _identity_problems(table: Mbr, disk: Disk) -> Iterator[Problem]:
-    """Yield what is wrong with the identity of the disk: a GUID, or a signature that is none."""
+    """Yield what is wrong with the identity of the disk: a GUID, or an invalid signature."""
     yield from kind_problems(table, "table.", _KINDS)
     if disk.guid:
         yield BadValue(

@@ -77,7 +77,7 @@ def logical_ones(table: Mbr, disk: Disk) -> Chain | None:
 def type_of(described: str | int | None, payload_type: str | None) -> str:
     """Return the type byte as text, such as ``0x0c``.
 
-    Raises ValueError, in words for the user, if nobody names a type or it is not a known one.
+    Raises ValueError, in words for the user, if there is no type or it is unknown.
     """
     given = payload_type if described is None else described
     if given is None:

@@ -35,7 +35,7 @@ def count_problems(count: int, limit: int, table: str, change: str) -> Iterator[
 def too_small_problems(size: SizeLike, least: int, table: str) -> Iterator[Problem]:
     """Yield a problem if a disk of ``size`` has not the ``least`` bytes that ``table`` needs.
 
-    ``"auto"`` and what is no size at all are somebody else's business.
+    ``"auto"`` and what is not a size are checked elsewhere.
     """
     try:
         length = parse_size(size)
@@ -64,7 +64,7 @@ def signature_problems(signature: object) -> Iterator[Problem]:
 
 
 def active_problem(where: str, found: str, table: str) -> Problem:
-    """Return the problem of more than one active entry where nobody asked for that."""
+    """Return the problem of more than one active entry where that is not wanted."""
     return BadValue(
         where, found, "must be one partition at most, since boot code looks for one",
         f"leave active out of all but one, or write {table}(several_active=True) for boot code "

@@ -1,4 +1,4 @@
-"""The table of a base image: somebody else's, which stays as it is.
+"""The table of a base image, which stays as it is.
 
 It is read once, when the description is made, and gives its partitions their places.  Its bytes
 belong to the segment that is the rest of the image, so it claims no region and draws nothing.

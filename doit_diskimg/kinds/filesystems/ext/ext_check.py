@@ -86,7 +86,7 @@ def is_files(files: object) -> bool:
 
 
 def missing_size(ext: Ext, where: str, size: int | None) -> Iterator[Problem]:
-    """Yield a problem if nobody gives a size; the rest of a disk is one when its place is known."""
+    """Yield a problem if there is no size; the rest of a disk is one when its place is known."""
     if ext.size is None and size is None:
         yield BadSize(
             f"{where}.size", "there is none", "an ext volume is as large as you say: mke2fs knows "

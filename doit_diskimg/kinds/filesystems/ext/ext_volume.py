@@ -58,7 +58,7 @@ class Ext(Payload):
     modes: Mapping[str, int] = field(default_factory=dict)
     uuid: str | Guid | None = None
     arguments: tuple[str, ...] = field(default=ARGUMENTS, init=False, repr=False)
-    """What mke2fs is told: a field, so that a later version of it is another description."""
+    """What mke2fs is told: a field, so that it is a part of the description."""
 
     def __post_init__(self) -> None:
         keep_copies(self)

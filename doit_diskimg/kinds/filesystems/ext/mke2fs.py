@@ -5,7 +5,7 @@ This is the one door to the work: `ext_volume.Ext` comes in here and nowhere els
 What mke2fs would take from its surroundings is given instead: features, inodes, UUID and hash seed
 by argument; its configuration as a file of ours; the clock by ``E2FSPROGS_FAKE_TIME``, which
 libext2fs reads.  Three things remain, which it copies from the staged files: their owner, who is
-whoever builds, and access and change time, which nobody can set.  debugfs writes these, by inode
+whoever builds, and access and change time, which can't be set.  debugfs writes these, by inode
 number, so that no name of the user's is ever part of a command.
 """
 
@@ -139,7 +139,7 @@ def _staged(ext: Ext, nodes: Iterable[Node], files: Files) -> list[Staged]:
 
 
 def _recipe(ext: Ext, place: Place, geometry: ExtGeometry, staged: list[Staged]) -> Recipe:
-    seconds = max(1, place.epoch)  # to libext2fs a faked time of 0 is none
+    seconds = max(1, place.epoch)  # libext2fs ignores a faked time of 0
     entries = len(staged) - 1  # without the root
     values = {
         "features": ",".join([FEATURES[ext.version], *ext.features]),

@@ -12,5 +12,5 @@
     encode      the bytes
 
 `engines` are other people's programs that make the same volume, `fat_image` puts files into a
-volume of somebody else's.
+existing volume.
 """

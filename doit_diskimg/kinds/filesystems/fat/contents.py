@@ -134,7 +134,7 @@ class FatContents:
     def times(self, wish: str, files: Files, epoch: int) -> dict[str, Timestamp]:
         """Return the time stamps of the host's files, if they are wanted; bytes have none.
 
-        Those that are ``"clamped"`` are ``epoch`` at the latest.
+        ``"clamped"`` ones are ``epoch`` at the latest.
         """
         if wish == "epoch":
             return {}

@@ -1,4 +1,4 @@
-"""From an image of somebody else's, a place and files to a recipe: mtools on a copy.
+"""From an existing image, a place and files to a recipe: mtools on a copy.
 
 The volume is a function of the image's bytes and of the files, so it is made anew when either
 changes, and never changed in place.

@@ -159,7 +159,7 @@ class _Tails:
         """Return the next free name for ``base``, of which a longer number leaves less.
 
         The number of digits is part of a counter's key, and so no two counters can come to the
-        same name.  A counter steps over the names that somebody took, each once.
+        same name.  A counter steps over the names that are taken, each once.
         """
         for digits in range(1, 7):
             prefix = base[: 7 - digits]

@@ -1,6 +1,6 @@
 """What lies in the reserved sectors, between the boot sector and the first table: a stage 2.
 
-FAT leaves these sectors to whoever boots from the volume (BPB_RsvdSecCnt), and no file ever moves
+FAT leaves these sectors to code that boots from the volume (BPB_RsvdSecCnt), and no file ever moves
 them.  FAT32 has sectors of its own among them: FSInfo, and the copies of it and of the boot sector.
 """
 

@@ -1,6 +1,6 @@
 """How large a volume is, what stays free in it, and why files do not fit.
 
-**The size of a volume that nobody gave a size** is the smallest that holds its files, leaves
+**The size of a volume without one** is the smallest that holds its files, leaves
 ``free`` free and has room for every file to grow in its slot; in steps of an eighth, so that a
 kernel that grows does not move the partitions behind it at every build.  With ``free=0`` it is
 exactly as long as it must be.

@@ -1,4 +1,4 @@
-"""`Fat` and `FatImage`: a FAT volume as the user describes it, ours or somebody else's.
+"""`Fat` and `FatImage`: a FAT volume as the user describes it, ours or an existing one.
 
 Every `doit` imports this module, so it imports next to nothing; the work is done by its siblings:
 `planner` for the one, `fat_image` for the other.
@@ -180,7 +180,7 @@ class Fat(Payload):
 
 @dataclass(frozen=True, described=True)
 class FatImage(Payload):
-    """A FAT volume of somebody else's, the file ``path``, with ``files`` of yours put into it.
+    """An existing FAT volume, the file ``path``, with ``files`` of yours put into it.
 
     What is there already under the name of a file is replaced, all else stays: the numbers, the
     label, other files.  ``files``, ``attributes`` and ``times`` are as those of `Fat`.  mtools does

@@ -38,7 +38,7 @@ DEEPEST = 100
 """Directories above each other: it is called once within the other."""
 
 WRITER = 1
-"""Of `host.pyfat`: another one where it writes other bytes, so that payloads are made again."""
+"""Of `host.pyfat`: changes when it writes other bytes, so that payloads are made again."""
 
 _DESCRIPTION = "volume.json"
 _NOT_IN_SHORT = set('"*+,./:;<=>?[\\]|')
