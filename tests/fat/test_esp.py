@@ -5,7 +5,8 @@ from dataclasses import fields
 
 import pytest
 
-from doit_diskimg import Esp, Fat, Partition
+from doit_diskimg import Disk, Esp, Fat, Gpt, Partition
+from doit_diskimg.disk import check
 from doit_diskimg.kinds.filesystems.esp import EspOptions
 
 OWN = {"files", "name"}
@@ -70,6 +71,8 @@ def test_fat32_wherever_it_fits(options, fat, prefer):
     assert (payload.fat, payload.prefer) == (fat, prefer)
 
 
-def test_what_is_no_field_is_refused():
-    with pytest.raises(TypeError, match="'labl', did you mean 'label'"):
-        Esp({}, labl="BOOT")
+def test_what_is_no_field_is_one_line():
+    disk = Disk("os.img", size="64MiB", table=Gpt(), partitions=[Esp({}, labl="BOOT")])
+    (problem,) = check.problems(disk)
+    assert str(problem).startswith("partitions[0].labl: no such field, Fat has files, fat, ")
+    assert problem.change == "did you mean label"
