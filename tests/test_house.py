@@ -48,7 +48,7 @@ APART = {
 DOORS = (
     ("", "*"),  # public names are loaded on first use
     ("disk.model", "tasks.*"),  # disk.tasks() hands a description to the skin
-    ("disk.model", "disk.check"),  # and disk.problems() to those who find mistakes
+    ("disk.model", "disk.check*"),  # and disk.problems() to those who find mistakes
     ("tasks.*", "chain.*"),  # a task to its action
     ("tasks.*", "verify.*"),
     ("tasks.*", "shortcuts.*"),

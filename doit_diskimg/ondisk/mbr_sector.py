@@ -11,7 +11,7 @@ from doit_diskimg.frozen import dataclass
 from doit_diskimg.ondisk.chs import NOWHERE, Chs
 
 START = 440
-"""Where in sector 0 `Mbr` begins; bytes 0 to 439 are boot code."""
+"""Where in sector 0 `MbrSector` begins; bytes 0 to 439 are boot code."""
 
 ENTRIES_START = 446
 """Where the four entries begin: behind the disk signature and two bytes that Windows NT uses."""
@@ -89,7 +89,7 @@ UNUSED = MbrEntry()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mbr:
+class MbrSector:
     """Bytes 440 to 511 of sector 0."""
 
     signature: int = 0
@@ -108,7 +108,7 @@ class Mbr:
         return _MBR.pack(self.signature, self.unknown, entries, self.boot_signature)
 
     @classmethod
-    def unpack(cls, data: bytes) -> "Mbr":
+    def unpack(cls, data: bytes) -> "MbrSector":
         """Return what 72 bytes say; nothing is checked, not even the boot signature."""
         signature, unknown, entries, boot_signature = _MBR.unpack(data)
         step = _ENTRY.size

@@ -134,7 +134,7 @@ class Boot(OnRequest):
 class Test(_Boot):
     """Boots in secret and fails if the guest does not do what is wished."""
 
-    wish: verdict.Wish
+    wish: verdict.Expectation
     screenshot: str | None
 
     def __call__(self, task: Any) -> "TaskFailed | None":

@@ -22,7 +22,7 @@ from doit_diskimg.errors import BadSize, BadValue, Problem
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.qemu.command import DEBUG_EXIT_PORT, Flash, Machine
-from doit_diskimg.host.qemu.verdict import Wish
+from doit_diskimg.host.qemu.verdict import Expectation
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.tasks.step import CleanFile
 from doit_diskimg.tasks.turn import in_turn
@@ -112,7 +112,7 @@ class Qemu:
         from doit_diskimg.tasks.boots import BootedAsIs, Test
 
         status = None if self.debug_exit is None else 2 * self.debug_exit + 1
-        wish = Wish(expect, forbid, None if screenshot else status, timeout)
+        wish = Expectation(expect, forbid, None if screenshot else status, timeout)
         _refuse(
             self, [*self._problems(), *_wish_problems(wish), *_screenshot_problems(screenshot)]
         )
@@ -218,7 +218,7 @@ def _memory_problems(memory: SizeLike) -> Iterator[Problem]:
                       'write for example "256MiB"')
 
 
-def _wish_problems(wish: Wish) -> Iterator[Problem]:
+def _wish_problems(wish: Expectation) -> Iterator[Problem]:
     if wish.expect is None and wish.status is None:
         yield BadValue("test", "nothing says when the guest has passed", "must have a pattern, or "
                        "a byte of Qemu(debug_exit=...) and no screenshot",

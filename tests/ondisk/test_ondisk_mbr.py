@@ -3,7 +3,7 @@ from struct import error
 import pytest
 
 from doit_diskimg.ondisk.chs import Chs
-from doit_diskimg.ondisk.mbr_sector import ENTRY_COUNT, UNUSED, Mbr, MbrEntry
+from doit_diskimg.ondisk.mbr_sector import ENTRY_COUNT, UNUSED, MbrEntry, MbrSector
 
 # truncate -s 512M m.img; sfdisk m.img <<E; xxd -s 440 m.img
 #   label: dos
@@ -21,7 +21,7 @@ SFDISK = bytes.fromhex(
     "55aa"
 )
 
-MEANING = Mbr(
+MEANING = MbrSector(
     signature=0xDEADBEEF,
     entries=(
         MbrEntry(
@@ -62,7 +62,7 @@ def test_packed_as_sfdisk_does() -> None:
 
 
 def test_unpacked_from_what_sfdisk_wrote() -> None:
-    assert Mbr.unpack(SFDISK) == MEANING
+    assert MbrSector.unpack(SFDISK) == MEANING
 
 
 def test_an_unused_entry_is_zero() -> None:
@@ -72,13 +72,13 @@ def test_an_unused_entry_is_zero() -> None:
 
 def test_nothing_is_lost_of_bytes_that_nobody_should_write() -> None:
     odd = bytes(range(72))
-    assert Mbr.unpack(odd).pack() == odd
+    assert MbrSector.unpack(odd).pack() == odd
 
 
 @pytest.mark.parametrize("count", [0, ENTRY_COUNT - 1, ENTRY_COUNT + 1])
 def test_any_other_number_of_entries_is_refused(count: int) -> None:
     with pytest.raises(ValueError, match=f"4 entries, not {count}"):
-        Mbr(entries=(UNUSED,) * count).pack()
+        MbrSector(entries=(UNUSED,) * count).pack()
 
 
 @pytest.mark.parametrize("lba", [-1, 2**32])

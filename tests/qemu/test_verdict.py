@@ -5,7 +5,7 @@ import pytest
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host.qemu import find
 from doit_diskimg.host.qemu.command import Flash
-from doit_diskimg.host.qemu.verdict import Judge, Wish, plain, tail
+from doit_diskimg.host.qemu.verdict import Expectation, Judge, plain, tail
 
 PAUSE = None
 
@@ -28,7 +28,7 @@ PAUSE = None
     ],
 )
 def test_judge(heard, expected, forbidden):
-    judge = Judge(Wish("hello.*world", "panic", None, 1))
+    judge = Judge(Expectation("hello.*world", "panic", None, 1))
     for data in heard:
         judge.pause() if data is PAUSE else judge.hear(data)
     assert (judge.expected, judge.forbidden) == (expected, forbidden)

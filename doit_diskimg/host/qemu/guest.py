@@ -14,7 +14,7 @@ from doit_diskimg.host.child import start
 from doit_diskimg.host.qemu import command
 from doit_diskimg.host.qemu.monitor import Monitor
 from doit_diskimg.host.qemu.process import end
-from doit_diskimg.host.qemu.verdict import Judge, Wish
+from doit_diskimg.host.qemu.verdict import Expectation, Judge
 
 _QUIET = 0.1
 """Seconds without a byte after which an unfinished line counts as said."""
@@ -27,7 +27,7 @@ _ENDS = {
 
 
 def boot(
-    argv: Sequence[str], log: str, wish: Wish, screenshot: str | None = None,
+    argv: Sequence[str], log: str, wish: Expectation, screenshot: str | None = None,
     claim: Callable[[str], None] | None = None,
 ) -> str:
     """Run QEMU until the guest has done what it must, or can't any more.
@@ -78,7 +78,7 @@ class _Guest:
         self._process.stdout.close()
 
     def run(
-        self, judge: Judge, wish: Wish, log: IO[bytes], screenshot: str | None,
+        self, judge: Judge, wish: Expectation, log: IO[bytes], screenshot: str | None,
         claim: Callable[[str], None] | None,
     ) -> str:
         deadline = time.monotonic() + wish.seconds
@@ -109,7 +109,7 @@ class _Guest:
                 self._selector.unregister(self._monitor)
         return heard
 
-    def _after_the_end(self, judge: Judge, wish: Wish) -> str:
+    def _after_the_end(self, judge: Judge, wish: Expectation) -> str:
         status = None
         with suppress(subprocess.TimeoutExpired):
             status = self._process.wait(_QUIET)  # a stopped guest's QEMU stays
@@ -121,7 +121,7 @@ class _Guest:
             return f"{self._how(status, wish)}, QEMU's status must be {wish.status}"
         return f"{self._how(status, wish)}, {_not_yet(judge, wish)} before that"
 
-    def _how(self, status: int | None, wish: Wish) -> str:
+    def _how(self, status: int | None, wish: Expectation) -> str:
         """Return how the guest ended."""
         if wish.status is not None and status is not None and status > 1 and status % 2:
             return f"the guest wrote {status >> 1:#x} to port {command.DEBUG_EXIT_PORT:#x}"
@@ -132,7 +132,7 @@ class _Guest:
         return f"QEMU ended with status {status}" + (f" and said: {said}" if said else "")
 
 
-def _not_yet(judge: Judge, wish: Wish) -> str:
+def _not_yet(judge: Judge, wish: Expectation) -> str:
     if judge.expected is None and wish.expect is not None:
         return f"no line matched {wish.expect!r}"
     return f"QEMU did not end with status {wish.status}"

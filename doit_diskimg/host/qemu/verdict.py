@@ -13,7 +13,7 @@ _TAIL = 12
 
 
 @dataclass(frozen=True)
-class Wish:
+class Expectation:
     """What a guest must do to pass.
 
     ``expect``: a line that this pattern is found in must come; ``forbid``: none that this one is
@@ -30,7 +30,7 @@ class Wish:
 class Judge:
     """Reads the serial port's bytes as they come; `expected` and `forbidden` are lines found."""
 
-    def __init__(self, wish: Wish) -> None:
+    def __init__(self, wish: Expectation) -> None:
         self.expected: str | None = None
         self.forbidden: str | None = None
         self._expect = None if wish.expect is None else re.compile(wish.expect)

@@ -14,7 +14,7 @@ from doit_diskimg.disk.model import Disk
 from doit_diskimg.disk.sockets import Work
 from doit_diskimg.extent import Extent, merged
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.outputs.made_file import MadeFile
+from doit_diskimg.kinds.outputs.output_file import OutputFile
 from doit_diskimg.units import align_down, align_up, ceil_div
 
 _BLOCK = 4096
@@ -22,7 +22,7 @@ _NO_SUM = "0" * 64
 
 
 @dataclass(frozen=True, described=True)
-class Bmap(MadeFile):
+class Bmap(OutputFile):
     """A block map of the image, for `bmaptool copy --bmap`."""
 
     KIND: ClassVar[str] = "bmap"

@@ -1,34 +1,25 @@
 """The image, compressed; the suffix of the path says how."""
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY
 from os import fspath
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from doit_diskimg.disk.fields import is_path, shown
 from doit_diskimg.disk.model import Disk
 from doit_diskimg.disk.sockets import Work
 from doit_diskimg.errors import BadValue, Problem
-from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.outputs.made_file import MadeFile
+from doit_diskimg.kinds.outputs.output_file import OutputFile
 from doit_diskimg.plan.recipe import Program
-from doit_diskimg.units import MIB
-
-if TYPE_CHECKING:
-    from doit_diskimg.kinds.outputs.streams import Stream
 
 _LEVELS = {"gz": (1, 6, 9), "xz": (0, 6, 9), "zst": (1, 3, 19)}
 """Lowest, usual and highest level of each format."""
 
-_RUN = 4 * MIB
-"""Zeros that are worth being told from data."""
-
 
 @dataclass(frozen=True, described=True)
-class Compressed(MadeFile):
+class Compressed(OutputFile):
     """The image in the format that the suffix names: ``.gz``, ``.xz`` or ``.zst``.
 
     ``level`` is that of gzip (1 to 9), xz (0 to 9) or zstd (1 to 19).  gzip and xz are Python's
@@ -75,43 +66,12 @@ class Compressed(MadeFile):
 
     def make(self, disk: Disk, work: Work, where: str) -> str | None:
         """Compress the image; see `Output`."""
-        stream = self._stream(work)
+        from doit_diskimg.kinds.outputs.streams import compressed
+
+        level = _LEVELS[self._format][1] if self.level is None else self.level
         work.create()
         end = 0
-        for part in _compressed(stream, work):
+        for part in compressed(self._format, level, work):
             work.write(end, part)
             end += len(part)
         return f"{100 * end // work.size} % of {work.size:,} bytes"
-
-    def _stream(self, work: Work) -> "Stream":
-        from doit_diskimg.kinds.outputs.streams import Gzip, Xz, Zstd
-
-        level = _LEVELS[self._format][1] if self.level is None else self.level
-        if self._format == "zst":
-            return Zstd(level, work)
-        return Gzip(level) if self._format == "gz" else Xz(level)
-
-
-def _compressed(stream: "Stream", work: Work) -> Iterator[bytes]:
-    position = 0
-    for extent in _joined(work.covered):
-        if extent.start > position:
-            yield from stream.zeros(extent.start - position)
-        yield from stream.data(work.read(extent), extent.length)
-        position = extent.end
-    if work.size > position:
-        yield from stream.zeros(work.size - position)
-    yield stream.end()
-
-
-def _joined(extents: Iterable[Extent]) -> Iterator[Extent]:
-    """Yield ``extents`` with short gaps between them, and before the first, filled."""
-    start = end = 0
-    for extent in extents:
-        if extent.start - end >= _RUN:
-            if end > start:
-                yield Extent(start, end - start)
-            start = extent.start
-        end = extent.end
-    if end > start:
-        yield Extent(start, end - start)

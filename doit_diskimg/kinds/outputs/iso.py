@@ -13,7 +13,7 @@ from doit_diskimg.disk.sockets import Work
 from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem, refuse
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.kinds.filesystems.tree import Directory, FileNode, Rules, gather, key_path
-from doit_diskimg.kinds.outputs.made_file import MadeFile
+from doit_diskimg.kinds.outputs.output_file import OutputFile
 from doit_diskimg.kinds.outputs.partition import unknown
 from doit_diskimg.plan.content import Sources, Wanted, wanted_files
 from doit_diskimg.plan.recipe import Program, plain
@@ -57,7 +57,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True, described=True)
-class Iso(MadeFile):
+class Iso(OutputFile):
     """An ISO 9660 image with Rock Ridge names.
 
     * ``files`` is what is in it: paths to sources, as in `Fat`.

@@ -8,12 +8,12 @@ from doit_diskimg.disk.sockets import Work
 from doit_diskimg.errors import Problem
 from doit_diskimg.extent import clipped
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.outputs.made_file import MadeFile
+from doit_diskimg.kinds.outputs.output_file import OutputFile
 from doit_diskimg.kinds.outputs.partition import unknown
 
 
 @dataclass(frozen=True, described=True)
-class PartitionFile(MadeFile):
+class PartitionFile(OutputFile):
     """The bytes of the partition of that name, as a sparse file."""
 
     _: KW_ONLY

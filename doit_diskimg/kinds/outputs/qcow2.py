@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from doit_diskimg.disk.model import Disk
 from doit_diskimg.disk.sockets import Work
@@ -19,7 +19,7 @@ class Qcow2(VirtualDisk):
     """
 
     _: KW_ONLY
-    compress: str | None = None
+    compress: Literal["zlib", "zstd"] | None = None
 
     KIND: ClassVar[str] = "qcow2"
     FIELDS: ClassVar[Mapping[str, str]] = {"compression_type": "compress"}

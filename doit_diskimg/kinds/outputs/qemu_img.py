@@ -10,7 +10,7 @@ from doit_diskimg.disk.model import Disk
 from doit_diskimg.disk.sockets import Work
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.outputs.made_file import MadeFile
+from doit_diskimg.kinds.outputs.output_file import OutputFile
 from doit_diskimg.plan.recipe import Program, plain
 
 QEMU_IMG = Program("qemu-img", "qemu-utils", ("--version",))
@@ -21,7 +21,7 @@ _OTHER_FILES = ("backing_file", "backing_fmt", "data_file", "data_file_raw")
 
 
 @dataclass(frozen=True)
-class VirtualDisk(MadeFile):
+class VirtualDisk(OutputFile):
     """A disk for a virtual machine.
 
     ``options`` go to qemu-img's ``-o`` as they are, such as ``{"cluster_size": "128k"}``;

@@ -12,13 +12,13 @@ from doit_diskimg.disk.model import Disk
 from doit_diskimg.disk.sockets import Work
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.outputs.made_file import MadeFile
+from doit_diskimg.kinds.outputs.output_file import OutputFile
 from doit_diskimg.plan.content import Wanted
 from doit_diskimg.plan.recipe import plain
 
 
 @dataclass(frozen=True, described=True)
-class Sha256(MadeFile):
+class Sha256(OutputFile):
     """SHA-256 sums of files, one a line, by their names as seen from the folder of ``path``.
 
     ``of`` are the files; unless given, the image and every other output of the disk.

@@ -11,16 +11,21 @@
 import lzma
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from doit_diskimg.disk.sockets import Work
+from doit_diskimg.extent import Extent
 from doit_diskimg.plan.recipe import Program
+from doit_diskimg.units import MIB
 
 ZSTD = Program("zstd", "zstd", ("--version",))
 
 _UNIT = 8 << 20
 """Bytes in a ready-made piece of zeros."""
+
+_RUN = 4 * MIB
+"""Zeros that are worth being told from data."""
 
 _Blocks = Iterable[bytes | memoryview]
 
@@ -168,3 +173,33 @@ class Zstd:
     def end(self) -> bytes:
         """See `Stream`."""
         return b""
+
+
+_OF_PYTHON: Mapping[str, type[Gzip | Xz]] = {"gz": Gzip, "xz": Xz}
+
+
+def compressed(format_: str, level: int, work: Work) -> Iterator[bytes]:
+    """Yield the image in a format: ``gz``, ``xz`` or ``zst``."""
+    stream: Stream = Zstd(level, work) if format_ == "zst" else _OF_PYTHON[format_](level)
+    position = 0
+    for extent in _joined(work.covered):
+        if extent.start > position:
+            yield from stream.zeros(extent.start - position)
+        yield from stream.data(work.read(extent), extent.length)
+        position = extent.end
+    if work.size > position:
+        yield from stream.zeros(work.size - position)
+    yield stream.end()
+
+
+def _joined(extents: Iterable[Extent]) -> Iterator[Extent]:
+    """Yield ``extents`` with short gaps between them, and before the first, filled."""
+    start = end = 0
+    for extent in extents:
+        if extent.start - end >= _RUN:
+            if end > start:
+                yield Extent(start, end - start)
+            start = extent.start
+        end = extent.end
+    if end > start:
+        yield Extent(start, end - start)

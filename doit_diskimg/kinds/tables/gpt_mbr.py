@@ -114,7 +114,7 @@ def _hybrid_problems(hybrid: Hybrid, disk: Disk) -> Iterator[Problem]:
 
 def master_boot_record(
     table: Gpt, signature: int, partitions: Sequence[PlacedPartition], last_lba: int
-) -> mbr_sector.Mbr:
+) -> mbr_sector.MbrSector:
     """Return the end of sector 0; a protective MBR has no ``signature``.
 
     Raises DescriptionError if a mirrored partition has sectors that 32 bits can't count.
@@ -128,7 +128,7 @@ def master_boot_record(
     entries = [_mirror(part, table.hybrid, sector_size) for part in chosen]
     entries += [mbr_sector.UNUSED] * (MOST - len(entries))
     entries.insert(table.protective_number - 1, _protective(first - 1, active=table.pmbr_boot))
-    return mbr_sector.Mbr(signature=signature if chosen else 0, entries=tuple(entries))
+    return mbr_sector.MbrSector(signature=signature if chosen else 0, entries=tuple(entries))
 
 
 def _protective(last_lba: int, *, active: bool) -> mbr_sector.MbrEntry:

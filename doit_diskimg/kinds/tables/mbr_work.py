@@ -96,7 +96,7 @@ def encode(
     primary = [partition for partition in partitions if partition.ebr is None]
     for partition in primary:
         entries[partition.number - 1] = _entry(partition)
-    sector = ondisk.Mbr(signature=identity.signature, entries=tuple(entries))
+    sector = ondisk.MbrSector(signature=identity.signature, entries=tuple(entries))
     canvas = Canvas()
     canvas.data(table.boot_code_length, sector.pack()[table.boot_code_length - ondisk.START :])
     for extended in primary if len(primary) < len(partitions) else ():
@@ -122,14 +122,14 @@ def _entry(partition: PlacedPartition, base: int = 0) -> ondisk.MbrEntry:
 
 def _chain(
     partitions: Sequence[PlacedPartition], extended: PlacedPartition
-) -> Iterator[tuple[int, ondisk.Mbr]]:
+) -> Iterator[tuple[int, ondisk.MbrSector]]:
     """Yield each EBR with its place in bytes; all of it but the 72 bytes at its end is zero."""
     links = sorted((part.ebr, part.number, part) for part in partitions if part.ebr is not None)
     for index, (ebr, _, part) in enumerate(links):
         entries = [_entry(part, ebr), *[ondisk.UNUSED] * (ondisk.ENTRY_COUNT - 1)]
         for next_ebr, _, following in links[index + 1 : index + 2]:
             entries[1] = _link(next_ebr, following, extended.extent.start)
-        yield ebr, ondisk.Mbr(entries=tuple(entries))
+        yield ebr, ondisk.MbrSector(entries=tuple(entries))
 
 
 def _link(ebr: int, partition: PlacedPartition, base: int) -> ondisk.MbrEntry:

@@ -13,7 +13,7 @@ from doit_diskimg.plan.recipe import Program
 
 
 @dataclass(frozen=True)
-class MadeFile:
+class OutputFile:
     """A file at ``path``; its task is called ``name``, that of its kind unless given."""
 
     path: str | PathLike[str]
