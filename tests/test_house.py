@@ -40,7 +40,7 @@ LEVELS = (
 
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 APART = {
-    "verify": {"plan", "disk", "kinds"},  # it judges what these made, by other code
+    "verify": {"plan", "ondisk", "disk", "kinds"},  # it judges what these made, by other code
     "chain": {"kinds", "shortcuts"},  # it meets kinds in the sockets, shortcuts as hooks
 }
 """Rooms, and the lower ones that they don't know all the same."""
@@ -493,6 +493,9 @@ STUB = "class P(Protocol):\n    'Doc.'\n    def f(self): ..."
          ["1: chain imports shortcuts, which is above it"]),
         (imports_go_down, "verify.judge", "from doit_diskimg.plan.picture import Picture",
          ["1: verify imports plan, which it may not know"]),
+        (imports_go_down, "verify.gpt_reader", "from doit_diskimg.ondisk.gpt_header import f",
+         ["1: verify imports ondisk, which it may not know"]),
+        (imports_go_down, "verify.judge", "from doit_diskimg.host.program import find", []),
         (imports_go_down, "cli.build", "from doit_diskimg.tasks.disk import Disk",
          ["1: cli imports tasks, which is beside it"]),
         (imports_go_down, "disk.model", "from .layout import Layout",
