@@ -5,14 +5,14 @@ sector off.  Nothing here knows about disks; it is arithmetic with the field's w
 """
 
 import re
-from typing import NewType, TypeAlias
+from typing import Final, NewType, TypeAlias
 
 KIB, MIB, GIB, TIB = 1 << 10, 1 << 20, 1 << 30, 1 << 40
 
 MOST = (1 << 63) - 1
 """Bytes of the longest file that POSIX systems can express (off_t)."""
 
-SECTOR = 512
+SECTOR: Final = 512
 """Bytes in the smallest logical sector, and the grain in which metadata is compared."""
 
 Lba = NewType("Lba", int)

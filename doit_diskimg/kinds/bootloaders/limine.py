@@ -7,6 +7,7 @@ from wherever the boot sector says (see `limine_hdd`).
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY
 from os import PathLike, fspath
+from typing import Literal
 
 from doit_diskimg.disk import at
 from doit_diskimg.disk.bootcode import KEEP, BootCode
@@ -62,7 +63,7 @@ class Limine:
     folder: str | PathLike[str]
     _: KW_ONLY
     hdd: str = "limine-bios-hdd.h"
-    generation: int | None = None
+    generation: Literal[8, 9] | None = None
 
     @property
     def _path(self) -> str:

@@ -13,6 +13,7 @@ is written in `gpt_bytes`.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field
+from typing import Literal
 
 from doit_diskimg.disk.model import Disk, Identity, Partition, Table
 from doit_diskimg.disk.placed import PlacedPartition, Region
@@ -63,13 +64,13 @@ class Gpt(Table):
     does not write the copy at the end of the disk, but keeps partitions away from its place.
     """
 
-    sector_size: int = SECTOR
+    sector_size: Literal[512, 4096] = SECTOR
     entries_lba: int = ARRAY_LBA
     entry_count: int = _ENTRY_COUNT
     first_usable_lba: int | None = None
     backup: bool = True
     hybrid: Sequence[str] | Mapping[str, str | int] = ()
-    protective_number: int = 1
+    protective_number: Literal[1, 2, 3, 4] = 1
     pmbr_boot: bool = False
     several_active: bool = False
     hybrid_order: tuple[str, ...] = field(default=(), init=False, repr=False)

@@ -8,6 +8,7 @@ Every `doit` of a disk with an MBR reads this; what checks is in `mbr_problems`,
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from doit_diskimg.disk.model import Chain, Disk, Identity, Partition, Table
 from doit_diskimg.disk.placed import PlacedPartition, Region
@@ -42,7 +43,7 @@ class Mbr(Table):
     than one active partition, for boot code that reads the flag in its own way.
     """
 
-    extended_number: int = 4  # the last of `ondisk.mbr_sector.ENTRY_COUNT`
+    extended_number: Literal[1, 2, 3, 4] = 4  # the last of `ondisk.mbr_sector.ENTRY_COUNT`
     extended_type: str | int = "extended-lba"
     extended_start: SizeLike | None = None
     extended_size: SizeLike | None = None
