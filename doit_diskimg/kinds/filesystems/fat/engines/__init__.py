@@ -1,6 +1,6 @@
 """Engines: other people's programs that make the volume which our planner decided.
 
-`native` is the planner's own writer (`fat.build`).  Every other engine is a file here with three
+`native` is the planner's own writer (`encode`).  Every other engine is a file here with three
 names: ``REFUSES`` maps fields of `Fat` that it can't follow to the reason, ``faults`` yields what
 of one volume's contents it would get wrong, and ``recipe`` says what the program has to do.  To add
 one: a file, its name in `NAMES`, its row in the reference.
@@ -20,8 +20,8 @@ from doit_diskimg.plan.content import Files
 from doit_diskimg.plan.picture import Canvas, Picture
 from doit_diskimg.plan.recipe import Recipe
 
-NATIVE: "EngineName" = "native"
-NAMES: tuple["EngineName", ...] = ("mtools", "pyfatfs", "guestfish")
+NATIVE: EngineName = "native"
+NAMES: tuple[EngineName, ...] = ("mtools", "pyfatfs", "guestfish")
 
 
 class Engine(Protocol):
