@@ -188,6 +188,15 @@ class BootCode:
         refuse(wrong, failed)
         return values
 
+    def patched(
+        self, data: bytes, kept: Sequence[Extent], files: Files, numbers: Numbers | None, where: str
+    ) -> bytes:
+        """Return the bytes of the source, which are ``data``, with the values of the patches."""
+        found = bytearray(data)
+        for field, value in self.fields(len(data), kept, files, numbers, where):
+            found[field.offset : field.offset + field.size] = value
+        return bytes(found)
+
     def _located(self, elf: Elf | None, where: str) -> tuple[list[PatchField], list[Problem]]:
         """Return the fields, and what is wrong with those that are symbols."""
         fields: list[PatchField] = []

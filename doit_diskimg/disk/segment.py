@@ -72,6 +72,19 @@ class CodeSource(Protocol):
         """
         ...
 
+    def read(self, part: Extent, files: Files, where: str) -> bytes:
+        """Return some bytes of it, as they are without patches."""
+        ...
+
+    def patched(
+        self, data: bytes, kept: Sequence[Extent], files: Files, numbers: Numbers | None, where: str
+    ) -> bytes:
+        """Return ``data``, which is all of it, with its patches; none may touch what is ``kept``.
+
+        Raises what `stretches` raises.
+        """
+        ...
+
 
 def draw(canvas: Canvas, start: int, stretches: Iterable[Stretch]) -> None:
     """Put what `CodeSource.stretches` returned at ``start``, a byte of the disk."""

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 
-from doit_diskimg.disk.bootcode import BootCode
 from doit_diskimg.disk.fields import AUTO, YES_OR_NO, Kind, is_number, path_text_problems, shown
+from doit_diskimg.disk.segment import CodeSource
 from doit_diskimg.errors import (
     BadLabel,
     BadSize,
@@ -74,7 +74,7 @@ _KINDS = {
         _is_oem_name, "an OEM name has up to 8 ASCII characters", 'write "MSWIN4.1"',
     ),
     "boot_sector": Kind(
-        lambda value: isinstance(value, (str, bytes, PathLike, BootCode)),
+        lambda value: isinstance(value, (str, bytes, PathLike, CodeSource)),
         "must be the path of a file, bytes, or BootCode(...)", 'write "build/vbr.bin"',
     ),
     "first": Kind(
@@ -212,7 +212,7 @@ def _free_problems(fat: Fat, where: str) -> Iterator[Problem]:
 
 
 def _boot_sector_problems(fat: Fat, where: str) -> Iterator[Problem]:
-    if isinstance(fat.boot_sector, BootCode):
+    if isinstance(fat.boot_sector, CodeSource):
         # FAT12 and FAT16 leave the most; what FAT32 takes of that is said when the type is known.
         kept = own_boot.kept(fat.fat if fat.fat in TYPES else 12)
         yield from fat.boot_sector.source_problems(where, kept)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from os import PathLike, fsdecode
 from typing import NamedTuple
 
-from doit_diskimg.disk.bootcode import BootCode
+from doit_diskimg.disk.segment import CodeSource
 from doit_diskimg.disk.symbols import Numbers
 from doit_diskimg.errors import BootSectorMismatch, ContentTooLarge, DescriptionError, Problem
 from doit_diskimg.extent import Extent
@@ -68,7 +68,7 @@ def read(fat: Fat, files: Files, where: str) -> bytes | None:
         path = fsdecode(source)
         length = files.size(path, where)
         data = files.read(path, where) if length <= SIZE else bytes(length)
-    elif isinstance(source, BootCode):
+    elif isinstance(source, CodeSource):
         length = source.size(files, where)
         within = Extent(0, length)
         data = source.read(within, files, where) if length <= SIZE else bytes(length)
@@ -106,13 +106,10 @@ def patched(
     No patch may touch the BPB.
     """
     source, where = fat.boot_sector, f"{where}.boot_sector"
-    if not isinstance(source, BootCode):
+    if not isinstance(source, CodeSource):
         return data
-    found = bytearray(data)
     length = source.size(files, where)
-    for field, value in source.fields(length, kept(kind), files, numbers, where):
-        found[field.offset : field.offset + field.size] = value
-    return bytes(found)
+    return source.patched(data[:length], kept(kind), files, numbers, where).ljust(SIZE, b"\0")
 
 
 def kept(kind: int) -> list[Extent]:
