@@ -28,6 +28,7 @@ from sys import modules
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from doit_diskimg.chain.build import Done, build
     from doit_diskimg.disk import at
     from doit_diskimg.disk.bootcode import BootCode
     from doit_diskimg.disk.bootfield import Patch
@@ -92,6 +93,8 @@ __all__ = [
     "Sha256",
     "Iso",
     "Xxh3Checker",
+    "build",
+    "Done",
     "verify_image",
     "Finding",
     "DiskimgError",
@@ -131,6 +134,8 @@ _HOME = {
     "Sha256": "kinds.outputs.sha256",
     "Iso": "kinds.outputs.iso",
     "Xxh3Checker": "tasks.checker",
+    "build": "chain.build",
+    "Done": "chain.build",
     "verify_image": "verify.judge",
     "Finding": "verify.finding",
     "DiskimgError": "errors",

@@ -50,6 +50,11 @@ DOORS = (
     ("disk.model", "tasks.*"),  # disk.tasks() hands a description to the skin
     ("disk.model", "disk.check*"),  # and disk.problems() to those who find mistakes
     ("tasks.*", "chain.*"),  # a task to its action
+    ("chain.steps", "chain.*"),  # a step to its work
+    ("shortcuts.checked", "chain.own_sources.*"),  # asked only of a description that is new
+    ("chain.*", "chain.compare.*"),  # what reads the whole image, with the judge's code
+    ("chain.*", "chain.keeping.*"),  # of guests, which most disks have not
+    ("chain.populate", "chain.readback.*"),  # the judge of volumes that programs make
     ("tasks.*", "verify.*"),
     ("tasks.*", "shortcuts.*"),
     ("verify.witnesses", "verify.pyfat_reader.*"),  # which needs pyfatfs

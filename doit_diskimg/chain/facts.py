@@ -35,6 +35,9 @@ from doit_diskimg.plan.content import FORMAT
 FACTS = ".facts"
 """Ending of the state file with the facts of one step; the step's name comes first."""
 
+NOTES = "notes"
+"""Among the facts: what helps to find them again, and is not compared."""
+
 Found: TypeAlias = Mapping[str, Any]
 """Facts: words to plain values, as JSON has them (lists, and no tuples)."""
 
@@ -48,14 +51,14 @@ class Facts:
     """What one step depends on; made anew in every run, and no work before `difference`.
 
     ``find`` returns the facts; it is told those of the last success, so that it may keep a value
-    that takes long to find.  ``path`` is the state file in which they are stored; without one they
-    are whose who asks: `difference` is told, and `values` returns what to store.  ``results`` are
-    the files that the step writes.
+    that takes long to find.  None stands for a step that conditions alone decide about.  ``path``
+    is the state file in which they are stored; without one the caller stores them: `difference` is
+    told them, and `values` returns them.  ``results`` are the files that the step writes.
     """
 
     def __init__(
         self,
-        find: Callable[[Found], Found],
+        find: Callable[[Found], Found] | None,
         path: str = "",
         *,
         results: Sequence[str] = (),
@@ -73,27 +76,26 @@ class Facts:
         """Look, and return in words why the step must run; empty if it need not."""
         before: Found = stored or {}
         try:
-            before = read_record(self._path) if self._path else before
+            if self._find is None:
+                return self._unmet()
+            before, self._now = read_record(self._path) if self._path else before, None
             self._now = self._find(_facts(before))
-            reasons = [self._unmet()]
+            if before.get("format") != FORMAT:
+                return self._first
+            reasons = [*self._other_results(before), *_differences(_facts(before), self._now)]
+            return "; ".join(filter(None, [*reasons, self._unmet()]))
         except WorldError as error:
-            self._now, reasons = None, [str(error)]  # the step will run into it and say so
-        if before.get("format") != FORMAT or not isinstance(before.get("facts"), dict):
-            reasons.insert(0, self._first)
-        else:
-            reasons += self._other_results(before)
-            reasons += _differences(_facts(before), self._now or {})
-        return "; ".join(filter(None, reasons))
+            return str(error)  # the step will run into it and say so
 
     def _other_results(self, before: Found) -> Iterator[str]:
         known = before.get("results")
         for path in self._results:
             if not isinstance(known, dict) or known.get(path) != as_made(path):
-                yield f"{path!r} is not what this step wrote there"
+                yield f"{path!r} is not what this task wrote there"
 
     def look(self) -> None:
         """Find the facts, if `difference` has not: before the work.  Raises WorldError."""
-        if self._now is None:
+        if self._now is None and self._find is not None:
             self._now = self._find(_facts(read_record(self._path) if self._path else {}))
 
     def values(self) -> Found:
@@ -117,6 +119,8 @@ def _facts(stored: Found) -> Found:
 def _differences(before: Found, now: Found) -> Iterator[str]:
     """Yield what differs, in words; a number says what it was."""
     for word, value in now.items():
+        if word == NOTES:
+            continue
         if word not in before:
             yield f"{word} was not asked for before"
         elif before[word] != value:

@@ -29,10 +29,6 @@ class Answers(NamedTuple):
     each is hashed once."""
 
 
-latest: dict[str, Answers] = {}
-"""By the path of its record, what a check has just found: the action that follows may take it."""
-
-
 def ask_again(
     record: dict[str, Any], trees: Sequence[Tree], session: Session | None = None
 ) -> Answers:

@@ -190,3 +190,8 @@ def _ancestors() -> set[str]:
                 pid = file.read().rpartition(")")[2].split()[1]
             found.add(pid)
     return found
+
+
+def waiting_text(name: str, pid: str) -> str:
+    """Return why a build of the disk of that name stands still."""
+    return f"{name}: waiting for another doit that builds it (pid {pid})"

@@ -7,7 +7,7 @@ doit looks at a task's ``uptodate`` objects first, and `doit info` prints those 
 from typing import Any
 
 from doit_diskimg.chain.facts import Facts
-from doit_diskimg.tasks.step import interrupted
+from doit_diskimg.tasks.action import interrupted
 
 _Values = dict[str, Any]
 

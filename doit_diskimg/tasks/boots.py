@@ -19,8 +19,8 @@ from doit_diskimg.host.target import check_target
 from doit_diskimg.plan.content import FORMAT, digest_of
 from doit_diskimg.plan.recipe import plain
 from doit_diskimg.tasks import SESSION
+from doit_diskimg.tasks.action import CLAIMS, failure_text
 from doit_diskimg.tasks.on_request import OnRequest, skipped
-from doit_diskimg.tasks.step import CLAIMS, failure_text
 from doit_diskimg.tasks.turn import leave
 
 if TYPE_CHECKING:

@@ -7,14 +7,15 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from doit_diskimg.chain.guests import places
+from doit_diskimg.chain.proof import is_proved
 from doit_diskimg.errors import KeptBytes, WorldError
 from doit_diskimg.host import own
+from doit_diskimg.host.session import waiting_text
 from doit_diskimg.host.state import StateFolder, host_failed
 from doit_diskimg.host.target import check_target
 from doit_diskimg.host.terminal import say
-from doit_diskimg.tasks import SESSION, proof
-from doit_diskimg.tasks.guests import places
-from doit_diskimg.tasks.turn import waiting_text
+from doit_diskimg.tasks import SESSION
 
 
 def clean(image: str, disk: str, guests: Sequence[str], *, dryrun: bool) -> None:
@@ -65,8 +66,12 @@ def _told() -> Iterator[None]:
 def _clean_image(state: StateFolder, disk: str, *, dryrun: bool) -> None:
     """Remove the image, if there is one and it is ours."""
     if os.path.lexists(state.image):
-        _remove(state.image, disk, ours=_is_file(state.image) and proof.is_ours(state),
+        _remove(state.image, disk, ours=_is_file(state.image) and _is_ours(state),
                 dryrun=dryrun)
+
+
+def _is_ours(state: StateFolder) -> bool:
+    return is_proved(state, os.lstat(state.image))
 
 
 def clean_file(

@@ -18,7 +18,7 @@ from doit_diskimg.errors import (
 )
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.tasks import SESSION
-from doit_diskimg.tasks.step import Step
+from doit_diskimg.tasks.action import Action
 
 if TYPE_CHECKING:
     from doit_diskimg.disk.sockets import Payload, Place
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class CrossCheck(Step):
+class CrossCheck(Action):
     """Makes one volume with every engine that is installed, and compares what readers see."""
 
     index: int
@@ -58,10 +58,10 @@ class CrossCheck(Step):
 
     def _survey(self, name: str, payload: "Payload") -> "Survey":
         """Make the volume with one engine, read it, and remove it again."""
+        from doit_diskimg.chain.pictures import place_of
         from doit_diskimg.host.files import RealFiles
         from doit_diskimg.host.folder import unlink_in
         from doit_diskimg.host.state import read_record
-        from doit_diskimg.tasks.populating import place_of
         from doit_diskimg.verify.survey import survey
 
         part, where = self.disk.partitions[self.index], f"partitions[{self.index}]"
@@ -69,7 +69,7 @@ class CrossCheck(Step):
         path = self.state.file(f"{part.name}.{name}", ".volume")
         known = read_record(self.state.file(part.name, ".files.json"))
         files = RealFiles(known, made, judge=_judged_here, session=SESSION)
-        place = place_of(self, self.index, files)
+        place = place_of(self.job, self.index, files)
         try:
             self._write(payload.fill(place, files, where), place, path)
             return survey(path)

@@ -13,16 +13,14 @@ from types import FrameType
 from typing import Any
 from weakref import WeakSet, WeakValueDictionary
 
+from doit_diskimg.chain.job import checked_epoch
 from doit_diskimg.disk.fields import path_problems
 from doit_diskimg.disk.model import Disk
-from doit_diskimg.errors import BadValue, DescriptionError, DiskimgError, Problem
-from doit_diskimg.host.machine import epoch
+from doit_diskimg.errors import DescriptionError, DiskimgError, Problem
 from doit_diskimg.host.paths import normal, one_place
 from doit_diskimg.tasks import checker
+from doit_diskimg.tasks.action import failure_text
 from doit_diskimg.tasks.chain import DiskTasks
-from doit_diskimg.tasks.checked import Checked
-from doit_diskimg.tasks.guests import guests_of
-from doit_diskimg.tasks.step import failure_text
 from doit_diskimg.tasks.turn import arrive
 
 checker.register()
@@ -134,7 +132,7 @@ def _note(disk: Disk, tasks: Sequence[_Task]) -> None:
         if task["name"] in outputs:
             makers.append(_Maker(task["targets"], [task["file_dep"], image]))
         elif task["name"] == "seal":
-            task["meta"] = {__name__: makers}
+            task["meta"] = {**task["meta"], __name__: makers}
     if _makers or outputs:
         from doit_diskimg.tasks.circle import refuse_circles
 
@@ -144,9 +142,9 @@ def _note(disk: Disk, tasks: Sequence[_Task]) -> None:
 
 def linked_task(disk: Disk, path: str | PathLike[str] | None = None) -> _Task:
     """Return the task of `Disk.linked_task`."""
-    from doit_diskimg.tasks.keeping import unlinked
+    from doit_diskimg.chain.keeping import unlinked
+    from doit_diskimg.chain.own_sources import linked_problems
     from doit_diskimg.tasks.output_task import linked_task as task_of
-    from doit_diskimg.tasks.own_sources import linked_problems
 
     _asked[id(disk)] = disk
     with _as_doit_says_it(disk.name):
@@ -157,7 +155,8 @@ def linked_task(disk: Disk, path: str | PathLike[str] | None = None) -> _Task:
                 path, "linked", must,
                 'write for example linked_task("build/os.vmdk"), or linked_task()'
             )
-        seconds = _checked_epoch(disk, [*wrong, *map(unlinked, guests_of(disk))])
+        wrong += [unlinked(part.name) for part in disk.partitions if part.persist]
+        seconds = _checked_epoch(disk, wrong)
         where = normal(path or f"{fspath(disk.image)}.vmdk")
         if wrong := [*linked_problems(disk, where)]:
             raise DescriptionError(*wrong)
@@ -169,31 +168,13 @@ def _checked_epoch(disk: Disk, more: Sequence[Problem] = ()) -> int:
 
     Raises DescriptionError, and WorldError for a state folder that can't be read.
     """
-    # Before anything is asked that the description keeps for later.
-    checked = Checked(disk)
-    problems, seconds = [] if checked else _all_problems(disk), 0
-    if not problems:
-        checked.remember()
-    problems += more
     try:
-        seconds = epoch()
-    except ValueError as error:
-        problems.append(
-            BadValue("SOURCE_DATE_EPOCH", str(error), "must be seconds since 1970, a whole "
-                     "number", "unset it, or set it to a number")
-        )
-    if problems:
-        raise DescriptionError(*problems)
-    if checked.trouble is not None:
-        raise checked.trouble
-    return seconds
+        from doit_diskimg.shortcuts.checked import found_right
+    except ModuleNotFoundError:  # the shortcuts may be deleted
+        from doit_diskimg.chain.own_sources import all_problems
 
-
-def _all_problems(disk: Disk) -> list[Problem]:
-    """Return what is wrong with the description, or with the files that it names as ours."""
-    from doit_diskimg.tasks import own_sources
-
-    return disk.problems() or [*own_sources.problems(disk)]
+        return checked_epoch([*all_problems(disk), *more])
+    return found_right(disk, lambda problems: checked_epoch([*problems, *more]))
 
 
 _look_for_the_forgotten()

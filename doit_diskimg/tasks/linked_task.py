@@ -5,6 +5,10 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from doit_diskimg.chain.layout_of import layout_of
+from doit_diskimg.chain.own_sources import linked_image, written
+from doit_diskimg.chain.pictures import fill, fill_segment
+from doit_diskimg.chain.results import planned
 from doit_diskimg.disk.identity import disk_guid
 from doit_diskimg.disk.placed import TABLE
 from doit_diskimg.errors import BadPath, WorldError
@@ -26,15 +30,12 @@ from doit_diskimg.plan.content import digest_of, parts
 from doit_diskimg.plan.patch import diff
 from doit_diskimg.plan.picture import BLOB, Picture, Piece
 from doit_diskimg.plan.stored import decode_plan, decode_receipt, encode_plan, encode_receipt
-from doit_diskimg.tasks.injection import fill_segment
-from doit_diskimg.tasks.own_sources import linked_image, written
-from doit_diskimg.tasks.populating import fill, layout_of, planned
-from doit_diskimg.tasks.step import CLAIMS, Asking
+from doit_diskimg.tasks.action import CLAIMS, AskingAction
 from doit_diskimg.units import format_size
 
 
 @dataclass(frozen=True)
-class WriteLinked(Asking):
+class WriteLinked(AskingAction):
     """Writes the descriptor and patches what is not linked."""
 
     path: str
@@ -56,7 +57,7 @@ class WriteLinked(Asking):
 
     def work(self, files: RealFiles) -> str:
         """Write the descriptor; until all is whole, there is none that anybody takes for good."""
-        state, size = self.state, layout_of(self).size
+        state, size = self.state, layout_of(self.job).size
         check_target(self.path)
         own.check_file(state.file("linked", CLAIMS), self.path, replace=self.disk.replace)
         pictures = [_checked(picture, files) for picture in self._pictures(files)]
@@ -87,9 +88,9 @@ class WriteLinked(Asking):
             if part.payload.populated:
                 yield planned(self.state, part.name)
             else:
-                yield fill(self, index, files)
+                yield fill(self.job, index, files)
         for index in range(len(self.disk.outside)):
-            yield fill_segment(self, index, files)
+            yield fill_segment(self.job, index, files)
 
     def _patch(self, rest: Picture, size: int) -> int:
         """Make the file with the rest hold ``rest``; return how many bytes were written."""

@@ -19,7 +19,7 @@ from doit.dependency import UptodateCalculator
 from doit_diskimg.disk.sockets import Engines
 from doit_diskimg.host.state import read
 from doit_diskimg.plan.content import digest_of
-from doit_diskimg.tasks.step import Late
+from doit_diskimg.tasks.action import Late
 from doit_diskimg.tasks.uptodate import Reason
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from doit_diskimg.host.paths import normal, one_place
 from doit_diskimg.plan.content import Tree, Wanted
 from doit_diskimg.plan.recipe import Program
 from doit_diskimg.tasks import SESSION
-from doit_diskimg.tasks.step import CLAIMS, CleanFile, Step
+from doit_diskimg.tasks.action import CLAIMS, Action, CleanFile
 from doit_diskimg.tasks.turn import in_turn
 from doit_diskimg.tasks.uptodate import AsSeen
 
@@ -33,7 +33,7 @@ _Values = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class MakeOutput(Step):
+class MakeOutput(Action):
     """Makes one file of the finished image."""
 
     index: int
@@ -70,17 +70,17 @@ class MakeOutput(Step):
     @property
     def written(self) -> "Written":
         """What an output can't be made of: itself, and the state."""
-        from doit_diskimg.tasks.own_sources import written_by_output
+        from doit_diskimg.chain.own_sources import written_by_output
 
         return written_by_output(self.disk, self.index)
 
     def _work(self, final: str) -> "RealWork":
+        from doit_diskimg.chain.guests import ours
+        from doit_diskimg.chain.layout_of import layout_of
+        from doit_diskimg.chain.results import injected
         from doit_diskimg.host.work import RealWork
-        from doit_diskimg.tasks.injection import injected
-        from doit_diskimg.tasks.keeping import ours
-        from doit_diskimg.tasks.populating import layout_of
 
-        layout = layout_of(self)
+        layout = layout_of(self.job)
         generation = self.state.generation()
         pictures = injected(self.state, ours(self.state, self.parts), generation)
         pieces = (piece for picture in pictures.values() for piece in picture.pieces)

@@ -24,7 +24,7 @@ from doit_diskimg.host.paths import normal
 from doit_diskimg.host.qemu.command import DEBUG_EXIT_PORT, Flash, Machine
 from doit_diskimg.host.qemu.verdict import Expectation
 from doit_diskimg.host.state import StateFolder
-from doit_diskimg.tasks.step import CleanFile
+from doit_diskimg.tasks.action import CleanFile
 from doit_diskimg.tasks.turn import in_turn
 from doit_diskimg.units import MIB, SizeLike, parse_size
 

@@ -11,7 +11,7 @@ wait for each other for ever.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from fnmatch import fnmatch
 from functools import partial
@@ -20,14 +20,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from doit.dependency import UptodateCalculator
 
+from doit_diskimg.host.session import waiting_text
 from doit_diskimg.tasks import SESSION
-from doit_diskimg.tasks.step import interrupted
-from doit_diskimg.tasks.uptodate import Reason
+from doit_diskimg.tasks.action import interrupted
 
 if TYPE_CHECKING:
     from doit_diskimg.host.state import StateFolder
 
 _Tasks = dict[str, Any]
+
+_META = "doit_diskimg:turn"
+"""Where the turn of a task is among what doit keeps for us."""
 
 _MOMENT = 1.0
 """Seconds from the end of our last task until the image is free.
@@ -39,8 +42,12 @@ waits finds what was done.  One that goes on does not keep others waiting.
 
 def in_turn(task: dict[str, Any], state: "StateFolder", disk: str) -> dict[str, Any]:
     """Return a task that runs while this process has the image of the disk of that name."""
-    turn = Turn(state, disk)
-    return {**task, "uptodate": [turn, *task["uptodate"], TurnOver(turn)]}
+    turn, checks = Turn(state, disk), task["uptodate"]
+    return {
+        **task,
+        "uptodate": [turn, OrderOnly(), *checks, TurnOver(turn, checks)],
+        "meta": {**(task.get("meta") or {}), _META: turn},
+    }
 
 
 def arrive() -> None:
@@ -71,6 +78,12 @@ class Turn(UptodateCalculator):  # type: ignore[misc]  # doit has no types
         self._state = state
         self._task = ""
         self._tasks: _Tasks = {}
+
+    def __repr__(self) -> str:
+        return f"takes turns with others that build {self._state.image!r}"
+
+    def __reduce__(self) -> tuple[type[str], tuple[()]]:
+        return str, ()  # a worker of doit's has no use for it, and it knows all tasks
 
     def configure_task(self, task: Any) -> None:
         """Called by doit when the task is made: be called after its success too."""
@@ -114,20 +127,34 @@ class Turn(UptodateCalculator):  # type: ignore[misc]  # doit has no types
         return self.lock in _Turns.of(self._tasks).ran
 
 
+class OrderOnly:
+    """Takes from doit the files that gave it the order of the tasks, which is settled by now.
+
+    ``file_dep`` holds every spelling of each path, since doit links a file to the task that makes
+    it by comparing text.  What doit would find out about the user's files the facts say better:
+    they are looked at once, by us, and not read again to store what they are.
+    """
+
+    def __call__(self, task: Any) -> None:
+        """Called by doit; None says nothing about the task."""
+        task.file_dep.clear()
+
+
 class TurnOver:
     """Notes that a task is up to date.
 
     Says nothing about the task itself: it comes last, after all other checks.
     """
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, checks: Sequence[Any]) -> None:
         self._turn = turn
+        self._checks = checks
 
     def __call__(self, task: Any) -> None:
         """Called by doit; None says nothing about the task."""
         # What doit compares itself, after us, is as it was if no task of ours did anything yet.
         sure = all(map(os.path.lexists, task.targets)) and not (task.file_dep and self._turn.ran)
-        if sure and not any(item[0].text for item in task.uptodate if isinstance(item[0], Reason)):
+        if sure and not any(getattr(check, "text", "") for check in self._checks):
             self._turn.over(ran=False)
 
 
@@ -239,7 +266,7 @@ leave: Callable[[str], None] = _Turns.leave
 
 
 def _turn_of(task: Any) -> Turn | None:
-    return next((item[0] for item in task.uptodate if isinstance(item[0], Turn)), None)
+    return (task.meta or {}).get(_META)
 
 
 def _closure(tasks: _Tasks) -> Iterator[Any]:
@@ -262,7 +289,3 @@ def _closure(tasks: _Tasks) -> Iterator[Any]:
 def _is_named(task: Any, word: str) -> bool:
     return word == task.name or word in task.targets or ("*" in word and fnmatch(task.name, word))
 
-
-def waiting_text(name: str, pid: str) -> str:
-    """Return why a run stands still."""
-    return f"{name}: waiting for another doit that builds it (pid {pid})"

@@ -10,19 +10,16 @@ The objects below close these gaps.  All of doit's ``file_dep`` machinery stays 
 order of the tasks.
 """
 
-import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+from doit_diskimg.chain.job import Job
+from doit_diskimg.disk.links import Needs
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host.machine import as_made
-from doit_diskimg.host.paths import normal
 from doit_diskimg.plan.content import Tree
 from doit_diskimg.tasks import SESSION
-from doit_diskimg.tasks.step import interrupted
-
-if TYPE_CHECKING:
-    from doit_diskimg.disk.placed import Layout
+from doit_diskimg.tasks.action import interrupted
 
 _Values = dict[str, Any]
 
@@ -131,24 +128,6 @@ class AsSeen(Reason):
         raise NotImplementedError
 
 
-class PlaceAsPlanned(AsSeen):
-    """The part lies where it lay when the task last ran; what else moved does not matter."""
-
-    KEY = "doit_diskimg:place"
-
-    def __init__(self, layout: str, name: str) -> None:
-        self._layout = layout
-        self._name = name
-
-    def see(self, before: Any) -> list[int]:
-        """Return the place, as the table's task decided it."""
-        return stored_places(self._layout)[0].get(self._name, [])
-
-    def difference(self, before: Any, now: list[int]) -> str:
-        """Return whether it is another place."""
-        return f"{self._name} has another place on the disk" if now != before else ""
-
-
 class SourcesAsPlanned(Reason):
     """The user's files are those that the task read when it last ran.
 
@@ -174,71 +153,28 @@ class SourcesAsPlanned(Reason):
 
         task.file_dep &= self._deps
         record = read_record(self._record)
-        found = recorded.latest[self._record] = recorded.ask_again(record, self._trees, SESSION)
+        found = recorded.ask_again(record, self._trees, SESSION)
         if found.record is not record and found.record != record:
             write_record(self._record, found.record)
         return found.text
 
 
-class ImageAsSealed(Reason):
-    """The image is the one that was sealed last, and no part of it has to move.
+class NumbersAsResolved(AsSeen):
+    """The numbers of the layout that a linked image shows are those of its last run."""
 
-    ``guests`` are the partitions that belong to the guest.
-    """
+    KEY = "doit_diskimg:numbers"
 
-    def __init__(self, image: str, guests: Sequence[str] = ()) -> None:
-        self._image = normal(image)
-        self._guests = guests
+    def __init__(self, job: Job, needs: Needs) -> None:
+        self._job = job
+        self._needs = needs
 
-    def reason(self, task: Any, values: _Values) -> str:
-        """Return what has become of the image."""
-        from doit_diskimg.host.seal import sealed_generation
-        from doit_diskimg.host.state import StateFolder, read_json
+    def see(self, before: Any) -> _Values:
+        """Return each symbol's value, by its text."""
+        from doit_diskimg.chain.numbers import resolved
 
-        state = StateFolder(self._image)
-        if not os.path.lexists(self._image):
-            return f"there is no {self._image!r}"
-        generation = read_json(state.file("generation"))
-        if os.path.exists(state.building(str(generation.get("id", "")))):
-            return "a build is not finished"
-        if sealed_generation(state) != generation.get("id"):
-            return f"{self._image!r} is not as the last build left it"
-        return self._moved(state, generation) or self._unmade(state)
+        return resolved(self._job, self._needs)
 
-    def _unmade(self, state: Any) -> str:
-        if not self._guests:
-            return ""
-        from doit_diskimg.host.kept import recorded
-
-        known = recorded(state) or {}
-        return next((f"{name} has still to be made" for name in self._guests if name not in known),
-                    "")
-
-    @staticmethod
-    def _moved(state: Any, generation: dict[str, object]) -> str:
-        skeleton = stored_places(state.file("layout.json"))[1]
-        if not skeleton or skeleton != generation.get("skeleton"):
-            return "the layout of the disk changed"
-        return ""
-
-
-def stored_layout(path: str) -> "Layout | None":
-    """Return the layout that the table's task wrote, None if there is none that can be read."""
-    from doit_diskimg.disk.placed import decode_layout
-    from doit_diskimg.host.state import read
-
-    try:
-        return decode_layout(read(path) or b"")
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def stored_places(path: str) -> tuple[dict[str, list[int]], str, int]:
-    """Return what `decode_places` finds in the layout that the table's task wrote, if anything."""
-    from doit_diskimg.disk.placed import decode_places
-    from doit_diskimg.host.state import read
-
-    try:
-        return decode_places(read(path) or b"")
-    except (ValueError, KeyError, TypeError):
-        return {}, "", 0
+    def difference(self, before: Any, now: _Values) -> str:
+        """Return a number that is new or another one."""
+        known = before or {}
+        return next((f"{name} changed" for name in now if known.get(name) != now[name]), "")

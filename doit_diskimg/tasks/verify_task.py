@@ -12,14 +12,14 @@ from doit_diskimg.host.state import load, read_record
 from doit_diskimg.plan.picture import Picture
 from doit_diskimg.plan.stored import decode_plan, decode_receipt
 from doit_diskimg.tasks import SESSION
-from doit_diskimg.tasks.step import Step
+from doit_diskimg.tasks.action import Action
 
 if TYPE_CHECKING:
     from doit_diskimg.verify.finding import Finding
 
 
 @dataclass(frozen=True)
-class Verify(Step):
+class Verify(Action):
     """Compares the image with the plans and the sources, and looks for defects of any kind."""
 
     parts: Sequence[str]
@@ -27,7 +27,7 @@ class Verify(Step):
     def run(self) -> str:
         """Return the warnings, one a line.  Raises WorldError with all errors."""
         from doit_diskimg.chain.as_planned import compare_bytes
-        from doit_diskimg.tasks.keeping import ours
+        from doit_diskimg.chain.guests import ours
         from doit_diskimg.verify.judge import Known, inspect
         from doit_diskimg.verify.source import Source
         from doit_diskimg.verify.survey import compare_files

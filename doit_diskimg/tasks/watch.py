@@ -218,6 +218,14 @@ def _warm_up() -> None:
 
     import xxhash  # noqa: F401
 
+    from doit_diskimg.chain import (  # noqa: F401
+        create,
+        inject,
+        populate,
+        run,
+        sealing,
+        table,
+    )
     from doit_diskimg.disk import bootcode, check, layout  # noqa: F401
     from doit_diskimg.host import patching, recorded, walk, written  # noqa: F401
     from doit_diskimg.kinds.filesystems import esp, file, zero  # noqa: F401
@@ -234,13 +242,7 @@ def _warm_up() -> None:
     from doit_diskimg.tasks import (  # noqa: F401
         boots,
         disk,
-        injection,
-        numbers,
-        own_sources,
         qemu_task,
-        show,
-        steps,
-        uptodate,
     )
 
     inspect.getsourcelines(_warm_up)  # doit does so with the functions of dodo.py

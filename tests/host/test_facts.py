@@ -102,7 +102,7 @@ def test_a_result_that_the_step_did_not_write_is_no_result(step, harm):
         with open(step.result + ".new", "w") as file:
             file.write("made")
         os.replace(step.result + ".new", step.result)
-    assert step.why == f"{step.result!r} is not what this step wrote there"
+    assert step.why == f"{step.result!r} is not what this task wrote there"
 
 
 def test_facts_that_are_not_whole_are_none(step):

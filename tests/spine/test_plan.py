@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from doit_diskimg.tasks.show import map_rows
 from fakes import FakePayload, FakeTable
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +35,6 @@ from doit_diskimg.plan.stored import (
     lines_naming,
     total,
 )
-from doit_diskimg.tasks.show import map_rows
 from doit_diskimg.units import KIB, MIB
 
 GENERATION = "ab" * 16

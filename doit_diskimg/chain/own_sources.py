@@ -7,42 +7,45 @@ A file that is ours and gets its name later is refused when it is read (`host.wr
 import os
 from collections.abc import Iterator, Sequence
 from os import fspath
-from typing import TYPE_CHECKING
 
+from doit_diskimg.disk.model import Disk
 from doit_diskimg.errors import OwnFile, Problem
 from doit_diskimg.host.paths import normal, place
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.host.written import STATE, Target, Written, is_below, is_source
 from doit_diskimg.plan.content import Tree, Wanted
-
-if TYPE_CHECKING:
-    from doit_diskimg.disk.model import Disk
+from doit_diskimg.plan.patterns import Patterns
 
 
-def image_of(disk: "Disk") -> Target:
+def image_of(disk: Disk) -> Target:
     """Return the image of a disk, which is written."""
     path = normal(disk.image)
     return Target(path, f"the image {path!r} itself")
 
 
-def outputs_of(disk: "Disk") -> list[Target]:
+def outputs_of(disk: Disk) -> list[Target]:
     """Return the outputs of a disk, which are written."""
     paths = [normal(output.path) for output in disk.outputs]
     return [Target(path, f"the output {path!r} of the same disk") for path in paths]
 
 
-def written(disk: "Disk", *, state: bool = True, more: Sequence[Target] = ()) -> Written:
+def written(disk: Disk, *, state: bool = True, more: Sequence[Target] = ()) -> Written:
     """Return what the build of a disk's image must not read; with ``state`` its state too."""
     folder = StateFolder(normal(disk.image)) if state else None
     return Written([image_of(disk), *outputs_of(disk), *more], folder)
 
 
-def written_by_output(disk: "Disk", index: int) -> Written:
+def written_by_output(disk: Disk, index: int) -> Written:
     """Return what an output must not read: it may read the image, and other outputs."""
     return Written([outputs_of(disk)[index]], StateFolder(normal(disk.image)))
 
 
-def problems(disk: "Disk") -> Iterator[Problem]:
+def all_problems(disk: Disk) -> list[Problem]:
+    """Return what is wrong with a description, or with the files that it names as ours."""
+    return disk.problems() or [*problems(disk)]
+
+
+def problems(disk: Disk) -> Iterator[Problem]:
     """Yield what is wrong with a description in which nothing else is."""
     ours = written(disk)
     yield from _places(disk)
@@ -54,7 +57,7 @@ def problems(disk: "Disk") -> Iterator[Problem]:
             yield from _wrong(want, own)
 
 
-def linked_problems(disk: "Disk", path: str) -> Iterator[Problem]:
+def linked_problems(disk: Disk, path: str) -> Iterator[Problem]:
     """Yield what is wrong with the path of a linked image, by its text: no source is looked at."""
     image, state = image_of(disk), StateFolder(normal(disk.image))
     what = {place(it.path): it.what for it in [image, *outputs_of(disk)]}.get(place(path))
@@ -73,7 +76,7 @@ def linked_image(path: str) -> Target:
     return Target(path, f"the linked image {path!r}")
 
 
-def _sources(disk: "Disk") -> Iterator[Wanted]:
+def _sources(disk: Disk) -> Iterator[Wanted]:
     """Yield all that the image is made of."""
     for index, part in enumerate(disk.partitions):
         yield from part.payload.sources(f"partitions[{index}]")
@@ -81,7 +84,7 @@ def _sources(disk: "Disk") -> Iterator[Wanted]:
         yield from segment.sources(where)
 
 
-def _places(disk: "Disk") -> Iterator[Problem]:
+def _places(disk: Disk) -> Iterator[Problem]:
     """Yield the outputs that would be written over something else of ours."""
     image, state = image_of(disk), StateFolder(normal(disk.image))
     taken = {place(image.path): image.what}
@@ -125,8 +128,6 @@ def _wrong_tree(where: str, tree: Tree, ours: Written) -> Iterator[Problem]:
 
 def _takes(tree: Tree, path: str) -> bool:
     """Return whether a file of that path would be taken from the tree, if it was there."""
-    from doit_diskimg.plan.patterns import Patterns
-
     include = Patterns(tree.include) if tree.include else None
     exclude = Patterns(tree.exclude)
     names = path.split(os.sep)

@@ -7,16 +7,17 @@ volume is planned, which gives the same bytes.
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from doit_diskimg.chain.own_sources import written
+from doit_diskimg.chain.step import Step
 from doit_diskimg.disk import links
 from doit_diskimg.errors import WorldError
-from doit_diskimg.host import recorded
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import need, read, read_record, write, write_record
 from doit_diskimg.plan.canonical import canonical_digest, is_ours
-from doit_diskimg.plan.content import FORMAT, Tree, digest_of, parts
+from doit_diskimg.plan.content import FORMAT, digest_of, parts
 from doit_diskimg.plan.picture import BLOB, Picture, Spot
 from doit_diskimg.plan.stored import (
     FEW,
@@ -29,12 +30,7 @@ from doit_diskimg.plan.stored import (
     total,
 )
 from doit_diskimg.shortcuts.amend import Change, amended
-from doit_diskimg.tasks import SESSION
-from doit_diskimg.tasks.checked import code
-from doit_diskimg.tasks.uptodate import stored_places
-
-if TYPE_CHECKING:
-    from doit_diskimg.tasks.populating import Populate
+from doit_diskimg.shortcuts.checked import code
 
 KEY = "outline"
 """In the record of what a plan asked: to what the outline beside the plan belongs."""
@@ -43,9 +39,9 @@ _OUTLINE = ".outline.json"
 _Values = dict[str, Any]
 
 
-def noted(step: "Populate", picture: Picture) -> _Values:
+def noted(step: Step, picture: Picture) -> _Values:
     """Write the outline of a volume that was planned; return what to note in the record."""
-    part, state = step.disk.partitions[step.index], step.state
+    part, state = step.job.disk.partitions[step.index], step.job.state
     outline = picture.outline
     if outline is None or not _may_amend(step):
         return {}
@@ -62,22 +58,27 @@ def noted(step: "Populate", picture: Picture) -> _Values:
     return {KEY: _mark(_inputs(step), need(state.file(part.name, ".plan")), text)}
 
 
-def _may_amend(step: "Populate") -> bool:
+def _may_amend(step: Step) -> bool:
     """Return whether the description alone lets a plan be amended.
 
     A class of the user's may do anything with what it is told of files.  And if somebody asks
     where the files of this volume lie, the answer has their lengths in it.
     """
-    part = step.disk.partitions[step.index]
-    return is_ours(part.payload) and links.located(step.disk, part.name) is None
+    part, disk = step.job.disk.partitions[step.index], step.job.disk
+    return is_ours(part.payload) and links.located(disk, part.name) is None
 
 
-def amend(step: "Populate") -> list[str] | None:
+def _record(step: Step) -> _Values:
+    assert step.asked is not None
+    return read_record(step.asked.path)
+
+
+def amend(step: Step) -> list[str] | None:
     """Write the plan and its record with the files that changed, and return the notes of the plan;
     None if it has to be planned.
     """
-    name, state = step.disk.partitions[step.index].name, step.state
-    record = read_record(step.record)
+    name, state = step.part, step.job.state
+    record = _record(step)
     if KEY not in record or not _may_amend(step):
         return None
     outline, text, blob = (read(state.file(name, end)) for end in (_OUTLINE, ".plan", ".blob"))
@@ -97,7 +98,8 @@ def amend(step: "Populate") -> list[str] | None:
         return None
     # In this order, so that after a kill the record never speaks of a plan that is not there.
     state.write_plan(name, plan)
-    write_record(step.record, {**fresh, KEY: _mark(inputs, plan.text, outline)})
+    assert step.asked is not None
+    write_record(step.asked.path, {**fresh, KEY: _mark(inputs, plan.text, outline)})
     return list(notes)
 
 
@@ -116,33 +118,34 @@ def _amended(plan: Plan, unit: int, changes: dict[str, Change]) -> Plan | None:
 
 
 def _mark(inputs: str, plan: bytes, outline: bytes) -> str:
-    """Return what is another one if anything is but the contents of files.
+    """Return a text that changes with everything but the contents of files.
 
     The plan, where each file shows in it, and the other inputs of the planner that would be asked.
     """
     return digest_of(b"".join([plan, outline, inputs.encode("ascii")]))
 
 
-def _inputs(step: "Populate") -> str:
+def _inputs(step: Step) -> str:
     """Return a digest of all that a plan depends on but files: the description, the place, and our
     own code, which is the planner's.
     """
-    part, disk = step.disk.partitions[step.index], step.disk
-    place = stored_places(step.state.file("layout.json"))[0].get(part.name)
-    about = [part.payload, part.name, disk.named(part), step.epoch, disk.sector_size, place]
+    part, disk = step.job.disk.partitions[step.index], step.job.disk
+    place = step.job.stored_places()[0].get(part.name)
+    about = [part.payload, part.name, disk.named(part), step.job.epoch, disk.sector_size, place]
     return canonical_digest([FORMAT, code(), step.index, *about, disk.is_one_volume])
 
 
 def _changes(
-    step: "Populate", record: _Values, spots: Sequence[str]
+    step: Step, record: _Values, spots: Sequence[str]
 ) -> tuple[dict[str, Change], _Values]:
     """Return what changed, by the paths that pieces have, and the record as it will be.
 
     Nothing if that is not all that changed.
     """
     where = f"partitions[{step.index}]"
-    answers = recorded.latest.pop(step.record, None) or _asked(step, record, where)
-    files, fresh = RealFiles(written=step.written, session=SESSION), {**answers.record}
+    assert step.asked is not None
+    answers, job = step.asked.take(), step.job
+    files, fresh = RealFiles(written=written(job.disk), session=job.session), {**answers.record}
     changes = dict[str, Change]()
     places = _places(spots, answers.changed)
     for path in answers.changed:
@@ -173,10 +176,3 @@ def _places(spots: Sequence[str], paths: Sequence[str]) -> dict[str, list[Spot]]
     for name, *spot in json.loads(f"[{','.join(spots)}]"):
         found.setdefault(name, []).append(Spot(*spot))
     return found
-
-
-def _asked(step: "Populate", record: _Values, where: str) -> recorded.Answers:
-    """Return what the check has found, if that was in another process."""
-    sources = step.disk.partitions[step.index].payload.sources(where)
-    trees = [want.source for want in sources if isinstance(want.source, Tree)]
-    return recorded.ask_again(record, trees, SESSION)

@@ -7,44 +7,47 @@ one that was right is right as long as it and the code that judges it are the sa
 
 import os
 import pickle
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
 from doit_diskimg.disk.fields import is_path
-from doit_diskimg.errors import WorldError
+from doit_diskimg.errors import Problem, WorldError
 from doit_diskimg.host.paths import normal
-from doit_diskimg.host.state import StateFolder
+from doit_diskimg.host.state import StateFolder, read, write
 from doit_diskimg.plan.content import FORMAT, digest_of
 
 
-class Checked:
-    """The state file with what was found right; made before anybody asks the description."""
+def found_right(disk: Any, check: Callable[[Sequence[Problem]], int]) -> int:
+    """Return what ``check`` makes of the problems of a description.
 
-    def __init__(self, disk: Any) -> None:
-        self._words = _words(disk)
-        known = self._words and is_path(disk.image)
-        self._state = StateFolder(normal(disk.image)) if known else None
-        self.trouble: WorldError | None = None
-        """Why the state folder can't be read; what is wrong with the description comes first."""
+    They are looked for unless this description was found right before.  Raises WorldError for a
+    state folder that can't be read; what is wrong with the description comes first.
+    """
+    words = _words(disk)  # before anybody asks what the description keeps for later
+    if not words or not is_path(disk.image):
+        return check(_all_problems(disk))
+    state, trouble = StateFolder(normal(disk.image)), None
+    try:
+        known = read(state.file("checked")) == words
+    except WorldError as error:
+        known, trouble = False, error
+    problems = [] if known else _all_problems(disk)
+    seconds = check(problems)
+    if trouble is not None:
+        raise trouble
+    # Not before there is something built of it.
+    if not known and os.path.isdir(state.path):
+        with suppress(WorldError):  # it is checked again the next time
+            write(state.file("checked"), words)
+    return seconds
 
-    def __bool__(self) -> bool:
-        """Whether this description was found right before."""
-        from doit_diskimg.host.state import read
 
-        try:
-            return self._state is not None and read(self._state.file("checked")) == self._words
-        except WorldError as error:
-            self.trouble = error
-            return False
+def _all_problems(disk: Any) -> list[Problem]:
+    from doit_diskimg.chain.own_sources import all_problems
 
-    def remember(self) -> None:
-        """Note that this description is right; not before there is something built of it."""
-        from doit_diskimg.host.state import write
-
-        if self._state is not None and os.path.isdir(self._state.path):
-            with suppress(WorldError):  # it is checked again the next time
-                write(self._state.file("checked"), self._words)
+    return all_problems(disk)
 
 
 def _words(disk: Any) -> bytes:

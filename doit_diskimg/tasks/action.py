@@ -1,12 +1,13 @@
 """What every action of ours is: a picklable object that never shows a traceback to a user."""
 
-import gc
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
+from doit_diskimg.chain.job import Job
+from doit_diskimg.chain.step import Step
 from doit_diskimg.errors import DiskimgError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.state import StateFolder, read_record, write_record
@@ -16,27 +17,18 @@ if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
 
     from doit_diskimg.disk.model import Disk
-    from doit_diskimg.errors import Problem
     from doit_diskimg.host.files import RealFiles
     from doit_diskimg.host.written import Written
-    from doit_diskimg.plan.recipe import Contents
-
-INJECTED_FILES = ".files-injected.json"
-"""Ending of the state file with what the injection of a part without a plan asked."""
 
 CLAIMS = ".output.json"
 """Ending of the state file that says which file outside the state folder is ours."""
-
-PLACES = ".places.json"
-"""Ending of the state file with what others ask of a volume."""
-
 
 _INTERRUPTED = 130
 """What shells report of a program that Ctrl-C ended."""
 
 
 @dataclass(frozen=True)
-class Step:
+class Action:
     """One action on one disk; subclasses say what in `run`.
 
     Instances of module-level classes with plain fields, since doit pickles them for ``-n`` where
@@ -46,17 +38,20 @@ class Step:
     disk: "Disk"
     epoch: int
 
+    @cached_property
+    def job(self) -> Job:
+        """What the functions of the chain work with."""
+        return Job(self.disk, self.epoch, session=SESSION)
+
     @property
     def state(self) -> StateFolder:
         """The state folder of the disk's image."""
-        from doit_diskimg.host.paths import normal
-
-        return StateFolder(normal(self.disk.image))
+        return self.job.state
 
     @property
     def written(self) -> "Written":
-        """What this step's build writes, and what can't be a source of it."""
-        from doit_diskimg.tasks.own_sources import written
+        """What this action's build writes, and what can't be a source of it."""
+        from doit_diskimg.chain.own_sources import written
 
         return written(self.disk)
 
@@ -65,33 +60,43 @@ class Step:
         raise NotImplementedError
 
     def __call__(self) -> "TaskFailed | None":
-        """Called by doit.  The one place where our exceptions become a failed task."""
-        from doit_diskimg.host.child import follow_doit
-        from doit_diskimg.host.target import check_target
-        from doit_diskimg.tasks import proof
+        """Called by doit."""
+        return perform(self.job, self.run)
 
-        follow_doit()
-        try:
-            check_target(self.state.image)
-            self.state.check()
-            proof.check(self.state, replace=self.disk.replace)
-            with _no_collector():
-                text = self.run()
-        except DiskimgError as error:
-            from doit.exceptions import TaskFailed
 
-            from doit_diskimg.host.failure import failed
-            from doit_diskimg.host.terminal import fitting
+class RunStep:
+    """Runs a step of the chain, for doit."""
 
-            error = failed(self.state, error)
-            return TaskFailed(fitting(failure_text(self.disk.name, error)))
-        except KeyboardInterrupt:
-            interrupted(self.disk.name)
-        if text:
-            from doit_diskimg.host.terminal import say
+    def __init__(self, step: Step) -> None:
+        self._step = step
 
-            say(text)
-        return None
+    def __repr__(self) -> str:
+        return f"<step {self._step.name}>"
+
+    def __call__(self) -> "TaskFailed | None":
+        """Called by doit."""
+        self._step.job.session = SESSION  # of this process: doit may have handed us to a worker
+        return perform(self._step.job, self._step.run)
+
+
+def perform(job: Job, work: Callable[[], str | None]) -> "TaskFailed | None":
+    """Do some work on an image.  The one place where our exceptions become a failed task."""
+    from doit_diskimg.chain.run import run
+    from doit_diskimg.host.child import follow_doit
+    from doit_diskimg.host.terminal import fitting, say
+
+    follow_doit()
+    try:
+        text = run(job, work)
+    except DiskimgError as error:
+        from doit.exceptions import TaskFailed
+
+        return TaskFailed(fitting(failure_text(job.disk.name, error)))
+    except KeyboardInterrupt:
+        interrupted(job.disk.name)
+    if text:
+        say(text)
+    return None
 
 
 def interrupted(name: str) -> NoReturn:
@@ -102,7 +107,7 @@ def interrupted(name: str) -> NoReturn:
 
 
 @dataclass(frozen=True)
-class Asking(Step):
+class AskingAction(Action):
     """A step that asks about the user's files.
 
     The record of what it asked vouches for what it made, so it is written last: a record that a
@@ -111,7 +116,7 @@ class Asking(Step):
 
     @property
     def record(self) -> str:
-        """The state file with what was asked; see `SourcesAsPlanned`."""
+        """The state file with what was asked; see `chain.job.Asked`."""
         raise NotImplementedError
 
     @property
@@ -121,6 +126,7 @@ class Asking(Step):
 
     def run(self) -> str | None:
         """Do the work, then write down what was asked."""
+        from doit_diskimg.chain.populate import judge
         from doit_diskimg.host.files import RealFiles
 
         files = RealFiles(
@@ -135,23 +141,17 @@ class Asking(Step):
         raise NotImplementedError
 
 
-def judge(payload: str, contents: "Contents", where: str) -> "Callable[[], Iterable[Problem]]":
-    """Read a volume back that a program makes; see `recipe.Judge`."""
-    from doit_diskimg.chain.readback import watch
+@dataclass(frozen=True)
+class GiveUp(Action):
+    """Gives up the bytes of one partition of the guest's: the next build makes them anew."""
 
-    return watch(payload, contents, where)
+    name: str
 
+    def run(self) -> str:
+        """Take the partition off the record.  Raises WorldError."""
+        from doit_diskimg.chain.keeping import give_up
 
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Pause Python's search for cycles: a plan is a hundred thousand tuples and has none."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+        return give_up(self.job, self.name)
 
 
 class Late:
@@ -168,10 +168,10 @@ class Late:
         return f"<step {self._step}>"
 
     @property
-    def step(self) -> Step:
+    def step(self) -> Action:
         """The step itself."""
         module, _, name = self._step.partition(".")
-        step: Step = getattr(import_module(f"{__package__}.{module}"), name)(*self._arguments)
+        step: Action = getattr(import_module(f"{__package__}.{module}"), name)(*self._arguments)
         return step
 
     def __call__(self) -> "TaskFailed | None":

@@ -1,0 +1,131 @@
+"""The bytes of one part of a disk, and what a part is told of the others.
+
+Bytes of parts that have no plan of their own are computed on the spot, since a linked image asks
+for them before anything is injected.
+"""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from doit_diskimg.chain.job import PLACES, Job
+from doit_diskimg.chain.layout_of import layout_of
+from doit_diskimg.disk.identity import disk_guid, identity_of, partition_guid
+from doit_diskimg.disk.links import no_file
+from doit_diskimg.disk.placed import Layout
+from doit_diskimg.disk.sockets import Place
+from doit_diskimg.errors import DescriptionError
+from doit_diskimg.extent import Extent
+from doit_diskimg.host.files import RealFiles
+from doit_diskimg.host.hashing import changed
+from doit_diskimg.host.paths import normal
+from doit_diskimg.host.state import load
+from doit_diskimg.plan.content import FORMAT
+from doit_diskimg.plan.picture import Picture
+from doit_diskimg.units import parse_size
+
+_Values = dict[str, Any]
+
+
+def fill(job: Job, index: int, files: RealFiles) -> Picture:
+    """Return the bytes of a partition's payload.  Raises DescriptionError or WorldError."""
+    part = job.disk.parts()[index]
+    return part.payload.fill(place_of(job, index, files), files, part.where)
+
+
+def place_of(job: Job, index: int, files: RealFiles) -> Place:
+    """Return what a partition's payload is told of the disk."""
+    part, layout = job.disk.partitions[index], layout_of(job)
+    return Place(
+        extent=layout.extent(part.name),
+        sector_size=layout.sector_size,
+        identity=partition_guid(job.disk, part),
+        epoch=job.epoch,
+        bare=job.disk.is_one_volume,
+        name=part.name,
+        numbers=DiskNumbers(job, layout, files),
+    )
+
+
+def fill_segment(job: Job, index: int, files: RealFiles) -> Picture:
+    """Return the bytes of a segment at their place.  Raises DescriptionError or WorldError."""
+    where, segment = job.disk.outside[index]
+    layout = layout_of(job)
+    extent = layout.extent(segment.name)
+    start = extent.start if segment.start is None else None
+    picture = segment.fill(files, where, DiskNumbers(job, layout, files), start)
+    if any(not extent.contains(Extent(*piece[:2])) for piece in picture.pieces):
+        raise changed(", ".join(normal(str(want.source)) for want in segment.sources(where)))
+    return picture
+
+
+class DiskNumbers:
+    """`symbols.Numbers` of a disk whose table has been made."""
+
+    def __init__(self, job: Job, layout: Layout, files: RealFiles) -> None:
+        self._job = job
+        self._layout = layout
+        self._files = files
+        self._parts = {part.name: index for index, part in enumerate(job.disk.partitions)}
+        self._segments = {one.segment.name: index for index, one in enumerate(job.disk.outside)}
+
+    @property
+    def sector_size(self) -> int:
+        """Bytes per logical sector; see `symbols.Numbers`."""
+        return self._layout.sector_size
+
+    def extent(self, name: str, where: str) -> Extent:
+        """Return the place of a part; see `symbols.Numbers`."""
+        if name in self._parts:
+            return self._layout.extent(name)
+        here, segment = self._job.disk.outside[self._segments[name]]
+        start = segment.start
+        first = self._layout.extent(name).start if start is None else parse_size(start)
+        # Not asked of our own files: a length that changes and no number with it is no reason.
+        length = segment.measure(RealFiles(session=self._job.session), here)
+        return Extent(first, segment.room(length))
+
+    def file(self, partition: str, path: str, where: str) -> Extent:
+        """Return the place of a file; see `symbols.Numbers`."""
+        return Extent(*self._located(partition, path, where)[:2])
+
+    def crc32(self, name: str, path: str | None, where: str) -> int:
+        """Return the checksum of a part or file; see `symbols.Numbers`."""
+        if path is not None:
+            return int(self._located(name, path, where)[2])
+        if name in self._parts and self._job.disk.partitions[self._parts[name]].payload.populated:
+            return int(self._places(name)["crc32"])
+        return self._picture(name).crc32(self.extent(name, where), self._files, where)
+
+    def partition_guid(self, name: str) -> UUID:
+        """Return a partition's GUID; see `symbols.Numbers`."""
+        disk = self._job.disk
+        return partition_guid(disk, disk.partitions[self._parts[name]])
+
+    def disk_guid(self) -> UUID:
+        """Return the disk's GUID; see `symbols.Numbers`."""
+        return disk_guid(self._job.disk)
+
+    def disk_signature(self) -> int:
+        """Return the disk signature; see `symbols.Numbers`."""
+        return identity_of(self._job.disk).signature
+
+    def _picture(self, name: str) -> Picture:
+        if name in self._parts:
+            return fill(self._job, self._parts[name], self._files)
+        return fill_segment(self._job, self._segments[name], self._files)
+
+    def _located(self, partition: str, path: str, where: str) -> list[Any]:
+        found = self._places(partition)["files"].get(path)
+        if isinstance(found, str):
+            raise DescriptionError(no_file(where, found))
+        return list(found)
+
+    def _places(self, partition: str) -> _Values:
+        def decode(text: bytes) -> _Values:
+            data: _Values = json.loads(text)
+            if data["format"] != FORMAT:
+                raise ValueError("written by another version")
+            return data
+
+        return load(self._job.state.file(partition, PLACES), decode)
