@@ -1,13 +1,13 @@
 """The whole chain on one page: what doit does task by task, in this process and without doit."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
 from doit_diskimg.chain.job import Job, Shortcut, checked_epoch
 from doit_diskimg.chain.own_sources import all_problems
 from doit_diskimg.chain.run import run
-from doit_diskimg.chain.step import Step
+from doit_diskimg.chain.step import Step, in_order
 from doit_diskimg.chain.steps import create, geometry, populate_and_inject, seal, table
 from doit_diskimg.disk.model import Disk
 from doit_diskimg.frozen import dataclass
@@ -59,21 +59,6 @@ def build(
 
 def _silent(line: str) -> None:
     """Tell nobody."""
-
-
-def in_order(steps: Iterable[Step]) -> Iterator[Step]:
-    """Yield each step after those that it needs, else in the order given."""
-    waiting = {step.name: step for step in steps}
-
-    def first(name: str) -> Iterator[Step]:
-        step = waiting.pop(name, None)
-        if step is not None:
-            for other in step.after:
-                yield from first(other)
-            yield step
-
-    for name in list(waiting):
-        yield from first(name)
 
 
 def _done(step: Step, tell: Tell) -> Done:

@@ -95,6 +95,21 @@ class Step:
         return text
 
 
+def in_order(steps: Iterable[Step]) -> Iterator[Step]:
+    """Yield each step after those that it needs, else in the order given."""
+    waiting = {step.name: step for step in steps}
+
+    def first(name: str) -> Iterator[Step]:
+        step = waiting.pop(name, None)
+        if step is not None:
+            for other in step.after:
+                yield from first(other)
+            yield step
+
+    for name in list(waiting):
+        yield from first(name)
+
+
 def _contents(paths: Sequence[str], known: Mapping[str, Any]) -> dict[str, Any]:
     """Return the digest of each state file; one that is as it was is not read."""
     found, notes = dict[str, Any](), dict[str, Any]()
