@@ -15,7 +15,7 @@ import time
 from collections import Counter
 
 import pytest
-from forked import HERE, doit
+from forked import HERE, chain, doit
 from project import Project
 
 DODO = '''
@@ -64,6 +64,11 @@ def lose(project):
     shutil.rmtree(project.folder / "build")
 
 
+def named(value):
+    """A row's name in the report: the scenario's, and what builds it."""
+    return value if isinstance(value, str) else value.__name__
+
+
 SCENARIOS = {"edit": edit, "amend": amend, "layout": relayout, "guest": guest, "first build": lose}
 
 
@@ -90,30 +95,35 @@ def restore(project):
 class Trial:
     """A finished build in which a scenario's edit is made again and again."""
 
-    def __init__(self, project, tmp_path, scenario):
+    def __init__(self, project, tmp_path, scenario, build=chain):
         self.project = project
+        self.build = build
         self.old = project.sha256()
         self.edit = SCENARIOS[scenario]
         self.edit(project)
         self.clean = project.clean_build(tmp_path / "clean")
 
     def reset(self):
-        restore(self.project)
-        assert doit(self.project)[0] == 0
-        assert self.project.sha256() == self.old
+        self.take_back()
         self.edit(self.project)
 
+    def take_back(self):
+        restore(self.project)
+        code, said = self.build(self.project)
+        assert code == 0, said
+        assert self.project.sha256() == self.old
+
     def must_recover(self):
-        code, said = doit(self.project)
+        code, said = self.build(self.project)
         assert code == 0, said
         assert self.project.sha256() == self.clean
-        assert ".  " not in doit(self.project)[1]
+        assert ".  " not in self.build(self.project)[1]
 
     def events(self, kind):
         """Yield what each fault led to, one change later each time, until the build survives."""
         for number in range(1, 1000):
             self.reset()
-            code, said = doit(self.project, f"{kind}:{number}")
+            code, said = self.build(self.project, f"{kind}:{number}")
             assert "Traceback" not in said, said
             yield number, code, said
             if code == 0:
@@ -121,9 +131,11 @@ class Trial:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_killed_after_each_single_change(project, tmp_path, scenario):
-    trial, kills = Trial(project, tmp_path, scenario), 0
+@pytest.mark.parametrize(
+    ("scenario", "build"), [*((name, chain) for name in SCENARIOS), ("edit", doit)], ids=named
+)
+def test_killed_after_each_single_change(project, tmp_path, scenario, build):
+    trial, kills = Trial(project, tmp_path, scenario, build), 0
     for _, code, said in trial.events("kill"):
         assert code in (0, -signal.SIGKILL), said
         kills += code != 0
@@ -133,27 +145,29 @@ def test_killed_after_each_single_change(project, tmp_path, scenario):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", ["edit", "amend", "layout"])
-def test_killed_and_the_edit_taken_back(project, tmp_path, scenario):
-    """doit's record is then older than the results and agrees with the sources."""
-    trial = Trial(project, tmp_path, scenario)
+@pytest.mark.parametrize(
+    ("scenario", "build"), [("edit", chain), ("layout", chain), ("amend", doit)], ids=named
+)
+def test_killed_and_the_edit_taken_back(project, tmp_path, scenario, build):
+    """What is on record is then older than the results and agrees with the sources."""
+    trial = Trial(project, tmp_path, scenario, build)
     for _, code, _ in trial.events("kill"):
-        restore(project)
-        assert doit(project)[0] == 0
-        assert project.sha256() == trial.old
+        trial.take_back()
         if code == 0:
             break
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["ENOSPC", "EIO"])
-@pytest.mark.parametrize("scenario", ["edit", "amend", "layout"])
-def test_each_single_change_fails(project, tmp_path, scenario, fault):
+@pytest.mark.parametrize(
+    ("scenario", "build"), [("edit", chain), ("layout", chain), ("amend", doit)], ids=named
+)
+def test_each_single_change_fails(project, tmp_path, scenario, build, fault):
     """One line and no traceback; a finished image stays, or is built anew."""
-    trial, failed, survived = Trial(project, tmp_path, scenario), 0, 0
+    trial, failed, survived = Trial(project, tmp_path, scenario, build), 0, 0
     for number in range(1, 1000):
         trial.reset()
-        code, said = doit(project, f"{fault}:{number}")
+        code, said = build(project, f"{fault}:{number}")
         assert "Traceback" not in said, said
         assert code in (0, 1), said
         if code:

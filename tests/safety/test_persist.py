@@ -13,7 +13,7 @@ import signal
 import subprocess
 
 import pytest
-from forked import HERE, doit
+from forked import HERE, chain, doit
 from machines import wait_until_open
 from project import Project
 from tools import path_without, tool
@@ -369,37 +369,44 @@ SCENARIOS = {
 }
 
 
-def restore(project):
+def restore(project, build):
     describe(project)
     project.write("kernel.elf", b"kernel" * 50_000)
-    code, said = doit(project)
+    code, said = build(project)
     assert code == 0, said
     return guest_writes(project)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["kill", "ENOSPC", "EIO"])
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_every_single_change_fails(project, tmp_path, scenario, kind):
+@pytest.mark.parametrize(
+    ("scenario", "kind", "build"),
+    [
+        *((name, kind, chain) for name in SCENARIOS for kind in ("kill", "ENOSPC", "EIO")),
+        ("edit", "kill", doit),
+        ("moved", "EIO", doit),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_every_single_change_fails(project, tmp_path, scenario, kind, build):
     """The guest has its bytes, whatever happens, and the rest ends as a clean build."""
-    kept, hit, survived = restore(project), 0, 0
+    kept, hit, survived = restore(project, build), 0, 0
     for number in range(1, 1000):
         SCENARIOS[scenario](project)
         if number == 1:
             project.clean_build(tmp_path / "clean")
             wanted = others(Project(tmp_path / "clean", project.dodo, project.image))
-        code, said = doit(project, f"{kind}:{number}")
+        code, said = build(project, f"{kind}:{number}")
         assert "Traceback" not in said, said
         assert code in (0, 1, -signal.SIGKILL), said
         hit, survived = hit + (code != 0), survived + (code == 0)
-        code, said = doit(project)
+        code, said = build(project)
         assert code == 0, said
         assert guests_bytes(project) == kept, f"{kind}:{number}"
         assert others(project) == wanted, f"{kind}:{number}"
-        assert ".  " not in doit(project)[1]
+        assert ".  " not in build(project)[1]
         if survived > (6 if kind != "kill" else 0):
             break
-        assert restore(project) == kept
+        assert restore(project, build) == kept
     assert hit > 10
     print(f"\n{scenario}, {kind}: hit {hit} times, the guest's bytes there each time")
 

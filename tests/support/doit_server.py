@@ -128,7 +128,7 @@ def _doit(request: list[object], out: int, err: int, done: int) -> list[str]:
     return list(args)
 
 
-def _preload() -> None:
+def preload() -> None:
     """Import what a doit, a dodo.py and the actions import."""
     import importlib
     import pkgutil
@@ -147,6 +147,6 @@ def _preload() -> None:
 
 if __name__ == "__main__":
     sys.dont_write_bytecode = True
-    _preload()
+    preload()
     sys.argv = ["doit", *_serve(socket.socket(fileno=int(sys.argv[1])))]
     runpy.run_module("doit", run_name="__main__", alter_sys=True)
