@@ -1,13 +1,16 @@
-"""The commands: ``python -m doit_diskimg verify os.img``, ``... watch boot``."""
+"""The commands: ``python -m doit_diskimg build dodo.py``, ``... verify os.img``, and others."""
 
 import sys
 from importlib import import_module
 
-COMMANDS = {"verify": "cli.verify_command", "watch": "tasks.watch"}
+COMMANDS = {
+    "build": "cli.build_command", "verify": "cli.verify_command", "watch": "tasks.watch",
+}  # fmt: skip
 """Command -> the module whose ``main(arguments)`` it is."""
 
 _HELP = """usage: python -m doit_diskimg COMMAND ...
 
+  build FILE ...   build the disks of a dodo.py, without doit
   verify IMAGE     check any disk image or FAT volume
   watch TASK ...   run tasks of dodo.py, and again whenever a source is saved
 

@@ -128,7 +128,8 @@ def needs_programs(block: pages.Block) -> None:
                           ("Qcow2(", "qemu-img"), (".zst", "zstd"), ("FatImage(", "mcopy"),
                           ("mtools", "mcopy"), ("objcopy", "as"), ("mdir", "mdir"),
                           ("sfdisk", "sfdisk"), ("fsck.fat", "fsck.fat"), ("crosscheck", "mcopy"),
-                          ("grub-fstest", "grub-fstest")]:
+                          ("grub-fstest", "grub-fstest"),
+                          ("$ make", "make"), ("$ ninja", "ninja")]:
         if word in block.whole:
             tool(program)
 

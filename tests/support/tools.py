@@ -26,6 +26,7 @@ PACKAGES = {
     "mke2fs": "e2fsprogs",
     "mkfs.fat": "dosfstools",
     "mtype": "mtools",
+    "ninja": "ninja-build",
     "parted": "parted",
     "qemu-img": "qemu-utils",
     "qemu-system-i386": "qemu-system-x86",
