@@ -98,6 +98,13 @@ class Facts:
         if self._now is None and self._find is not None:
             self._now = self._find(_facts(read_record(self._path) if self._path else {}))
 
+    def made(self, path: str) -> bool:
+        """Return whether a file is the result of the last success, or a copy of that."""
+        known = read_record(self._path).get("results")
+        before = known.get(path) if isinstance(known, dict) else None
+        # A copy has another inode.
+        return isinstance(before, list) and before != [] and before[:2] == as_made(path)[:2]
+
     def values(self) -> Found:
         """Return what to store after a success: the facts of before, the results as they are."""
         if self._now is None:

@@ -17,6 +17,11 @@ Work = Callable[["Step"], str | None]
 """Does the work of a step and returns what to tell the user, if anything."""
 
 
+def nothing_more(before: Found) -> Found:
+    """Return no facts, of a step that has none of its own."""
+    return {}
+
+
 class Step:
     """One step of one disk.
 
@@ -24,7 +29,7 @@ class Step:
     and it reads, ``results`` what it writes.  ``about`` is its part of the description,
     ``contents_of`` and ``sizes_of`` are sources of the user's, ``record`` the state file in which
     it keeps what it asked about them; ``placed`` is the part of the disk whose place it needs to
-    know, ``needs`` what it needs of others, of which ``more`` are facts.  ``unmet`` says what else
+    know, ``needs`` what it needs of others; ``more`` are its own facts.  ``unmet`` says what else
     makes it run; a step of a ``guest`` runs for no other reason.
     """
 
@@ -45,7 +50,7 @@ class Step:
         record: str = "",
         placed: str = "",
         needs: Needs = NOTHING,
-        more: Callable[[], Found] = dict,
+        more: Callable[[Found], Found] = nothing_more,
         unmet: Callable[[], str] = nothing_unmet,
         guest: bool = False,
     ) -> None:
@@ -82,7 +87,7 @@ class Step:
         if self.placed:
             places = self.job.stored_places()[0]
             found[f"the place of {self.placed} on the disk"] = places.get(self.placed, [])
-        return {**found, **self._more()}
+        return {**found, **self._more(before)}
 
     def _unmet(self) -> str:
         return self._condition() or (self.asked.changed() if self.asked else "")

@@ -257,7 +257,7 @@ def _of_others(job: Job, name: str) -> dict[str, Any]:
     return {} if needs == NOTHING else {"needs": needs, "more": partial(_resolved, job, needs)}
 
 
-def _resolved(job: Job, needs: Needs) -> dict[str, Any]:
+def _resolved(job: Job, needs: Needs, before: Any) -> dict[str, Any]:
     from doit_diskimg.chain.numbers import resolved
 
     return resolved(job, needs)

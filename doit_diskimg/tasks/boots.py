@@ -6,12 +6,14 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from doit_diskimg.chain.facts import Facts, Found
 from doit_diskimg.errors import BootFailed, DiskimgError, ProgramMissing, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import own
 from doit_diskimg.host.hashing import digest_file
 from doit_diskimg.host.paths import normal
-from doit_diskimg.host.qemu import command, find, guest, process, verdict
+from doit_diskimg.host.qemu import command, guest, process, verdict
+from doit_diskimg.host.qemu import find as find_qemu
 from doit_diskimg.host.qemu.command import Host, Machine
 from doit_diskimg.host.seal import sealed_digest
 from doit_diskimg.host.state import StateFolder, host_failed, read
@@ -20,7 +22,7 @@ from doit_diskimg.plan.content import FORMAT, digest_of
 from doit_diskimg.plan.recipe import plain
 from doit_diskimg.tasks import SESSION
 from doit_diskimg.tasks.action import CLAIMS, failure_text
-from doit_diskimg.tasks.on_request import OnRequest, skipped
+from doit_diskimg.tasks.on_request import skipped
 from doit_diskimg.tasks.turn import leave
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class _Boot:
 
     def host(self) -> Host:
         """Look for everything that the machine needs.  Raises WorldError."""
-        flash = self.qemu.flash or (find.uefi() if self.qemu.firmware == "uefi" else None)
+        flash = self.qemu.flash or (find_qemu.uefi() if self.qemu.firmware == "uefi" else None)
         for path in flash or ():
             if not os.path.isfile(path):
                 raise WorldError(
@@ -45,8 +47,8 @@ class _Boot:
                         "its variables", "fix the path, or write firmware='uefi'",
                     )
                 )
-        accel = find.accel() if self.qemu.accel == "auto" else self.qemu.accel
-        return Host(find.program(self.qemu.program), flash, accel)
+        accel = find_qemu.accel() if self.qemu.accel == "auto" else self.qemu.accel
+        return Host(find_qemu.program(self.qemu.program), flash, accel)
 
     def failed(self, error: DiskimgError, more: str = "") -> "TaskFailed":
         from doit.exceptions import TaskFailed
@@ -64,9 +66,11 @@ class Run(_Boot):
         """Called by doit."""
         if skipped(task):
             return None
+        # The image is built by now: another doit shall not wait for the guest.
+        leave(StateFolder(normal(self.machine.image)).file("lock"))
         try:
             argv = command.command(self._disk(), self.host())
-            argv += command.attended(display=find.has_display(), gdb=gdb)
+            argv += command.attended(display=find_qemu.has_display(), gdb=gdb)
             if gdb:
                 _say(f"waiting for: gdb -ex 'target remote localhost:1234'{self._symbols()}")
             return self._ended(process.attend(argv))
@@ -115,19 +119,6 @@ def _check_names(image: str) -> None:
             "with snapshot=False the guest would write to what the others name, too",
             "make the other name a copy, or leave snapshot out",
         ))
-
-
-class Boot(OnRequest):
-    """It runs whenever it is asked for."""
-
-    def __init__(self, image: str) -> None:
-        super().__init__()
-        self._image = image
-
-    def reason(self, task: Any, values: dict[str, Any]) -> str:
-        """Give the image free, which is built by now: another doit shall not wait for the guest."""
-        leave(StateFolder(normal(self._image)).file("lock"))
-        return super().reason(task, values)
 
 
 @dataclass(frozen=True)
@@ -195,54 +186,35 @@ class Test(_Boot):
         return "".join(f"\n  | {line}" for line in lines) or "\n  (it said nothing)"
 
 
-class BootedAsIs(OnRequest):
-    """The last boot passed, and nothing changed that it depends on."""
+def facts_of(test: Test) -> Facts:
+    """Return everything that decides about a boot, except time."""
 
-    KEY = "doit_diskimg:booted"
-
-    def __init__(self, test: Test) -> None:
-        super().__init__()
-        self._test = test
-        self._now: dict[str, str] = {}
-
-    def configure_task(self, task: Any) -> None:
-        """Called by doit when the task is made: ask for a word after each success."""
-        task.value_savers.append(self.values)
-
-    def values(self) -> dict[str, Any]:
-        """Return what doit is to store with the task: what was booted, as it was before."""
-        return {self.KEY: self._now} if self._now else {}
-
-    def reason(self, task: Any, values: dict[str, Any]) -> str:
-        """Return what is other than at the last boot that passed."""
+    def find(before: Found) -> Found:
         try:
-            self._now = _facts(self._test)
-        except (DiskimgError, OSError) as error:
-            return str(error)  # the action will say so
-        before = values.get(self.KEY)
-        if not isinstance(before, dict):
-            return "it has not passed yet"
-        if not self._now["the image"]:
-            return "the image is not as the last build left it"
-        other = [name for name, fact in self._now.items() if before.get(name) != fact]
-        return f"{' and '.join(other)} changed" if other else ""
+            host = test.host()
+            argv = command.command(test.machine, host)
+            argv += command.watched(stay=test.screenshot is not None)
+            files = sorted(set(command.words(test.qemu.arguments)))
+            # The program's version stands for it: an update of QEMU need not change its path.
+            patterns = [test.wish.expect, test.wish.forbid, test.wish.status]
+            return {
+                "the image": sealed_digest(test.machine.image),
+                "QEMU's version": find_qemu.version(host.program),
+                "the firmware": _digests(list(host.flash or ())),
+                "the arguments": digest_of(json.dumps([FORMAT, argv[1:]]).encode("utf-8")),
+                "the files in the arguments": _digests(files),
+                "what is expected": digest_of(json.dumps(patterns).encode("utf-8")),
+            }
+        except OSError as error:
+            raise host_failed(test.qemu.program, error, "look what is booted") from error
+
+    def unmet() -> str:
+        return "" if sealed_digest(test.machine.image) else _NOT_SEALED
+
+    return Facts(find, unmet=unmet, first="it has not passed yet")
 
 
-def _facts(test: Test) -> dict[str, str]:
-    """Return everything that decides about a boot, except time.  Raises WorldError, OSError."""
-    host = test.host()
-    argv = command.command(test.machine, host)
-    argv += command.watched(stay=test.screenshot is not None)
-    # The program's version stands for it: an update of QEMU need not change its path.
-    patterns = [test.wish.expect, test.wish.forbid, test.wish.status]
-    return {
-        "the image": sealed_digest(test.machine.image),
-        "QEMU's version": find.version(host.program),
-        "the firmware": _digests(list(host.flash or ())),
-        "the arguments": digest_of(json.dumps([FORMAT, argv[1:]]).encode("utf-8")),
-        "the files in the arguments": _digests(sorted(set(command.words(test.qemu.arguments)))),
-        "what is expected": digest_of(json.dumps(patterns).encode("utf-8")),
-    }
+_NOT_SEALED = "the image is not as the last build left it"
 
 
 def _digests(paths: list[str]) -> str:
@@ -255,5 +227,3 @@ def _say(text: str) -> None:
     from doit_diskimg.host.terminal import say
 
     say(text)
-
-

@@ -10,22 +10,18 @@ from typing import Any
 from doit_diskimg.chain.job import Job, Shortcut
 from doit_diskimg.chain.step import Step
 from doit_diskimg.chain.steps import steps
-from doit_diskimg.disk.links import NOTHING, Needs
 from doit_diskimg.disk.model import Disk
-from doit_diskimg.disk.placed import TABLE
 from doit_diskimg.errors import WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal, spellings, spellings_below
 from doit_diskimg.host.state import StateFolder, read_json
 from doit_diskimg.host.walk import walk
-from doit_diskimg.plan.canonical import canonical_digest
-from doit_diskimg.plan.content import FORMAT, Tree, Wanted
+from doit_diskimg.plan.content import Tree, Wanted
 from doit_diskimg.tasks import SESSION
 from doit_diskimg.tasks.action import Clean, RunStep
 from doit_diskimg.tasks.as_before import AsBefore
 from doit_diskimg.tasks.on_request import LateOnRequest, OnRequest, crosscheck_tasks, verify_task
 from doit_diskimg.tasks.turn import in_turn
-from doit_diskimg.tasks.uptodate import NumbersAsResolved, Recorded, SourcesAsPlanned
 
 _Task = dict[str, Any]
 
@@ -46,7 +42,7 @@ class DiskTasks:
         yield from (in_turn(task, self.state, self.disk.name) for task in self._tasks())
 
     def _tasks(self) -> Iterator[_Task]:
-        yield from map(self._of_step, steps(self.job))
+        yield from map(self.of_step, steps(self.job))
         yield verify_task(self)
         yield from self._resets()
         yield from crosscheck_tasks(self)
@@ -55,7 +51,7 @@ class DiskTasks:
 
             yield from (output_task(self, index) for index in range(len(self.disk.outputs)))
 
-    def _of_step(self, step: Step) -> _Task:
+    def of_step(self, step: Step) -> _Task:
         """Return the task of a step: doit orders it, `Facts` tells whether it runs."""
         name = self.disk.name
         first = {name: None for tree in step.trees for name in tree.after}  # a set that keeps order
@@ -112,64 +108,6 @@ class DiskTasks:
     def parts(self) -> list[str]:
         """The names of everything that is injected."""
         return self.job.parts
-
-    def task(
-        self,
-        name: str,
-        doc: str,
-        action: object,
-        *,
-        targets: list[str],
-        spec: object,
-        deps: Iterable[str] = (),
-        contents_of: Iterable[Wanted] = (),
-        sizes_of: Iterable[Wanted] = (),
-        record: str | None = None,
-        needs: Needs = NOTHING,
-    ) -> _Task:
-        """Return one task.
-
-        ``deps`` are state files of earlier tasks, ``contents_of`` and ``sizes_of`` sources of the
-        user's, ``record`` the file in which the task keeps what it asked about them, ``needs`` what
-        it needs of other parts.
-        """
-        sources, others, numbers = self._of_others(needs)
-        contents, sizes = [*contents_of, *sources], list(sizes_of)
-        trees = [want.source for want in contents + sizes if isinstance(want.source, Tree)]
-        first = {name: None for tree in trees for name in tree.after}  # a set that keeps order
-        deps = list(deps)
-        order = [path for want in contents + sizes for path in _spelled(want)]
-        digest = canonical_digest([FORMAT, spec, *others])
-        uptodate: list[object] = [Recorded(digest, targets)]
-        if record is not None:
-            uptodate.append(SourcesAsPlanned(record, deps, trees))
-        uptodate += numbers
-        before = [TABLE] if needs != NOTHING else []
-        before += [f"{volume}:populate" for volume in needs.volumes]
-        return {
-            "basename": self.disk.name,
-            "name": name,
-            "doc": doc,
-            "actions": [action],
-            "file_dep": [*deps, *order],
-            "task_dep": [*first, *(f"{self.disk.name}:{step}" for step in before)],
-            "targets": targets,
-            "uptodate": uptodate,
-            "watch": [normal(tree.dir) for tree in trees],
-            "verbosity": 2,
-        }
-
-    def _of_others(self, needs: Needs) -> tuple[list[Wanted], list[object], list[object]]:
-        """Return the sources of the parts that are needed, how they are described, and the check
-        that the numbers are as they were.
-        """
-        if needs == NOTHING:
-            return [], [], []
-        from doit_diskimg.chain.numbers import described, sources_of
-
-        check = NumbersAsResolved(self.job, needs)
-        parts = self.disk, needs.parts
-        return [*sources_of(*parts)], [*described(*parts)], [check]
 
 
 def shortcut() -> Shortcut | None:

@@ -144,7 +144,7 @@ def linked_task(disk: Disk, path: str | PathLike[str] | None = None) -> _Task:
     """Return the task of `Disk.linked_task`."""
     from doit_diskimg.chain.keeping import unlinked
     from doit_diskimg.chain.own_sources import linked_problems
-    from doit_diskimg.tasks.output_task import linked_task as task_of
+    from doit_diskimg.tasks.linked_task import linked_task as task_of
 
     _asked[id(disk)] = disk
     with _as_doit_says_it(disk.name):

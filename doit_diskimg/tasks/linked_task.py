@@ -3,13 +3,21 @@
 import json
 import os
 from collections.abc import Iterator
+from functools import partial
+from os.path import abspath
 from typing import Any
 
+from doit_diskimg.chain.facts import Found
+from doit_diskimg.chain.job import Job
 from doit_diskimg.chain.layout_of import layout_of
+from doit_diskimg.chain.numbers import described, resolved, sources_of
 from doit_diskimg.chain.own_sources import linked_image, written
 from doit_diskimg.chain.pictures import fill, fill_segment
-from doit_diskimg.chain.results import planned
+from doit_diskimg.chain.results import planned as planned_of
+from doit_diskimg.chain.step import Step
+from doit_diskimg.disk import links
 from doit_diskimg.disk.identity import disk_guid
+from doit_diskimg.disk.links import Needs
 from doit_diskimg.disk.placed import TABLE
 from doit_diskimg.errors import BadPath, WorldError
 from doit_diskimg.frozen import dataclass
@@ -19,6 +27,7 @@ from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.folder import unlink_in
 from doit_diskimg.host.hashing import changed
 from doit_diskimg.host.image import ImageFile, create_sparse
+from doit_diskimg.host.linked_image import receipt_path, rest_path, state_path
 from doit_diskimg.host.machine import boot_id
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.recorded import still_true
@@ -30,8 +39,60 @@ from doit_diskimg.plan.content import digest_of, parts
 from doit_diskimg.plan.patch import diff
 from doit_diskimg.plan.picture import BLOB, Picture, Piece
 from doit_diskimg.plan.stored import decode_plan, decode_receipt, encode_plan, encode_receipt
-from doit_diskimg.tasks.action import CLAIMS, AskingAction
+from doit_diskimg.tasks.action import CLAIMS, AskingAction, CleanFile
+from doit_diskimg.tasks.chain import DiskTasks
+from doit_diskimg.tasks.turn import in_turn
 from doit_diskimg.units import format_size
+
+
+def linked_task(tasks: DiskTasks, path: str) -> dict[str, Any]:
+    """Return the task of the linked image."""
+    disk, state = tasks.disk, tasks.state
+    planned = [part.name for part in disk.partitions if part.payload.populated]
+    unplanned = [name for name in tasks.parts if name not in planned]
+    planned += [TABLE] if disk.table is not None else []
+    sources = [
+        source
+        for part in disk.parts()
+        if not part.payload.populated
+        for source in part.payload.sources(part.where)
+    ]
+    sources += [want for where, segment in disk.outside for want in segment.sources(where)]
+    needs = links.needs(disk, *unplanned)
+    sources += sources_of(disk, needs.parts)
+    step = Step(
+        tasks.job, "linked", f"make {path}, which shows the disk without writing it",
+        partial(_link, path),
+        about=[
+            disk.partitions, disk.boot, disk.segments, str(disk_guid(disk)), abspath(path),
+            [*described(disk, needs.parts)],
+        ],
+        after=[TABLE, *(f"{name}:populate" for name in planned if name != TABLE)],
+        inputs=[
+            state.file("layout.json"),
+            *(state.file(name, suffix) for name in planned for suffix in (".plan", ".blob")),
+        ],
+        contents_of=sources,
+        needs=needs,
+        record=state.file("linked.sources.json"),
+        results=[path, rest_path(state), receipt_path(state), state_path(state)],
+        more=partial(_resolved, tasks.job, needs),
+    )
+    task = tasks.of_step(step)
+    task["basename"] = f"{task.pop('basename')}:{task.pop('name')}"
+    clean = CleanFile(state.image, disk.name, state.file("linked", CLAIMS), path, step.results[1:])
+    return in_turn({**task, "clean": [clean]}, state, disk.name)
+
+
+def _resolved(job: Job, needs: Needs, before: Found) -> Found:
+    return resolved(job, needs) if needs.asks or needs.parts else {}
+
+
+def _link(path: str, step: Step) -> str | None:
+    claims = step.job.state.file("linked", CLAIMS)
+    if not own.is_recorded(claims) and step.facts.made(path):
+        own.claim(claims, path, path)  # the record was lost
+    return WriteLinked(step.job.disk, step.job.epoch, path).run()
 
 
 @dataclass(frozen=True)
@@ -83,10 +144,10 @@ class WriteLinked(AskingAction):
     def _pictures(self, files: RealFiles) -> Iterator[Picture]:
         """Yield what every part of the disk must hold."""
         if self.disk.table is not None:
-            yield planned(self.state, TABLE)
+            yield planned_of(self.state, TABLE)
         for index, part in enumerate(self.disk.partitions):
             if part.payload.populated:
-                yield planned(self.state, part.name)
+                yield planned_of(self.state, part.name)
             else:
                 yield fill(self.job, index, files)
         for index in range(len(self.disk.outside)):

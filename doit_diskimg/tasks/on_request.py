@@ -2,7 +2,7 @@
 
 To start a machine, to write a medium: nobody wants that from a plain `doit`.  doit's own means is
 ``DOIT_CONFIG["default_tasks"]``, which is the user's; adding a task to somebody's dodo.py must not
-ask for it.  So such a task's reason to run is a subclass of `OnRequest`.  It counts as asked for
+ask for it.  So such a task has an `OnRequest` in its ``uptodate``.  It counts as asked for
 if it, or a task that needs it, is named: on the command line, by its target, or in
 ``default_tasks``; and if a task that does run from a plain `doit` needs it.
 
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from doit.dependency import UptodateCalculator
 
+from doit_diskimg.chain.facts import Facts
 from doit_diskimg.disk.sockets import Engines
 from doit_diskimg.host.state import read
 from doit_diskimg.plan.content import digest_of
 from doit_diskimg.tasks.action import Late
-from doit_diskimg.tasks.uptodate import Reason
+from doit_diskimg.tasks.as_before import AsBefore
 
 if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _Tasks = dict[str, Any]
 
 
-class OnRequest(Reason, UptodateCalculator):  # type: ignore[misc]  # doit has no types
+class OnRequest(UptodateCalculator):  # type: ignore[misc]  # doit has no types
     """It runs whenever it is asked for."""
 
     by_group = True
@@ -40,6 +41,18 @@ class OnRequest(Reason, UptodateCalculator):  # type: ignore[misc]  # doit has n
     """Whether nothing but the task's name on the command line asks for it, letter by letter; or
     the name of a task that needs it.  No pattern, and no ``default_tasks``."""
 
+    text = ""
+
+    def __init__(self, reason: AsBefore | None = None) -> None:
+        """``reason`` says whether there is anything to do when somebody asks."""
+        super().__init__()
+        self._reason = reason
+
+    def configure_task(self, task: Any) -> None:
+        """Called by doit when the task is made."""
+        if self._reason is not None:
+            self._reason.configure_task(task)
+
     def setup(self, dep_manager: Any, tasks_dict: _Tasks) -> None:
         """Called by doit before each check."""
         self._tasks = tasks_dict
@@ -47,12 +60,21 @@ class OnRequest(Reason, UptodateCalculator):  # type: ignore[misc]  # doit has n
     def __call__(self, task: Any, values: dict[str, Any]) -> bool:
         """Called by doit: may the task be skipped?"""
         if _running(task) and not self._asked_for(task):
-            # Nothing but this answer shall count, so doit gets nothing else to look at.
+            # Nothing but this answer shall count, and doit has no other means: it would run the
+            # task for a target that is missing, and has no place to note why it did not.
             task.file_dep, task.targets = set(), []
             task.custom_title, task.meta = _title, {**(task.meta or {}), _SKIPPED: True}
             self.text = ""
             return True
-        return super().__call__(task, values)
+        if self._reason is None:
+            self.text = type(self).__doc__ or ""
+            return False
+        may_skip = self._reason(task, values)
+        self.text = self._reason.text
+        return may_skip
+
+    def __repr__(self) -> str:
+        return self.text or type(self).__doc__ or ""
 
     def _asked_for(self, task: Any) -> bool:
         words = set(sys.argv[1:])
@@ -60,10 +82,6 @@ class OnRequest(Reason, UptodateCalculator):  # type: ignore[misc]  # doit has n
             needing = _needing(task, self._tasks, {task.subtask_of})
             return any(other.name in words for other in needing)
         return _asked_for(task, self._tasks, self.by_group, words)
-
-    def reason(self, task: Any, values: dict[str, Any]) -> str:
-        """Return why the task has to run now that it is asked for, empty if it need not."""
-        return type(self).__doc__ or ""
 
 
 _SKIPPED = "doit_diskimg:not asked for"
@@ -131,48 +149,16 @@ class LateOnRequest(Late):
 # The second looks at a disk ----------------------------------------------------------------------
 
 
-class CheckedAsIs(OnRequest):
-    """What a state file stands for was checked since that file was written, and was right."""
+class SecondLook(OnRequest):
+    """What a state file stands for was not looked at since that file was written."""
 
     by_group = False  # `doit os.img` builds the image, and that is all
 
-    KEY = ""
-    TEXT = ""
 
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self._path = path
-        self._now = ""
-
-    def configure_task(self, task: Any) -> None:
-        """Called by doit when the task is made: ask for a word after each success."""
-        task.value_savers.append(self.values)
-
-    def values(self) -> dict[str, Any]:
-        """Return what doit is to store with the task: which file it was, if it was looked at.
-
-        `doit --always` calls tasks that nobody asked for a success too.
-        """
-        return {self.KEY: self._now} if self._now else {}
-
-    def reason(self, task: Any, values: dict[str, Any]) -> str:
-        """Return why it has to be checked."""
-        self._now = digest_of(read(self._path) or b"")
-        return "" if values.get(self.KEY) == self._now else self.TEXT
-
-
-class VerifiedAsSealed(CheckedAsIs):
-    """The image was read back since it was sealed, and was right."""
-
-    KEY = "doit_diskimg:verified"
-    TEXT = "the image was not read back since it was sealed"
-
-
-class CrossChecked(CheckedAsIs):
-    """The volume was made by every engine since it was populated, and all were the same."""
-
-    KEY = "doit_diskimg:crosschecked"
-    TEXT = "the volume was not made by the other engines since it was populated"
+def _second_look(path: str, what: str, first: str) -> SecondLook:
+    """Return why to look: the state file at ``path`` is not the one of the last look."""
+    facts = Facts(lambda before: {what: digest_of(read(path) or b"")}, first=first)
+    return SecondLook(AsBefore(facts, stored=True))
 
 
 def verify_task(tasks: "DiskTasks") -> dict[str, Any]:
@@ -183,7 +169,9 @@ def verify_task(tasks: "DiskTasks") -> dict[str, Any]:
         "doc": "read the image back and look for defects (when asked for by name)",
         "actions": [LateOnRequest("verify_task.Verify", tasks.disk, tasks.epoch, tasks.parts)],
         "task_dep": [f"{tasks.disk.name}:seal"],
-        "uptodate": [VerifiedAsSealed(tasks.state.file("seal.json"))],
+        "uptodate": [_second_look(
+            tasks.state.file("seal.json"), "the seal of the image", "it was not read back yet"
+        )],
     }
 
 
@@ -197,5 +185,8 @@ def crosscheck_tasks(tasks: "DiskTasks") -> Iterator[dict[str, Any]]:
                 "doc": f"make the volume in {part.name} with every engine (when asked for by name)",
                 "actions": [LateOnRequest("crosscheck.CrossCheck", tasks.disk, tasks.epoch, index)],
                 "task_dep": [f"{tasks.disk.name}:{part.name}:populate"],
-                "uptodate": [CrossChecked(tasks.state.file(part.name, ".plan"))],
+                "uptodate": [_second_look(
+                    tasks.state.file(part.name, ".plan"), "the plan of the volume",
+                    "the other engines have not made it yet",
+                )],
             }

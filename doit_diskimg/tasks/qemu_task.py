@@ -25,6 +25,8 @@ from doit_diskimg.host.qemu.command import DEBUG_EXIT_PORT, Flash, Machine
 from doit_diskimg.host.qemu.verdict import Expectation
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.tasks.action import CleanFile
+from doit_diskimg.tasks.as_before import AsBefore
+from doit_diskimg.tasks.on_request import OnRequest
 from doit_diskimg.tasks.turn import in_turn
 from doit_diskimg.units import MIB, SizeLike, parse_size
 
@@ -83,11 +85,11 @@ class Qemu:
         The task runs when it is named (``doit boot``) and never because `doit` alone runs
         everything.  With ``--gdb`` the machine waits for gdb.
         """
-        from doit_diskimg.tasks.boots import Boot, Run
+        from doit_diskimg.tasks.boots import Run
 
         _refuse(self, [*self._problems(), *_image_problems(image, self.snapshot)])
         action = Run(self, self._machine(self.snapshot), linked=image == "linked")
-        task = {**self._task(action, Boot(action.machine.image)), "params": [_GDB]}
+        task = {**self._task(action, OnRequest()), "params": [_GDB]}
         return {**task, "task_dep": [f"{self.disk.name}:linked"]} if action.linked else task
 
     def test_task(
@@ -109,7 +111,7 @@ class Qemu:
         The task runs when it is asked for, and only if the image's contents, QEMU's version, the
         firmware, the arguments or the patterns changed.  The guest never writes to the image.
         """
-        from doit_diskimg.tasks.boots import BootedAsIs, Test
+        from doit_diskimg.tasks.boots import Test, facts_of
 
         status = None if self.debug_exit is None else 2 * self.debug_exit + 1
         wish = Expectation(expect, forbid, None if screenshot else status, timeout)
@@ -119,7 +121,8 @@ class Qemu:
         target = None if screenshot is None else normal(screenshot)
         action = Test(self, self._machine(snapshot=True, stay=target is not None), wish, target)
         state = StateFolder(normal(self.disk.image))
-        task = in_turn(self._task(action, BootedAsIs(action)), state, self.disk.name)
+        reason = OnRequest(AsBefore(facts_of(action), stored=True))
+        task = in_turn(self._task(action, reason), state, self.disk.name)
         if target is None:
             return task
         clean = CleanFile(state.image, self.disk.name, action.claims(target), target)

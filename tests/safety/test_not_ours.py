@@ -8,17 +8,18 @@ import json
 import os
 import shutil
 import stat
+from types import SimpleNamespace
 
 import pytest
 from forked import doit
 from project import Project
 
+from doit_diskimg.chain import proof
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host import folder, own
 from doit_diskimg.host.scratch import Scratch
 from doit_diskimg.host.session import Session
 from doit_diskimg.host.state import StateFolder, read, write
-from doit_diskimg.tasks import proof
 from doit_diskimg.tasks.clean import clean
 
 DODO = '''
@@ -420,7 +421,7 @@ def test_what_proves_a_file_ours(tmp_path):
     assert not ours()
     place.symlink_to("new")
     assert not ours()
-    assert proof.is_ours(StateFolder(str(tmp_path / "nothing")))
+    assert proof.is_ours(SimpleNamespace(state=StateFolder(str(tmp_path / "nothing"))))
 
 
 # Other names of a file ----------------------------------------------------------------------------
@@ -557,6 +558,7 @@ def test_guest_writes_error_forgets_nothing(project, row, wrote):
 HOOK = '''
 import os, signal
 from pathlib import Path
+from types import SimpleNamespace
 from doit_diskimg.host import hashing
 real = os.pread if False else os.pwrite
 def pwrite(handle, data, offset):
