@@ -39,10 +39,10 @@ def build(
 ) -> list[Done]:
     """Build the image of a disk, and return what each step did.
 
-    Steps whose facts are as they were do not run, whoever ran them the last time: this function or
-    doit.  Sources that others make have to be there.  ``tell`` is told each step that runs, and
-    what it says; ``shortcut`` is a quicker way to the same bytes (`chain.job.Shortcut`).  Raises
-    DescriptionError if anything is wrong with the description, and WorldError for all else.
+    A step whose facts did not change does not run, whether doit or this function ran it last.
+    Sources must exist: no other task makes them here.  ``tell`` gets a line for each step that
+    runs, and what it says; ``shortcut`` is a quicker way to the same bytes (`chain.job.Shortcut`).
+    Raises DescriptionError if the description is wrong, and WorldError for everything else.
     """
     tell = tell or _silent
     job = Job(disk, checked_epoch(all_problems(disk)), shortcut)
@@ -58,7 +58,7 @@ def build(
 
 
 def _silent(line: str) -> None:
-    """Tell nobody."""
+    """Say nothing."""
 
 
 def _done(step: Step, tell: Tell) -> Done:
