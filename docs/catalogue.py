@@ -23,6 +23,7 @@ from doit_diskimg.errors import DescriptionError, DiskimgError, Problem
 from doit_diskimg.host import program
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.host.target import check_target
+from doit_diskimg.tasks.action import RunStep
 
 PAGE = Path(__file__).parent / "reference/errors.md"
 
@@ -328,8 +329,8 @@ def _build(described: Any, before: Callable[[str], object]) -> None:
             is_done = before(task["name"])
             (action,) = task["actions"]
             if not is_done:
-                step = getattr(action, "step", action)
-                check_target(step.state.image)
+                step = action._step if isinstance(action, RunStep) else action.step
+                check_target(step.job.state.image)
                 step.run()
 
 
