@@ -132,4 +132,4 @@ def _differences(before: Found, now: Found) -> Iterator[str]:
             yield f"{word} was not asked for before"
         elif before[word] != value:
             numbers = isinstance(value, int) and isinstance(before[word], int)
-            yield f"{word} is {value} and was {before[word]}" if numbers else f"{word} changed"
+            yield f"{word} is {value} now and was {before[word]}" if numbers else f"{word} changed"

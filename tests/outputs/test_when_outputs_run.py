@@ -264,8 +264,8 @@ BAD = {
     ),
     "a file of the name that UEFI's volume has": (
         '[Iso("a", efi="data", files={"EFI.IMG": b""})]',
-        "outputs[0].files['EFI.IMG']: it is the name of UEFI's volume too, every file needs a path "
-        "of its own (rename it)",
+        "outputs[0].files['EFI.IMG']: it is the name of UEFI's volume too, every file needs a "
+        "different path (rename it)",
     ),
     "text where bytes were meant": (
         '[Iso("a", files={"grub.cfg": "timeout=0\\n"})]',

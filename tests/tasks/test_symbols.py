@@ -340,7 +340,7 @@ WRONG = {
     "an offset outside the source": (
         "Patch(0x200, 'B', 1)",
         'os.img: boot.patches[0]: the field at 0x200 ("B") ends at byte 513, the source has 512 '
-        "bytes (fix the offset, or make the source longer)",
+        "bytes (correct the offset, or make the source longer)",
     ),
     "a file in a tree that is not there": (
         "Patch(0, '<Q', at.file_lba('root', 'x'))",
