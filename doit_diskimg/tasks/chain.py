@@ -21,7 +21,7 @@ from doit_diskimg.tasks import SESSION
 from doit_diskimg.tasks.action import Clean, RunStep
 from doit_diskimg.tasks.as_before import AsBefore
 from doit_diskimg.tasks.on_request import LateOnRequest, OnRequest, crosscheck_tasks, verify_task
-from doit_diskimg.tasks.turn import in_turn
+from doit_diskimg.tasks.turn import OrderOnly, in_turn
 
 _Task = dict[str, Any]
 
@@ -65,7 +65,7 @@ class DiskTasks:
             "task_dep": [*first, *(f"{name}:{other}" for other in step.after)],
             # Of what is the guest's nothing has to be there.
             "targets": [] if step.of_guest else step.results,
-            "uptodate": [AsBefore(step.facts)],
+            "uptodate": [OrderOnly(), AsBefore(step.facts)],
             "watch": [normal(tree.dir) for tree in step.trees],
             "verbosity": 2,
         }

@@ -45,7 +45,7 @@ def in_turn(task: dict[str, Any], state: "StateFolder", disk: str) -> dict[str, 
     turn, checks = Turn(state, disk), task["uptodate"]
     return {
         **task,
-        "uptodate": [turn, OrderOnly(), *checks, TurnOver(turn, checks)],
+        "uptodate": [turn, *checks, TurnOver(turn, checks)],
         "meta": {**(task.get("meta") or {}), _META: turn},
     }
 
