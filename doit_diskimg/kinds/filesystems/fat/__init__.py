@@ -1,6 +1,6 @@
 """FAT12, FAT16 and FAT32 with long names, planned whole and never edited.
 
-`volume` is what the user writes, and `planner` the one door to the work.  In its order:
+`volume` is what the user writes, `planner` the door to the work.  In its order:
 
     fat_check   what is wrong with the fields
     contents    the tree with its marks, with `names` (short names) and `reserved` (what lies before

@@ -20,6 +20,7 @@ from doit_diskimg.errors import (
     Unaligned,
 )
 from doit_diskimg.kinds.filesystems.fat import engines, names, own_boot, reserved, sizing
+from doit_diskimg.kinds.filesystems.fat.contents import FatContents
 from doit_diskimg.kinds.filesystems.fat.fat_type import (
     FAT32_FEWEST_RESERVED,
     LARGEST_CLUSTER,
@@ -97,6 +98,15 @@ _KINDS = {
     "long_names": YES_OR_NO,
     "case_bits": YES_OR_NO,
 }  # fmt: skip
+
+
+def all_problems(fat: Fat, where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
+    """Yield what is wrong with the description alone, its sources included."""
+    found = list(problems(fat, where, size, sector_size))
+    yield from found
+    for problem in FatContents(fat, None, where).wrong:
+        if problem not in found:
+            yield problem
 
 
 def problems(fat: Fat, where: str, size: int | None, sector_size: int) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from doit_diskimg.disk.fields import is_path
 from doit_diskimg.disk.sockets import Place, Room
 from doit_diskimg.errors import BadImage, BadValue, Problem, WorldError, refuse
-from doit_diskimg.kinds.filesystems.fat import planner
+from doit_diskimg.kinds.filesystems.fat import fat_check
 from doit_diskimg.kinds.filesystems.fat.contents import FatContents
 from doit_diskimg.kinds.filesystems.fat.engines import mtools, staged
 from doit_diskimg.kinds.filesystems.fat.engines.staged import Load
@@ -83,7 +83,7 @@ def problems(
             f"{where}.path", f"{image.path!r} is no path", "must be the path of a FAT volume",
             'write for example FatImage("vendor.img", {...})',
         )
-    yield from planner.problems(image.added, where, size or _ENOUGH, sector_size)
+    yield from fat_check.all_problems(image.added, where, size or _ENOUGH, sector_size)
 
 
 def room(image: FatImage, files: Files, where: str, sector_size: int) -> Room:

@@ -1,6 +1,6 @@
 """From a description, a place and the files of the host to the bytes of a volume.
 
-This is the one door to the work: `volume.Fat` comes in here and nowhere else.  The order of work:
+This is the door to the work: what a `volume.Fat` becomes is decided from here.  The order of work:
 the fields, the contents, the geometry, the boot sector, the digests.  Problems are collected on the
 way and raised once.
 """
@@ -36,15 +36,6 @@ from doit_diskimg.ondisk.fat_entries import FIRST_CLUSTER, ClusterRun
 from doit_diskimg.plan.content import Files, digest_of
 from doit_diskimg.plan.picture import BLOB, Picture
 from doit_diskimg.units import align_down, align_up, ceil_div, exact_size, format_size
-
-
-def problems(fat: Fat, where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
-    """Yield what is wrong with the description alone."""
-    found = list(fat_check.problems(fat, where, size, sector_size))
-    yield from found
-    for problem in FatContents(fat, None, where).wrong:
-        if problem not in found:
-            yield problem
 
 
 def room(fat: Fat, size: int | None, files: Files, where: str, sector_size: int) -> Room:

@@ -136,9 +136,9 @@ class Fat(Payload):
     def problems(
         self, where: str, size: int | None, sector_size: int = SECTOR
     ) -> Iterator[Problem]:
-        from doit_diskimg.kinds.filesystems.fat import planner
+        from doit_diskimg.kinds.filesystems.fat import fat_check
 
-        return planner.problems(self, where, size, sector_size)
+        return fat_check.all_problems(self, where, size, sector_size)
 
     def room(
         self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
