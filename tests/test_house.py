@@ -49,6 +49,7 @@ DOORS = (
     ("", "*"),  # public names are loaded on first use
     ("disk.model", "tasks.*"),  # disk.tasks() hands a description to the skin
     ("disk.model", "disk.check*"),  # and disk.problems() to those who find mistakes
+    ("tasks.qemu_task", "tasks.*"),  # as that of a machine does
     ("tasks.*", "chain.*"),  # a task to its action
     ("chain.steps", "chain.*"),  # a step to its work
     ("shortcuts.checked", "chain.own_sources.*"),  # asked only of a description that is new
@@ -706,9 +707,9 @@ def test_dodo_py_is_read_on_every_doit_so_imports_are_cheap(statement, without):
 
 
 NAMES = (
-    "Bmap, BootCode, Compressed, Disk, DiskImage, Esp, Ext, Fat, FatImage, File, Gpt, Iso, Limine, "
-    "Mbr, Partition, PartitionFile, Patch, Qcow2, Segment, Sha256, Symbol, Tree, Vdi, Vhdx, Vmdk, "
-    "Zero, at"
+    "Bmap, BootCode, Compressed, Disk, DiskImage, Esp, Ext, Fat, FatImage, File, Gpt, GrubBios, "
+    "GrubEfi, Iso, Limine, Mbr, Partition, PartitionFile, Patch, Qcow2, Qemu, Segment, Sha256, "
+    "Symbol, Tree, Vdi, Vhdx, Vmdk, Zero, at"
 )
 DESCRIBED = """
 import sys
@@ -723,6 +724,9 @@ disk = Disk("os.img", size="64MiB", table=Gpt(), boot=BootCode(b"b"), partitions
              PartitionFile("p", partition="esp"), Sha256("s")])
 DiskImage(base="theirs.img", image="os.img", partitions={1: FatImage("theirs.fat", {})})
 Disk("mbr.img", size="1MiB", table=Mbr(), boot=Limine("limine"))
+Disk("grub.img", size="1MiB", table=Mbr(), boot=GrubBios("build/core.img"))
+GrubEfi("build/grub.efi")
+Qemu(disk, firmware="uefi")
 print(*map(str, disk.problems()), len(disk.parts()))
 """
 

@@ -24,10 +24,6 @@ from doit_diskimg.host.paths import normal
 from doit_diskimg.host.qemu.command import DEBUG_EXIT_PORT, Flash, Machine
 from doit_diskimg.host.qemu.verdict import Expectation
 from doit_diskimg.host.state import StateFolder
-from doit_diskimg.tasks.action import CleanFile
-from doit_diskimg.tasks.as_before import AsBefore
-from doit_diskimg.tasks.on_request import OnRequest
-from doit_diskimg.tasks.turn import in_turn
 from doit_diskimg.units import MIB, SizeLike, parse_size
 
 _Task = dict[str, Any]
@@ -86,6 +82,7 @@ class Qemu:
         everything.  With ``--gdb`` the machine waits for gdb.
         """
         from doit_diskimg.tasks.boots import Run
+        from doit_diskimg.tasks.on_request import OnRequest
 
         _refuse(self, [*self._problems(), *_image_problems(image, self.snapshot)])
         action = Run(self, self._machine(self.snapshot), linked=image == "linked")
@@ -111,7 +108,11 @@ class Qemu:
         The task runs when it is asked for, and only if the image's contents, QEMU's version, the
         firmware, the arguments or the patterns changed.  The guest never writes to the image.
         """
+        from doit_diskimg.tasks.action import CleanFile
+        from doit_diskimg.tasks.as_before import AsBefore
         from doit_diskimg.tasks.boots import Test, facts_of
+        from doit_diskimg.tasks.on_request import OnRequest
+        from doit_diskimg.tasks.turn import in_turn
 
         status = None if self.debug_exit is None else 2 * self.debug_exit + 1
         wish = Expectation(expect, forbid, None if screenshot else status, timeout)
