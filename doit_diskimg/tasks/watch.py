@@ -15,9 +15,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from fnmatch import fnmatch
 from functools import cache, partial, wraps
-from importlib import metadata
+from importlib import import_module, metadata, util
 from itertools import pairwise
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any, NoReturn
 
 from doit import cmd_run, plugin
@@ -218,32 +219,11 @@ def _warm_up() -> None:
 
     import xxhash  # noqa: F401
 
-    from doit_diskimg.chain import (  # noqa: F401
-        create,
-        inject,
-        populate,
-        run,
-        sealing,
-        table,
-    )
-    from doit_diskimg.disk import bootcode, check, layout  # noqa: F401
-    from doit_diskimg.host import patching, recorded, walk, written  # noqa: F401
-    from doit_diskimg.kinds.filesystems import esp, file, zero  # noqa: F401
-    from doit_diskimg.kinds.filesystems.fat import planner, volume  # noqa: F401
-    from doit_diskimg.kinds.tables import (  # noqa: F401
-        gpt,
-        gpt_bytes,
-        gpt_mbr,
-        gpt_problems,
-        mbr,
-        mbr_problems,
-        mbr_work,
-    )
-    from doit_diskimg.tasks import (  # noqa: F401
-        boots,
-        disk,
-        qemu_task,
-    )
+    for room in ("disk", "kinds", "host", "chain", "shortcuts", "tasks"):
+        if (package := util.find_spec(f"doit_diskimg.{room}")) is not None:
+            for module in walk_packages(package.submodule_search_locations, f"{package.name}."):
+                if not module.name.endswith(".pyfat"):  # the library behind it takes long
+                    import_module(module.name)
 
     inspect.getsourcelines(_warm_up)  # doit does so with the functions of dodo.py
     # Which packages are installed is read from all of their metadata, three times a round.

@@ -154,7 +154,7 @@ def test_without_watchfiles(tmp_path):
 def test_an_unknown_command(tmp_path):
     loop = Reader(start(Project(tmp_path, ""), "-m", "doit_diskimg", "wach"))
     assert loop.end() == 2
-    assert loop.text.startswith("doit_diskimg: 'wach' is no command, must be one of: ")
+    assert loop.text.startswith("doit_diskimg: 'wach' is not a command, must be one of: ")
 
 
 def task(name, file_dep=(), targets=(), task_dep=(), **more):

@@ -25,6 +25,7 @@ from doit_diskimg.host import grub_mkimage
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.qemu import command
 from doit_diskimg.host.qemu.monitor import Monitor
+from doit_diskimg.host.session import Session
 from doit_diskimg.host.work import RealWork
 from doit_diskimg.kinds.bootloaders.grub_image import GrubImage
 from doit_diskimg.kinds.outputs.link_formats import descriptor, link
@@ -106,7 +107,7 @@ class Disks:
     """The little that an output asks of a disk."""
 
     partitions = ()
-    identity = uuid.UUID(int=7)
+    name, guid = "os.img", uuid.UUID(int=7)
 
     def __init__(self, image, outputs=()):
         self.image, self.outputs = image, outputs
@@ -273,10 +274,11 @@ def grub_image(name):
     made = GrubImage(f"{name[:200]}.img", format="i386-pc", modules=["echo"], config=name,
                      directory=f"directory {name[:200]}", prefix="(,gpt2)/-a b;#'\"$")
     refuse(made.problems())
-    grub_mkimage.make(made)
-    assert set(os.listdir()) == {name, f"{name[:200]}.img", f"directory {name[:200]}"}
+    grub_mkimage.make(made, Session())
+    file = f"{name[:200]}.img"
+    assert set(os.listdir()) == {name, file, f".{file}", f"directory {name[:200]}"}
     again = replace(made, path="again.img", directory="/usr/lib/grub/i386-pc")
-    grub_mkimage.make(again)
+    grub_mkimage.make(again, Session())
     assert Path(made.path).read_bytes() == Path("again.img").read_bytes()
 
 

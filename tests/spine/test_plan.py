@@ -6,11 +6,11 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from doit_diskimg.tasks.show import map_rows
 from fakes import FakePayload, FakeTable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doit_diskimg.chain.show import map_rows
 from doit_diskimg.disk.layout import place
 from doit_diskimg.disk.model import Disk, Partition
 from doit_diskimg.disk.placed import Layout, Region, decode_layout, encode_layout

@@ -1,8 +1,8 @@
 """The map of a disk as text."""
 
 import pytest
-from doit_diskimg.tasks.show import layout_map
 
+from doit_diskimg.chain.show import layout_map
 from doit_diskimg.disk.placed import Layout, PlacedPartition, Region
 from doit_diskimg.extent import Extent
 

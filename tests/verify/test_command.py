@@ -57,8 +57,8 @@ def test_what_is_not_known_is_not_said_to_be_right(tmp_path):
 
 UNUSABLE = {
     "no file": (["none"], "No such file"),
-    "a directory": (["."], "no regular file"),
-    "a device": (["/dev/null"], "no regular file"),
+    "a directory": (["."], "not a regular file"),
+    "a device": (["/dev/null"], "not a regular file"),
     "an offset that is none": (["v.img", "--offset", "much"], "'much' is not a size"),
     "an offset of no digits": (["v.img", "--offset", "0x"], "unknown unit 'x'"),
     "an offset outside": (["v.img", "--offset", "1GiB"], "outside"),
@@ -78,7 +78,7 @@ def test_what_can_not_be_used(volume, monkeypatch, name):
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(WorldError, match="no regular file"):
+    with pytest.raises(WorldError, match="not a regular file"):
         verify_image(tmp_path / "pipe")
 
 
