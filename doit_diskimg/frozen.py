@@ -2,16 +2,26 @@
 
 `dataclasses.dataclass` writes six functions for each class as text and compiles them, at each
 import: a millisecond a class, and dodo.py, which imports forty of ours, is read on every `doit`.
-Here it only finds the fields; the functions are closures that every class shares the code of.
+Here the functions are closures that every class shares the code of, and the fields are found with
+less ado.
 What comes out is a dataclass: `fields`, `replace`, `is_dataclass` and inheritance know it.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import MISSING, Field, FrozenInstanceError, field, fields
+from dataclasses import KW_ONLY, MISSING, Field, FrozenInstanceError, field, fields
 from dataclasses import dataclass as _dataclass
 from inspect import Parameter, Signature
 from operator import attrgetter
-from typing import Any, NamedTuple, NoReturn, TypeVar, dataclass_transform
+from typing import (
+    Any,
+    ClassVar,
+    NamedTuple,
+    NoReturn,
+    TypeVar,
+    cast,
+    dataclass_transform,
+    get_origin,
+)
 
 _T = TypeVar("_T")
 
@@ -29,13 +39,8 @@ def dataclass(
         raise TypeError("a dataclass that is not frozen is the standard library's business")
 
     def decorate(cls: type[_T]) -> type[_T]:
-        bases = [vars(base).get("__dataclass_params__") for base in cls.__mro__[1:]]
-        ours = [params for params in bases if params is not None and params.frozen]
-        for params in ours:  # or they would be missed in a class that is not frozen yet
-            params.frozen = False
-        made: Any = _dataclass(init=False, repr=False, eq=False, kw_only=kw_only)(cls)
-        for params in [*ours, made.__dataclass_params__]:
-            params.frozen = True
+        made: Any = cls
+        _collect(made, kw_only)
         made.__signature__ = _Signature(made)
         for function in _functions(made, described):
             # One that the class has written itself stays.
@@ -44,6 +49,54 @@ def dataclass(
         return cls
 
     return decorate
+
+
+@_dataclass(init=False, repr=False, eq=False)
+class _Model:
+    """What the standard library stores with a class that it made."""
+
+    value: int
+
+
+_PARAMS: Any = vars(_Model)["__dataclass_params__"]
+_PARAMS.frozen = True
+_FIELD: Any = vars(_Model)["__dataclass_fields__"]["value"]._field_type
+
+
+def _collect(cls: Any, kw_only: bool) -> None:
+    """Store the fields of a class, and those of its bases, as the standard library does.
+
+    It takes twice as long, since it may be asked for more.  ``InitVar`` is not known here.
+    """
+    found: dict[str, Field[Any]] = {}
+    for base in cls.__mro__[:0:-1]:
+        found |= getattr(base, "__dataclass_fields__", {})
+    for name, annotation in cls.__annotations__.items():
+        if annotation is KW_ONLY:
+            kw_only = True
+        elif get_origin(annotation) is not ClassVar:
+            found[name] = _field(cls, name, annotation, kw_only)
+    cls.__dataclass_fields__, cls.__dataclass_params__ = found, _PARAMS
+    positional = tuple(it.name for it in found.values() if it.init and not it.kw_only)
+    setattr(cls, "__match_args__", positional)  # noqa: B010  # mypy expects it in a class's body
+    if "__replace__" in vars(_Model):  # from Python 3.13 on, for `copy.replace`
+        cls.__replace__ = vars(_Model)["__replace__"]
+
+
+def _field(cls: Any, name: str, annotation: object, kw_only: bool) -> Field[Any]:
+    """Return one field of a class; a default stays as the attribute of the class."""
+    default = getattr(cls, name, MISSING)
+    made: Any = default if isinstance(default, Field) else field(default=default)
+    made.name, made.type, made._field_type = name, annotation, _FIELD
+    if made.kw_only is MISSING:
+        made.kw_only = kw_only
+    if made.default is not MISSING:
+        if type(made.default).__hash__ is None:
+            raise ValueError(f"{name}: {made.default!r} can change (write default_factory=)")
+        setattr(cls, name, made.default)
+    elif name in vars(cls):
+        delattr(cls, name)
+    return cast(Field[Any], made)
 
 
 def keep_copies(description: object) -> None:
