@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from doit_diskimg.errors import Problem
+from doit_diskimg.frozen import dataclass
 
 PAYLOAD = "payload"
 """The file that the programs fill, in the folder in which they run."""
@@ -44,7 +45,8 @@ class Program(NamedTuple):
     """True for a Python package of that name, which code of the host's calls (`host.program`)."""
 
 
-class Command(NamedTuple):
+@dataclass(frozen=True)
+class Command:
     """One run of a program: no shell, no input, the environment that the recipe gives."""
 
     program: Program
@@ -56,7 +58,8 @@ class Command(NamedTuple):
     """The exit codes of success."""
 
 
-class Staged(NamedTuple):
+@dataclass(frozen=True)
+class Staged:
     """A file or directory that is laid out for the programs."""
 
     path: str
@@ -71,7 +74,8 @@ class Staged(NamedTuple):
     """Its time stamp, since 1970; None for that of the recipe."""
 
 
-class Must(NamedTuple):
+@dataclass(frozen=True)
+class Must:
     """Bytes that a payload must have when it is made: no program decides what we decided."""
 
     offset: int
@@ -80,7 +84,8 @@ class Must(NamedTuple):
     """What they are, in the words of the standard."""
 
 
-class Stored(NamedTuple):
+@dataclass(frozen=True)
+class Stored:
     """A file or directory that must be in a volume when it is made."""
 
     path: str
@@ -92,7 +97,8 @@ class Stored(NamedTuple):
     """Of a file's contents; empty for a directory."""
 
 
-class Contents(NamedTuple):
+@dataclass(frozen=True)
+class Contents:
     """What must be in a volume when it is made, and nothing else."""
 
     stored: tuple[Stored, ...]
@@ -101,7 +107,8 @@ class Contents(NamedTuple):
     but for what ``stored`` replaces.  Empty for a volume that is new."""
 
 
-class Recipe(NamedTuple):
+@dataclass(frozen=True)
+class Recipe:
     """How to make a payload of ``length`` bytes."""
 
     length: int
@@ -124,7 +131,8 @@ that is said; it raises DescriptionError or WorldError if that can't come out.  
 called when they have run, and yields what came out otherwise."""
 
 
-class Chunk(NamedTuple):
+@dataclass(frozen=True)
+class Chunk:
     """Bytes of a payload that are not all zero; they begin at a multiple of `CHUNK`."""
 
     offset: int
@@ -132,7 +140,8 @@ class Chunk(NamedTuple):
     digest: str
 
 
-class Made(NamedTuple):
+@dataclass(frozen=True)
+class Made:
     """A payload that was made: its file, and where it is not zero."""
 
     file: str

@@ -208,7 +208,7 @@ def fat_by_guestfish(name):
     class Asked(RealFiles):
         def make(self, recipe, where):
             scripts.append(recipe.staged[0].source.decode("ascii"))
-            return super().make(recipe._replace(commands=(), musts=(), contents=None), where)
+            return super().make(replace(recipe, commands=(), musts=(), contents=None), where)
 
     place = Place(extent=Extent(0, 1440 << 10), sector_size=512, identity=uuid.UUID(int=7),
                   epoch=EPOCH, bare=True)
