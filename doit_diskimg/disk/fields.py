@@ -6,10 +6,9 @@ Every check yields problems and raises nothing, whatever a user may have written
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from os import PathLike, fspath
-from typing import NamedTuple
 
 from doit_diskimg.errors import BadName, BadSize, BadValue, Problem, Unaligned
-from doit_diskimg.frozen import MISUSE
+from doit_diskimg.frozen import MISUSE, dataclass
 from doit_diskimg.units import SizeLike, parse_size
 
 AUTO = "auto"
@@ -22,7 +21,8 @@ REST = "rest"
 """A size: as much as everything else leaves."""
 
 
-class Kind(NamedTuple):
+@dataclass(frozen=True)
+class Kind:
     """What a field may hold."""
 
     holds: Callable[[object], bool]

@@ -12,6 +12,7 @@ from doit_diskimg.disk.model import Disk, Partition
 from doit_diskimg.disk.sockets import Asking
 from doit_diskimg.disk.symbols import Symbol
 from doit_diskimg.errors import Problem, UnknownSymbol
+from doit_diskimg.frozen import dataclass
 
 
 class Ask(NamedTuple):
@@ -35,7 +36,8 @@ class Needs(NamedTuple):
 NOTHING = Needs((), (), ())
 
 
-class Located(NamedTuple):
+@dataclass(frozen=True)
+class Located:
     """What others ask of one volume."""
 
     files: Mapping[str, bool]

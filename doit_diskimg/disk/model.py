@@ -30,7 +30,8 @@ STEPS = ("create", "seal", "verify", "linked")
 """The names of the other steps of the whole disk, which no output may have."""
 
 
-class Identity(NamedTuple):
+@dataclass(frozen=True)
+class Identity:
     """Who a disk is, in the words of either table."""
 
     guid: Guid

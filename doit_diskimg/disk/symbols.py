@@ -9,7 +9,7 @@ the user's binary.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from doit_diskimg.errors import DescriptionError, Unaligned
 from doit_diskimg.extent import Extent
@@ -144,7 +144,8 @@ class Symbol:
         return value if isinstance(value, bytes) else value + self.plus
 
 
-class SymbolKind(NamedTuple):
+@dataclass(frozen=True)
+class SymbolKind:
     """How one kind of symbol is found, and how its value is told."""
 
     find: Callable[[Symbol, Numbers, str], int | bytes]
