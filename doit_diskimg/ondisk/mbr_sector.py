@@ -2,13 +2,21 @@
 
 UEFI 2.10, section 5.2.1, tables 5.1 and 5.2; the protective MBR of a GPT (section 5.2.3) has the
 same form.  The 440 bytes before it are boot code, which is not our matter here.
+
+An entry has two kinds of addresses.  No firmware in use reads a disk by cylinder, head and sector,
+but some compare them with the LBA fields and refuse an entry whose two answers differ.  So they are
+filled in, for the geometry that every BIOS and every tool assumes for a disk larger than 504 MiB:
+255 heads of 63 sectors.  The three bytes (StartingCHS, EndingCHS) have the bits of INT 13h:
+
+    byte 0   head, 0 to 254
+    byte 1   bits 0-5: sector, 1 to 63; bits 6-7: bits 8-9 of the cylinder
+    byte 2   bits 0-7 of the cylinder, 0 to 1023
 """
 
 from dataclasses import field
 from struct import Struct
 
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.ondisk.chs import NOWHERE, Chs
 
 START = 440
 """Where in sector 0 `MbrSector` begins; bytes 0 to 439 are boot code."""
@@ -26,6 +34,61 @@ GPT_PROTECTIVE = 0xEE
 
 BOOT_SIGNATURE = 0xAA55
 """Bytes ``55 AA``, without which no BIOS starts the sector."""
+
+HEADS = 255
+"""Heads of the assumed geometry; 256 would crash DOS."""
+
+SECTORS_PER_TRACK = 63
+
+CYLINDERS = 1024
+"""Cylinders that ten bits can count."""
+
+REACH = CYLINDERS * HEADS * SECTORS_PER_TRACK
+"""The first LBA without an address: 16450560, 7.8 GiB with sectors of 512 bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chs:
+    """The address of one sector."""
+
+    cylinder: int
+    """0 to 1023."""
+    head: int
+    """0 to 255; 255 only in `BEYOND`."""
+    sector: int
+    """1 to 63; 0 only in `NOWHERE`."""
+
+    def pack(self) -> bytes:
+        """Return the 3 bytes.  Raises ValueError if a field is out of range."""
+        if not (0 <= self.cylinder < 1024 and 0 <= self.head < 256 and 0 <= self.sector < 64):
+            raise ValueError(f"{self} does not fit in three bytes")
+        return bytes([self.head, self.sector | self.cylinder >> 8 << 6, self.cylinder & 0xFF])
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Chs":
+        """Return what 3 bytes say."""
+        head, mixed, low = data
+        return cls(cylinder=mixed >> 6 << 8 | low, head=head, sector=mixed & 0x3F)
+
+
+NOWHERE = Chs(cylinder=0, head=0, sector=0)
+"""Zero bytes: what an unused entry holds."""
+
+LAST = Chs(cylinder=CYLINDERS - 1, head=HEADS - 1, sector=SECTORS_PER_TRACK)
+"""``FE FF FF``: what partitioning tools write for every sector at or beyond `REACH`."""
+
+BEYOND = Chs(cylinder=CYLINDERS - 1, head=255, sector=SECTORS_PER_TRACK)
+"""``FF FF FF``: what UEFI wants in a protective MBR for a sector at or beyond `REACH`."""
+
+
+def chs_of(lba: int, otherwise: Chs = LAST) -> Chs:
+    """Return the address of sector ``lba`` (from 0), or ``otherwise`` where it has none."""
+    if lba >= REACH:
+        return otherwise
+    track, sector = divmod(lba, SECTORS_PER_TRACK)
+    cylinder, head = divmod(track, HEADS)
+    return Chs(cylinder=cylinder, head=head, sector=sector + 1)
+
 
 _ENTRY = Struct(
     "<"
@@ -68,6 +131,20 @@ class MbrEntry:
         return _ENTRY.pack(
             self.boot_indicator, self.first_chs.pack(), self.type, self.last_chs.pack(),
             self.first_lba, self.sectors,
+        )  # fmt: skip
+
+    @classmethod
+    def covering(
+        cls, type_: int, first_lba: int, sectors: int, *, active: bool, counted_from: int = 0
+    ) -> "MbrEntry":
+        """Return the entry of a partition from sector ``first_lba`` of the disk on.
+
+        Its LBA field counts from sector ``counted_from``, as in the EBR of a logical partition.
+        """
+        return cls(
+            boot_indicator=ACTIVE if active else 0, first_chs=chs_of(first_lba), type=type_,
+            last_chs=chs_of(first_lba + sectors - 1), first_lba=first_lba - counted_from,
+            sectors=sectors,
         )  # fmt: skip
 
     @classmethod

@@ -1,6 +1,6 @@
 import pytest
 
-from doit_diskimg.ondisk.chs import BEYOND, LAST, NOWHERE, REACH, Chs, chs_of
+from doit_diskimg.ondisk.mbr_sector import BEYOND, LAST, NOWHERE, REACH, Chs, chs_of
 
 # Bytes as in images that sfdisk and sgdisk made; tables/ compares whole tables with theirs.
 ADDRESSES = [

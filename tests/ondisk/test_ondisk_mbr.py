@@ -2,8 +2,7 @@ from struct import error
 
 import pytest
 
-from doit_diskimg.ondisk.chs import Chs
-from doit_diskimg.ondisk.mbr_sector import ENTRY_COUNT, UNUSED, MbrEntry, MbrSector
+from doit_diskimg.ondisk.mbr_sector import ENTRY_COUNT, UNUSED, Chs, MbrEntry, MbrSector
 
 # truncate -s 512M m.img; sfdisk m.img <<E; xxd -s 440 m.img
 #   label: dos

@@ -74,7 +74,7 @@ disk.identity disk.layout disk.overlaps host.files host.hashing host.image host.
 host.scratch
 host.workshop kinds.filesystems.fat.contents kinds.filesystems.fat.planner
 kinds.filesystems.fat.encode kinds.filesystems.fat.fat_check kinds.filesystems.fat.geometry
-kinds.filesystems.fat.names kinds.filesystems.tree kinds.tables.gpt_bytes kinds.tables.gpt_mbr
+kinds.filesystems.fat.names kinds.filesystems.tree kinds.tables.gpt_work
 kinds.tables.gpt_problems kinds.tables.mbr_problems kinds.tables.mbr_work kinds.tables.rules
 ondisk.gpt_header ondisk.guids ondisk.mbr_sector plan.patch plan.patterns shortcuts.amending
 tasks.boots tasks.clean tasks.crosscheck tasks.output_task tasks.verify_task verify

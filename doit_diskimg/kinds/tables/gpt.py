@@ -7,8 +7,8 @@
     ... last - 1   backup entry array
     last           backup header
 
-Every `doit` of a disk with a GPT reads this; what checks is in `gpt_problems` and `gpt_mbr`, what
-is written in `gpt_bytes`.
+Every `doit` of a disk with a GPT reads this; what checks is in `gpt_problems`, what is
+written in `gpt_work`.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -90,9 +90,9 @@ class Gpt(Table):
 
     def notes(self, disk: Disk, regions: Sequence[Region]) -> Iterator[str]:
         """Yield what is legal and likely to be trouble; see `Noting`."""
-        from doit_diskimg.kinds.tables import gpt_mbr
+        from doit_diskimg.kinds.tables import gpt_problems
 
-        return gpt_mbr.notes(self, disk, regions)
+        return gpt_problems.notes(self, disk, regions)
 
     def records_signature(self, disk: Disk) -> bool:
         """Return whether there is a disk signature: in a hybrid MBR, if it is given."""
@@ -151,15 +151,15 @@ class Gpt(Table):
 
         Raises ValueError, in words for the user, if there is no type or it is unknown.
         """
-        from doit_diskimg.kinds.tables import gpt_bytes
+        from doit_diskimg.kinds.tables import gpt_work
 
-        return gpt_bytes.type_of(partition.type, payload_type)
+        return gpt_work.type_of(partition.type, payload_type)
 
     def attributes_of(self, partition: Partition) -> int:
         """Return the attribute bits of a partition as a number."""
-        from doit_diskimg.kinds.tables import gpt_bytes
+        from doit_diskimg.kinds.tables import gpt_work
 
-        return gpt_bytes.attributes_value(partition.attributes)
+        return gpt_work.attributes_value(partition.attributes)
 
     def encode(
         self, size: int, identity: Identity, partitions: Sequence[PlacedPartition]
@@ -168,9 +168,9 @@ class Gpt(Table):
 
         Raises DescriptionError if a mirrored partition lies beyond what an MBR can record.
         """
-        from doit_diskimg.kinds.tables import gpt_bytes
+        from doit_diskimg.kinds.tables import gpt_work
 
-        return gpt_bytes.encode(self, size, identity, partitions)
+        return gpt_work.encode(self, size, identity, partitions)
 
     @property
     def array_sectors(self) -> int:

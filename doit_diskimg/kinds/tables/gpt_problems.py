@@ -1,22 +1,48 @@
-"""What a GPT can't store of a description, each with the path to it."""
+"""What a GPT, and the MBR before it, can't store of a description, each with the path to it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from doit_diskimg.disk.fields import YES_OR_NO, Kind, is_number, kind_problems
 from doit_diskimg.disk.identity import disk_guid, partition_guid
 from doit_diskimg.disk.model import Disk, Partition
-from doit_diskimg.errors import BadName, BadValue, DuplicateGuid, Problem
-from doit_diskimg.kinds.tables import gpt_mbr
-from doit_diskimg.kinds.tables.gpt import ARRAY_LBA, MOST_ENTRIES, Gpt, mirrored
+from doit_diskimg.disk.placed import Region
+from doit_diskimg.errors import (
+    BadName,
+    BadValue,
+    DuplicateGuid,
+    Problem,
+    TooManyPartitions,
+    UnknownType,
+)
+from doit_diskimg.kinds.tables.gpt import ARRAY_LBA, MOST_ENTRIES, Gpt, Hybrid, mirrored
+from doit_diskimg.kinds.tables.gpt_work import MOST_MIRRORED, mirror_type
 from doit_diskimg.kinds.tables.rules import (
+    EXTENDED_TYPES,
+    active_notes,
+    active_problem,
     byte_meant,
     count_problems,
     names_to_use,
+    signature_problems,
     too_small_problems,
     type_problem,
 )
 from doit_diskimg.ondisk import gpt_header as ondisk
+from doit_diskimg.ondisk import mbr_sector
 from doit_diskimg.ondisk.guids import GPT_TYPES, parse_guid, type_byte, type_guid
 from doit_diskimg.units import align_up
+
+_NO_MIRROR = {0, *EXTENDED_TYPES, mbr_sector.GPT_PROTECTIVE}
+"""Types by which readers take an entry for none, or for a part of the table."""
+
+_MBR_KINDS = {
+    "protective_number": Kind(
+        lambda value: is_number(value) and 1 <= value <= mbr_sector.ENTRY_COUNT,  # type: ignore[operator]
+        "must be an entry, 1 to 4", "leave it out for 1",
+    ),
+    "pmbr_boot": YES_OR_NO,
+    "several_active": YES_OR_NO,
+}  # fmt: skip
 
 
 def problems(table: Gpt, disk: Disk) -> Iterator[Problem]:
@@ -34,7 +60,7 @@ def problems(table: Gpt, disk: Disk) -> Iterator[Problem]:
     names = mirrored(table.hybrid)
     for part in disk.parts():
         yield from _partition_problems(part.partition, part.where, names)
-    yield from gpt_mbr.problems(table, disk)
+    yield from _mbr_problems(table, disk)
     yield from _guid_problems(disk)
 
 
@@ -164,3 +190,81 @@ def _type_problems(value: str | int | None, where: str) -> Iterator[Problem]:
         where, value, "must be a name that a GPT has a type for, or a type GUID",
         names_to_use(value, GPT_TYPES, meant),
     )
+
+
+# The MBR ------------------------------------------------------------------------------------------
+
+
+def _mbr_problems(table: Gpt, disk: Disk) -> Iterator[Problem]:
+    """Yield what is wrong with what the description says of the MBR."""
+    yield from kind_problems(table, "table.", _MBR_KINDS)
+    if table.hybrid_order:
+        yield from signature_problems(disk.signature)
+    elif disk.signature is not None:
+        yield BadValue(
+            "signature", f"{disk.signature!r} is given",
+            "must be left out, since a GPT has no such field and a protective MBR has zeros there",
+            "write guid=..., or use Mbr(), or name partitions for a hybrid MBR",
+        )
+    yield from _hybrid_problems(table.hybrid, disk)
+    active = [f"{disk.partitions[index].name!r}" for index in _active(table, disk)]
+    if table.pmbr_boot:
+        active.insert(0, "the protective entry")
+    if len(active) > 1 and not table.several_active:
+        yield active_problem("table.hybrid", f"{' and '.join(active)} are active", "Gpt")
+
+
+def notes(table: Gpt, disk: Disk, regions: Sequence[Region]) -> Iterator[str]:
+    """Yield what is legal and likely to be trouble; ``regions`` are all that lie on the disk."""
+    active = _active(table, disk)
+    yield from active_notes(disk, active, regions)
+    if table.pmbr_boot and active:
+        yield (
+            f"table.pmbr_boot: partitions[{active[0]}] is active too, boot code of the usual kind "
+            "refuses such a disk"
+        )
+
+
+def _active(table: Gpt, disk: Disk) -> list[int]:
+    """Return the indexes of the active partitions that the MBR mentions."""
+    parts = enumerate(disk.partitions)
+    return [index for index, part in parts if part.active and part.name in table.hybrid_order]
+
+
+def _hybrid_problems(hybrid: Hybrid, disk: Disk) -> Iterator[Problem]:
+    names = list(mirrored(hybrid))
+    is_list = isinstance(hybrid, (Sequence, Mapping)) and not isinstance(hybrid, (str, bytes))
+    if not is_list or len(names) != len(hybrid):
+        yield BadValue(
+            "table.hybrid", f"{hybrid!r} is no list of names",
+            "must name the partitions that the MBR mentions too", 'write for example ["esp"]',
+        )
+        return
+    if len(names) > MOST_MIRRORED:
+        yield TooManyPartitions(
+            "table.hybrid", f"there are {len(names)}",
+            f"must be {MOST_MIRRORED} at most, since the protective entry takes one",
+            "leave some out",
+        )
+    listed = {part.name: part for part in disk.partitions if part.in_table}
+    for name in names:
+        if name not in listed or names.count(name) > 1:
+            yield BadValue(
+                "table.hybrid", f"{name!r} is no partition in the table, or is there twice",
+                "must be the name of a partition, once",
+                f"the names are {', '.join(listed) or 'none: no partition is in the table'}",
+            )
+        elif not _has_type(hybrid, name, listed[name].type):
+            yield UnknownType(
+                "table.hybrid", f"{name!r} has no type that an MBR knows",
+                "must say with which type byte the MBR mentions it",
+                f"write hybrid={{{name!r}: 0x0c}} for example",
+            )
+
+
+def _has_type(hybrid: Hybrid, name: str, described: str | int | None) -> bool:
+    if isinstance(hybrid, Mapping):
+        return (type_byte(hybrid[name]) or 0) not in _NO_MIRROR
+    guid = None if described is None else type_guid(described)
+    # Without a type of its own it has the payload's; an unknown one is reported with the partition.
+    return guid is None or mirror_type(hybrid, name, guid) is not None

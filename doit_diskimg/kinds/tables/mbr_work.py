@@ -14,7 +14,6 @@ from doit_diskimg.disk.model import Chain, Disk, Identity
 from doit_diskimg.disk.placed import PlacedPartition
 from doit_diskimg.kinds.tables.mbr import Mbr
 from doit_diskimg.ondisk import mbr_sector as ondisk
-from doit_diskimg.ondisk.chs import chs_of
 from doit_diskimg.ondisk.guids import type_byte
 from doit_diskimg.plan.picture import Canvas, Picture
 from doit_diskimg.units import SECTOR
@@ -108,16 +107,10 @@ def encode(
 
 def _entry(partition: PlacedPartition, base: int = 0) -> ondisk.MbrEntry:
     """Return the entry of a partition, its sectors counted from byte ``base`` of the disk."""
-    first_lba = partition.extent.start // SECTOR
-    sectors = partition.extent.length // SECTOR
-    return ondisk.MbrEntry(
-        boot_indicator=ondisk.ACTIVE if partition.active else 0,
-        first_chs=chs_of(first_lba),
-        type=int(partition.type, 16),
-        last_chs=chs_of(first_lba + sectors - 1),
-        first_lba=first_lba - base // SECTOR,
-        sectors=sectors,
-    )
+    return ondisk.MbrEntry.covering(
+        int(partition.type, 16), partition.extent.start // SECTOR,
+        partition.extent.length // SECTOR, active=partition.active, counted_from=base // SECTOR,
+    )  # fmt: skip
 
 
 def _chain(
