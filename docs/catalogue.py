@@ -21,8 +21,8 @@ import doit_diskimg
 from doit_diskimg import errors
 from doit_diskimg.errors import DescriptionError, DiskimgError, Problem
 from doit_diskimg.host import program
+from doit_diskimg.host.own import check_target
 from doit_diskimg.host.state import StateFolder
-from doit_diskimg.host.target import check_target
 from doit_diskimg.tasks.action import RunStep
 
 PAGE = Path(__file__).parent / "reference/errors.md"

@@ -46,11 +46,8 @@ if TYPE_CHECKING:
     from doit_diskimg.kinds.outputs.compressed import Compressed
     from doit_diskimg.kinds.outputs.iso import Iso
     from doit_diskimg.kinds.outputs.partition_file import PartitionFile
-    from doit_diskimg.kinds.outputs.qcow2 import Qcow2
     from doit_diskimg.kinds.outputs.sha256 import Sha256
-    from doit_diskimg.kinds.outputs.vdi import Vdi
-    from doit_diskimg.kinds.outputs.vhdx import Vhdx
-    from doit_diskimg.kinds.outputs.vmdk import Vmdk
+    from doit_diskimg.kinds.outputs.virtual_disks import Qcow2, Vdi, Vhdx, Vmdk
     from doit_diskimg.kinds.tables.gpt import Gpt
     from doit_diskimg.kinds.tables.mbr import Mbr
     from doit_diskimg.plan.content import Tree
@@ -124,10 +121,10 @@ _HOME = {
     "GrubEfi": "tasks.grub_task",
     "Limine": "kinds.bootloaders.limine",
     "Qemu": "tasks.qemu_task",
-    "Qcow2": "kinds.outputs.qcow2",
-    "Vdi": "kinds.outputs.vdi",
-    "Vmdk": "kinds.outputs.vmdk",
-    "Vhdx": "kinds.outputs.vhdx",
+    "Qcow2": "kinds.outputs.virtual_disks",
+    "Vdi": "kinds.outputs.virtual_disks",
+    "Vmdk": "kinds.outputs.virtual_disks",
+    "Vhdx": "kinds.outputs.virtual_disks",
     "Compressed": "kinds.outputs.compressed",
     "PartitionFile": "kinds.outputs.partition_file",
     "Bmap": "kinds.outputs.bmap",

@@ -58,6 +58,10 @@ DOORS = (
     ("chain.populate", "chain.readback.*"),  # the judge of volumes that programs make
     ("tasks.*", "verify.*"),
     ("tasks.*", "shortcuts.*"),
+    ("host.files", "host.workshop.*"),  # programs, which most volumes do without
+    ("host.recorded", "host.workshop.*"),
+    ("host.recorded", "host.hashing.*"),  # files that were touched, which few are
+    ("host.walk", "plan.patterns.*"),  # which most trees have not
     ("verify.witnesses", "verify.pyfat_reader.*"),  # which needs pyfatfs
     ("kinds.*", "{folder}.*"),  # a description, i.e. what is public, to the files that do its work
 )  # fmt: skip

@@ -7,7 +7,7 @@ from doit_diskimg.chain.job import Job
 from doit_diskimg.chain.step import no_collector
 from doit_diskimg.errors import DiskimgError
 from doit_diskimg.host.failure import failed
-from doit_diskimg.host.target import check_target
+from doit_diskimg.host.own import check_target
 
 
 def run(job: Job, work: Callable[[], str | None]) -> str | None:

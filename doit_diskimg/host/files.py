@@ -28,7 +28,6 @@ from doit_diskimg.host.paths import no_path, normal
 from doit_diskimg.host.session import Session
 from doit_diskimg.host.state import UNREADABLE, host_failed
 from doit_diskimg.host.walk import entries_digest, tree_key, walk
-from doit_diskimg.host.workshop import Workshop
 from doit_diskimg.host.written import Written
 from doit_diskimg.plan.content import Entry, Tree, digest_of, hasher
 from doit_diskimg.plan.recipe import Judge, Made, Recipe
@@ -201,6 +200,8 @@ class RealFiles:
 
     def make(self, recipe: Recipe, where: str) -> Made:
         """Return the payload that programs make; see `content.Files`."""
+        from doit_diskimg.host.workshop import Workshop
+
         workshop = Workshop(self._payload, self._known_made, self._judge)
         made = workshop.make(recipe, where)
         self._made = workshop.record

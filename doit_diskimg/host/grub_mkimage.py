@@ -23,11 +23,11 @@ from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.folder import NEW
 from doit_diskimg.host.hashing import digest_file, is_sure, unknown
 from doit_diskimg.host.machine import Signature
+from doit_diskimg.host.own import check_target
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.scratch import Scratch
 from doit_diskimg.host.session import Session
 from doit_diskimg.host.state import StateFolder, host_failed
-from doit_diskimg.host.target import check_target
 from doit_diskimg.kinds.bootloaders.grub_image import GrubImage, dependencies
 from doit_diskimg.plan.canonical import canonical
 from doit_diskimg.plan.content import digest_of

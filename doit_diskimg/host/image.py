@@ -10,16 +10,15 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from errno import ELOOP, ENXIO
-from types import TracebackType
 from typing import Self
 
 from doit_diskimg.extent import Extent, clipped, subtract
 from doit_diskimg.host import folder, seal
 from doit_diskimg.host.hashing import CHUNK, buffer, changed
 from doit_diskimg.host.lock import hold_writing, is_written
+from doit_diskimg.host.own import not_an_image
 from doit_diskimg.host.side_by_side import side_by_side
 from doit_diskimg.host.state import StateFolder, host_failed
-from doit_diskimg.host.target import not_an_image
 from doit_diskimg.plan.content import digest_of, hasher
 from doit_diskimg.plan.patch import ImagePatch
 from doit_diskimg.plan.picture import BLOB, Piece
@@ -148,12 +147,7 @@ class ImageFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def is_free(self) -> bool:

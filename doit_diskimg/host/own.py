@@ -1,9 +1,10 @@
-"""The proof that a file outside the state folder is ours: an image, an output, a descriptor.
+"""What may be where a file of ours is to be (an image, an output, a descriptor): nothing, or ours.
 
-Before a file of ours takes its name, a record in the state folder says which file it is: its inode
-and when that was made, since the inode of a removed file is soon that of another.  What somebody
-wrote into it since does not matter: it is still ours to replace.  A copy of the whole project has
-other inodes; there the length and the time stamp tell.
+It is a regular file, and there is a proof that it is ours: before a file of ours takes its name, a
+record in the state folder says which file it is: its inode and when that was made, since the inode
+of a removed file is soon that of another.  What somebody wrote into it since does not matter: it is
+still ours to replace.  A copy of the whole project has other inodes; there the length and the time
+stamp tell.
 """
 
 import os
@@ -11,9 +12,10 @@ import stat
 import sys
 from contextlib import suppress
 
-from doit_diskimg.errors import NotOurs, WorldError
+from doit_diskimg.errors import ImageKind, NotOurs, OwnFile, WorldError
 from doit_diskimg.host import folder
-from doit_diskimg.host.machine import which
+from doit_diskimg.host.folder import MARKER
+from doit_diskimg.host.machine import kind_of, which
 from doit_diskimg.host.state import StateFolder, host_failed, read_json, write_json
 
 FORMAT = 1
@@ -143,3 +145,59 @@ def _birth(handle: int) -> int | None:
 
 _EMPTY_PATH, _BIRTH = 0x1000, 0x800
 """AT_EMPTY_PATH, STATX_BTIME."""
+
+
+# What may be there -------------------------------------------------------------------------------
+
+
+def check_target(path: str) -> None:
+    """Raise WorldError if an image may not be at ``path``: if something else is there.
+
+    A symbolic link is something else, whatever it leads to: a new image replaces what has the
+    name, and the file behind the link would stay what it was.  Nothing may be in a state folder,
+    whatever image that is of: two would write and remove there.
+    """
+    _check_state(path)
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        _check_folder(path)
+        return
+    except OSError as error:
+        raise host_failed(path, error, "look at the image") from error
+    if not stat.S_ISREG(mode):
+        raise not_an_image(path, mode)
+
+
+def _check_state(path: str) -> None:
+    folder = os.path.dirname(path) or os.curdir
+    if os.path.lexists(os.path.join(folder, MARKER)):
+        raise WorldError(
+            OwnFile(
+                path, f"{folder!r} is the state folder of an image",
+                "a build writes nothing else there", "name a file elsewhere",
+            )
+        )
+
+
+def _check_folder(path: str) -> None:
+    """Refuse a new file among the devices, where a wrong letter would have been a disk."""
+    folder = os.path.realpath(os.path.dirname(path) or os.curdir)
+    if (folder + "/").startswith("/dev/") and not (folder + "/").startswith("/dev/shm/"):
+        raise WorldError(
+            ImageKind(
+                path, "it would lie among the host's devices",
+                "an image is a regular file and nothing else",
+                "name a file elsewhere; nothing was written",
+            )
+        )
+
+
+def not_an_image(path: str, mode: int) -> WorldError:
+    """Return the error for a file of that mode in the place of an image."""
+    return WorldError(
+        ImageKind(
+            path, f"it is a {kind_of(mode)}", "an image is a regular file and nothing else",
+            "name another file; nothing was written",
+        )
+    )

@@ -12,7 +12,6 @@ import os
 import re
 import stat
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 from doit_diskimg.host import folder
@@ -57,12 +56,7 @@ class Scratch:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._close()
 
     def _close(self) -> None:

@@ -7,7 +7,6 @@ target is whole or it is the old one.
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from types import TracebackType
 from typing import Self
 
 from doit_diskimg.disk.placed import PlacedPartition
@@ -17,10 +16,10 @@ from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import folder
 from doit_diskimg.host import program as programs
 from doit_diskimg.host.hashing import CHUNK, buffer, changed
+from doit_diskimg.host.own import check_target
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.scratch import Scratch
 from doit_diskimg.host.state import host_failed
-from doit_diskimg.host.target import check_target
 from doit_diskimg.host.walk import walk
 from doit_diskimg.plan.content import Entry, Tree
 from doit_diskimg.plan.recipe import Command, Program
@@ -55,13 +54,8 @@ class RealWork:
             raise host_failed(self._scratch.path, error, "create a folder") from error
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._scratch.__exit__(kind, error, trace)
+    def __exit__(self, *error: object) -> None:
+        self._scratch.__exit__(*error)
 
     def finish(self) -> None:
         """Put the target where it belongs."""

@@ -11,13 +11,13 @@ from doit_diskimg.errors import BootFailed, DiskimgError, ProgramMissing, WorldE
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import own
 from doit_diskimg.host.hashing import digest_file
+from doit_diskimg.host.own import check_target
 from doit_diskimg.host.paths import normal
-from doit_diskimg.host.qemu import command, guest, process, verdict
+from doit_diskimg.host.qemu import command, guest, verdict
 from doit_diskimg.host.qemu import find as find_qemu
 from doit_diskimg.host.qemu.command import Host, Machine
 from doit_diskimg.host.seal import sealed_digest
 from doit_diskimg.host.state import StateFolder, host_failed, read
-from doit_diskimg.host.target import check_target
 from doit_diskimg.plan.content import FORMAT, digest_of
 from doit_diskimg.plan.recipe import plain
 from doit_diskimg.tasks import SESSION
@@ -73,7 +73,7 @@ class Run(_Boot):
             argv += command.attended(display=find_qemu.has_display(), gdb=gdb)
             if gdb:
                 _say(f"waiting for: gdb -ex 'target remote localhost:1234'{self._symbols()}")
-            return self._ended(process.attend(argv))
+            return self._ended(guest.attend(argv))
         except DiskimgError as error:
             return self.failed(error)
         except OSError as error:

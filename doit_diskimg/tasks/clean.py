@@ -11,9 +11,9 @@ from doit_diskimg.chain.guests import places
 from doit_diskimg.chain.proof import is_proved
 from doit_diskimg.errors import KeptBytes, WorldError
 from doit_diskimg.host import own
+from doit_diskimg.host.own import check_target
 from doit_diskimg.host.session import waiting_text
 from doit_diskimg.host.state import StateFolder, host_failed
-from doit_diskimg.host.target import check_target
 from doit_diskimg.host.terminal import say
 from doit_diskimg.tasks import SESSION
 

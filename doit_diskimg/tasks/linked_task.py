@@ -29,10 +29,10 @@ from doit_diskimg.host.hashing import changed
 from doit_diskimg.host.image import ImageFile, create_sparse
 from doit_diskimg.host.linked_image import receipt_path, rest_path, state_path
 from doit_diskimg.host.machine import boot_id
+from doit_diskimg.host.own import check_target
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.recorded import still_true
 from doit_diskimg.host.state import host_failed, load_if_whole, write
-from doit_diskimg.host.target import check_target
 from doit_diskimg.host.written import Written
 from doit_diskimg.kinds.outputs.link_formats import Linked, can_name, descriptor, link
 from doit_diskimg.plan.content import digest_of, parts

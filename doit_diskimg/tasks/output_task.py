@@ -67,8 +67,8 @@ def _made_with(image: str, programs: Sequence[Program], before: Found) -> Found:
 def _make(step: Step) -> str | None:
     """Write the file; it takes its name when it is whole and the image has not changed."""
     from doit_diskimg.host import own
+    from doit_diskimg.host.own import check_target
     from doit_diskimg.host.recorded import still_true
-    from doit_diskimg.host.target import check_target
 
     disk, state = step.job.disk, step.job.state
     output, where = disk.outputs[step.index], f"outputs[{step.index}]"

@@ -111,7 +111,7 @@ class Turn(UptodateCalculator):  # type: ignore[misc]  # doit has no types
 
     def can_be_taken(self) -> bool:
         """Return whether there may be such an image; else the action says what is wrong."""
-        from doit_diskimg.host.target import check_target
+        from doit_diskimg.host.own import check_target
 
         with suppress(OSError):
             check_target(self._state.image)

@@ -26,7 +26,7 @@ from doit.doit_cmd import DoitMain
 
 from doit_diskimg.host import child
 from doit_diskimg.host.changes import States, states, wait
-from doit_diskimg.host.qemu import process
+from doit_diskimg.host.qemu import guest
 from doit_diskimg.host.terminal import say
 
 USAGE = "usage: python -m doit_diskimg watch [-f DODO.PY] [TASK ...]"
@@ -115,7 +115,7 @@ def _round(
 
 def _leave(*_: object) -> None:
     """End QEMU here and, with ``-n``, in doit's workers, which have this handler too."""
-    process.leave()
+    guest.leave()
     for worker in multiprocessing.active_children():
         if worker.pid is not None:
             os.kill(worker.pid, _LEAVE)

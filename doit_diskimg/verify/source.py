@@ -13,7 +13,6 @@ import os
 import stat
 from collections.abc import Iterator
 from os import PathLike
-from types import TracebackType
 from typing import Self
 
 from doit_diskimg.errors import HostFailed, ImageKind, SourceLength, WorldError
@@ -75,12 +74,7 @@ class Source:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         os.close(self.handle)
 
     def read(self, start: int, length: int) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tools import tool
 
-from doit_diskimg.cli.depfile import escaped, rules
+from doit_diskimg.cli.build_command import escaped, rules
 
 NAMES = [
     "plain", "two words", "three  words", "a#b", "#first", "$dollar", "a$$b", "$(shell ls).c",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doit_diskimg.kinds.filesystems.fat.allocate import ClusterNeeds, Need, assign, slot
+from doit_diskimg.kinds.filesystems.fat.geometry import ClusterNeeds, Need, assign_clusters, slot
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.ondisk.fat_entries import ClusterRun
 from doit_diskimg.units import MIB
@@ -48,13 +48,13 @@ def needs(text):
     ],
 )
 def test_assign(directories, files, clusters, expected):
-    runs = assign(ClusterNeeds([], needs(directories), needs(files)), clusters)
+    runs = assign_clusters(ClusterNeeds([], needs(directories), needs(files)), clusters)
     assert runs == {path: ClusterRun(*run) for path, run in expected.items()}
 
 
 def test_too_much():
     with pytest.raises(OverflowError):
-        assign(ClusterNeeds([], [], needs("a:17 b:18")), 34)
+        assign_clusters(ClusterNeeds([], [], needs("a:17 b:18")), 34)
 
 
 @given(
@@ -66,7 +66,7 @@ def test_no_two_share_a_cluster(directories, files, spare):
     first = [Need(f"d{n}", count) for n, count in enumerate(directories)]
     second = [Need(f"f{n}", count) for n, count in enumerate(files)]
     clusters = sum(directories) + sum(files) + spare
-    runs = assign(ClusterNeeds([], first, second), clusters)
+    runs = assign_clusters(ClusterNeeds([], first, second), clusters)
     assert {path: run.length for path, run in runs.items()} == {
         path: count for path, count in first + second if count
     }

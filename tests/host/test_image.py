@@ -14,8 +14,8 @@ from doit_diskimg.extent import Extent
 from doit_diskimg.host import image as image_module
 from doit_diskimg.host.hashing import CHUNK
 from doit_diskimg.host.image import ImageFile, copy_sparse, create_sparse
+from doit_diskimg.host.own import check_target
 from doit_diskimg.host.state import StateFolder
-from doit_diskimg.host.target import check_target
 from doit_diskimg.plan.content import digest_of
 from doit_diskimg.plan.patch import ImagePatch, diff
 from doit_diskimg.plan.picture import Canvas, Picture, Piece

@@ -76,7 +76,7 @@ exec {tool("qemu-img")} "$@"
 
 def same_version(project):
     from doit_diskimg.host.program import version
-    from doit_diskimg.kinds.outputs.qemu_img import QEMU_IMG
+    from doit_diskimg.kinds.outputs.virtual_disks import QEMU_IMG
 
     other_qemu_img(version(QEMU_IMG, tool("qemu-img"), "test"))(project)
 

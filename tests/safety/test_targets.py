@@ -8,7 +8,7 @@ import pytest
 from project import Project
 
 from doit_diskimg.errors import WorldError
-from doit_diskimg.host import image, target, workshop
+from doit_diskimg.host import image, own, workshop
 from doit_diskimg.host.state import StateFolder
 
 assert workshop, "loaded before a test puts another file system in the place of the real one"
@@ -149,7 +149,7 @@ ON_THE_MACHINE = [
 @pytest.mark.parametrize("path", ON_THE_MACHINE)
 def test_no_disk_of_a_machine_is_a_target(machine, path):
     with pytest.raises(WorldError, match="an image is a regular file and nothing else"):
-        target.check_target(path)
+        own.check_target(path)
     assert all(machine.get_object(disk).contents == "precious" for disk in DISKS)
     assert not machine.exists("/dev/sdb")
 

@@ -1,4 +1,4 @@
-"""A boot without a person at the screen: runs a guest until it is clear what became of it."""
+"""A run of QEMU: until it is clear what became of the guest, or on the user's terminal."""
 
 import os
 import selectors
@@ -13,7 +13,6 @@ from doit_diskimg.host import folder
 from doit_diskimg.host.child import start
 from doit_diskimg.host.qemu import command
 from doit_diskimg.host.qemu.monitor import Monitor
-from doit_diskimg.host.qemu.process import end
 from doit_diskimg.host.qemu.verdict import Expectation, Judge
 
 _QUIET = 0.1
@@ -136,3 +135,53 @@ def _not_yet(judge: Judge, wish: Expectation) -> str:
     if judge.expected is None and wish.expect is not None:
         return f"no line matched {wish.expect!r}"
     return f"QEMU did not end with status {wish.status}"
+
+
+# The process -------------------------------------------------------------------------------------
+
+
+_PATIENCE = 5.0
+"""Seconds that QEMU gets to end by itself after SIGTERM; it takes some hundredths."""
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """See to it that QEMU is gone."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+class _Attended:
+    """The QEMU on the terminal: at most one in a process."""
+
+    process: "subprocess.Popen[bytes] | None" = None
+    leave = False
+
+
+def attend(argv: Sequence[str]) -> int | None:
+    """Run QEMU on the terminal and return its status; None if it was interrupted."""
+    if _Attended.leave:
+        return None
+    process = _Attended.process = start(argv)
+    try:
+        status = process.wait()
+        return None if _Attended.leave else status
+    except KeyboardInterrupt:
+        return None
+    finally:
+        end(process)
+        _Attended.process = None
+
+
+def leave() -> None:
+    """End the QEMU on the terminal, now or, if there is none yet, before it starts.
+
+    For signal handlers: what is built at this moment is built to its end.
+    """
+    _Attended.leave = True
+    if _Attended.process is not None:
+        _Attended.process.terminate()

@@ -13,8 +13,7 @@ from doit_diskimg.disk.sockets import Work
 from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem, refuse
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.kinds.filesystems.tree import Directory, FileNode, Rules, gather, key_path
-from doit_diskimg.kinds.outputs.output_file import OutputFile
-from doit_diskimg.kinds.outputs.partition import unknown
+from doit_diskimg.kinds.outputs.output_file import OutputFile, unknown
 from doit_diskimg.plan.content import Sources, Wanted, wanted_files
 from doit_diskimg.plan.recipe import Program, plain
 

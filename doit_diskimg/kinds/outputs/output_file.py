@@ -1,12 +1,12 @@
 """What all outputs have in common: a file and the name of its task."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY
 from os import PathLike
 from typing import ClassVar
 
 from doit_diskimg.disk.model import Disk
-from doit_diskimg.errors import Problem
+from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.frozen import dataclass, keep_copies
 from doit_diskimg.plan.content import Wanted
 from doit_diskimg.plan.recipe import Program
@@ -42,3 +42,13 @@ class OutputFile:
     def sources(self, where: str, disk: Disk) -> Iterable[Wanted]:
         """It is made of the image alone."""
         return ()
+
+
+def unknown(where: str, name: object, disk: Disk) -> Iterator[Problem]:
+    """Yield a problem if the disk has no partition of that name."""
+    names = [partition.name for partition in disk.partitions]
+    if name not in names:
+        yield BadValue(
+            where, f"{name!r} is no partition of this disk", "must be the name of one",
+            f"it has {', '.join(map(repr, names))}" if names else "describe one",
+        )

@@ -8,8 +8,7 @@ from doit_diskimg.disk.sockets import Work
 from doit_diskimg.errors import Problem
 from doit_diskimg.extent import clipped
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.outputs.output_file import OutputFile
-from doit_diskimg.kinds.outputs.partition import unknown
+from doit_diskimg.kinds.outputs.output_file import OutputFile, unknown
 
 
 @dataclass(frozen=True, described=True)

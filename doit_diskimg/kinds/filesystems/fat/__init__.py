@@ -4,11 +4,9 @@
 
     fat_check   what is wrong with the fields
     contents    the tree with its marks, with `names` (short names) and `reserved` (what lies before
-                the tables)
+                the tables, a boot sector of the user's among it)
     sizing      how large a volume is, with `fat_type` (type and cluster size) and `geometry` (all
-                other numbers)
-    allocate    which clusters everything gets, `locate` where that is on the disk
-    own_boot    a boot sector of the user's
+                other numbers, and which clusters everything gets)
     encode      the bytes
 
 `engines` are other people's programs that make the same volume, `fat_image` puts files into a

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem, WorldError
 from doit_diskimg.kinds.filesystems.fat import names, reserved
-from doit_diskimg.kinds.filesystems.fat.allocate import ClusterNeeds, Need
-from doit_diskimg.kinds.filesystems.fat.geometry import FatGeometry
+from doit_diskimg.kinds.filesystems.fat.geometry import ClusterNeeds, FatGeometry, Need
 from doit_diskimg.kinds.filesystems.fat.names import StoredName
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.kinds.filesystems.tree import (

@@ -12,10 +12,10 @@ from doit_diskimg.frozen import dataclass
 from doit_diskimg.kinds.filesystems.fat.contents import ROOT
 from doit_diskimg.kinds.filesystems.fat.geometry import FatGeometry
 from doit_diskimg.kinds.filesystems.fat.names import StoredName
-from doit_diskimg.kinds.filesystems.fat.own_boot import Code
 from doit_diskimg.kinds.filesystems.fat.reserved import (
     BACKUP_BOOT_SECTOR,
     FS_INFO_SECTOR,
+    Code,
     ReservedPart,
 )
 from doit_diskimg.kinds.filesystems.tree import Directory, FileNode

@@ -19,7 +19,7 @@ from doit_diskimg.errors import (
     TooSmall,
     Unaligned,
 )
-from doit_diskimg.kinds.filesystems.fat import engines, names, own_boot, reserved, sizing
+from doit_diskimg.kinds.filesystems.fat import engines, names, reserved, sizing
 from doit_diskimg.kinds.filesystems.fat.contents import FatContents
 from doit_diskimg.kinds.filesystems.fat.fat_type import (
     FAT32_FEWEST_RESERVED,
@@ -92,7 +92,7 @@ _KINDS = {
     ),
     "lower_case_label": YES_OR_NO,
     "bpb": Kind(
-        _one_of("match", own_boot.REPLACE), f"must be 'match' or {own_boot.REPLACE!r}",
+        _one_of("match", reserved.REPLACE), f"must be 'match' or {reserved.REPLACE!r}",
         "leave it out for 'match'",
     ),
     "long_names": YES_OR_NO,
@@ -224,11 +224,11 @@ def _free_problems(fat: Fat, where: str) -> Iterator[Problem]:
 def _boot_sector_problems(fat: Fat, where: str) -> Iterator[Problem]:
     if isinstance(fat.boot_sector, CodeSource):
         # FAT12 and FAT16 leave the most; what FAT32 takes of that is said when the type is known.
-        kept = own_boot.kept(fat.fat if fat.fat in TYPES else 12)
+        kept = reserved.kept(fat.fat if fat.fat in TYPES else 12)
         yield from fat.boot_sector.source_problems(where, kept)
-    if fat.boot_sector is None and fat.bpb == own_boot.REPLACE:
+    if fat.boot_sector is None and fat.bpb == reserved.REPLACE:
         yield BadValue(
-            where, f"there is none, and bpb={own_boot.REPLACE!r}",
+            where, f"there is none, and bpb={reserved.REPLACE!r}",
             "must be the sector whose BPB is to be replaced",
             'write for example boot_sector="build/vbr.bin", or leave bpb out',
         )

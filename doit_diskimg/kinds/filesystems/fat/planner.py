@@ -5,30 +5,30 @@ the fields, the contents, the geometry, the boot sector, the digests.  Problems 
 way and raised once.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from zlib import crc32
 
 from doit_diskimg.disk.fields import AUTO
+from doit_diskimg.disk.links import no_file
 from doit_diskimg.disk.sockets import Place, Room
+from doit_diskimg.disk.symbols import Guid, Numbers
 from doit_diskimg.errors import DescriptionError, OutsideDisk, Problem, refuse
 from doit_diskimg.extent import Extent
 from doit_diskimg.kinds.filesystems.fat import (
-    allocate,
     contents,
     encode,
     engines,
     fat_check,
-    own_boot,
     reserved,
     sizing,
 )
-from doit_diskimg.kinds.filesystems.fat.contents import FatContents
+from doit_diskimg.kinds.filesystems.fat.contents import FatContents, no_place
 from doit_diskimg.kinds.filesystems.fat.encode import PlannedFat
 from doit_diskimg.kinds.filesystems.fat.fat_type import MAX_SECTORS, choose
-from doit_diskimg.kinds.filesystems.fat.geometry import FatGeometry
-from doit_diskimg.kinds.filesystems.fat.locate import OwnNumbers
+from doit_diskimg.kinds.filesystems.fat.geometry import FatGeometry, assign_clusters
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
-from doit_diskimg.kinds.filesystems.tree import Directory
+from doit_diskimg.kinds.filesystems.tree import Directory, FileNode
 from doit_diskimg.ondisk import fat_dirent
 from doit_diskimg.ondisk.fat_boot import BootSector
 from doit_diskimg.ondisk.fat_dirent import Timestamp
@@ -192,7 +192,7 @@ def _gather(fat: Fat, files: Files, where: str, wrong: Iterable[Problem]) -> Fat
 
 
 def _runs(what: FatContents, geometry: FatGeometry) -> dict[str, ClusterRun]:
-    return allocate.assign(what.needs(geometry), geometry.clusters)
+    return assign_clusters(what.needs(geometry), geometry.clusters)
 
 
 def _volume(fat: Fat, place: Place, files: Files, where: str) -> PlannedFat:
@@ -200,7 +200,7 @@ def _volume(fat: Fat, place: Place, files: Files, where: str) -> PlannedFat:
     what, geometry = _decide(fat, place, files, where)
     runs = _runs(what, geometry)
     numbers = OwnNumbers(place, what, geometry, runs, files)
-    sector = own_boot.read(fat, files, where)
+    sector = reserved.read_boot_sector(fat, files, where)
     digests, failed = what.digests(files, whole=fat.engine != engines.NATIVE)
     refuse([], failed)
     decided = PlannedFat(
@@ -219,15 +219,16 @@ def _volume(fat: Fat, place: Place, files: Files, where: str) -> PlannedFat:
         volume_id=_volume_id(fat, place),
         time=Timestamp.of(place.epoch),
         times=what.times(fat.times, files, place.epoch),
-        code=own_boot.code(sector, fat.oem_name, geometry.fat, fat.bpb),
+        code=reserved.code_around_bpb(sector, fat.oem_name, geometry.fat, fat.bpb),
         notes=(*_label_notes(fat, where), *what.notes(where)),
     )
     if sector is None:
         return decided
     ours = encode.boot_sector(decided).pack()
-    refuse(own_boot.problems(sector, ours, geometry.fat, fat.oem_name, fat.bpb, where))
-    sector = own_boot.patched(fat, sector, geometry.fat, files, numbers, where)
-    return replace(decided, code=own_boot.code(sector, fat.oem_name, geometry.fat, fat.bpb))
+    refuse(reserved.boot_sector_problems(sector, ours, geometry.fat, fat.oem_name, fat.bpb, where))
+    sector = reserved.patched_boot_sector(fat, sector, geometry.fat, files, numbers, where)
+    code = reserved.code_around_bpb(sector, fat.oem_name, geometry.fat, fat.bpb)
+    return replace(decided, code=code)
 
 
 def _label_notes(fat: Fat, where: str) -> Iterator[str]:
@@ -265,3 +266,62 @@ def _volume_id(fat: Fat, place: Place) -> int:
     if fat.volume_id is None:
         return place.identity.int & 0xFFFFFFFF
     return fat_check.volume_id(fat.volume_id)
+
+
+# Where files lie ---------------------------------------------------------------------------------
+
+
+class OwnNumbers:
+    """`symbols.Numbers` for a volume on its way into an image."""
+
+    def __init__(
+        self, place: Place, what: FatContents, geometry: FatGeometry,
+        runs: Mapping[str, ClusterRun], files: Files,
+    ) -> None:
+        self._place, self._what, self._geometry = place, what, geometry
+        self._runs, self._files = runs, files
+        self.sector_size = place.sector_size
+
+    @property
+    def _others(self) -> Numbers:
+        assert self._place.numbers is not None, "the numbers must be known when a volume is filled"
+        return self._place.numbers
+
+    def located(self, path: str) -> Extent | str:
+        """Return where a file of the volume lies on the disk, or why it has no place, in words."""
+        node = self._what.find(path)
+        size = node.size if isinstance(node, FileNode) else 0
+        if node is None or not size:
+            return no_place(path, node, empty=not size)
+        start = self._geometry.cluster_start(self._runs[node.path].first)
+        return Extent(self._place.extent.start + start, size)
+
+    def extent(self, name: str, where: str) -> Extent:
+        return self._others.extent(name, where)
+
+    def file(self, partition: str, path: str, where: str) -> Extent:
+        if partition != self._place.name:
+            return self._others.file(partition, path, where)
+        found = self.located(path)
+        if isinstance(found, str):
+            raise DescriptionError(no_file(where, found))
+        return found
+
+    def crc32(self, name: str, path: str | None, where: str) -> int:
+        if path is None or name != self._place.name:
+            return self._others.crc32(name, path, where)
+        self.file(name, path, where)
+        node = self._what.find(path)
+        assert isinstance(node, FileNode)
+        if isinstance(node.source, bytes):
+            return crc32(node.source)
+        return self._files.crc32(node.source, 0, node.size, 0, node.where)
+
+    def partition_guid(self, name: str) -> Guid:
+        return self._others.partition_guid(name)
+
+    def disk_guid(self) -> Guid:
+        return self._others.disk_guid()
+
+    def disk_signature(self) -> int:
+        return self._others.disk_signature()

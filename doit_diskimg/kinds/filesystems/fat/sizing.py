@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from doit_diskimg.disk.fields import AUTO
 from doit_diskimg.errors import BadValue, DescriptionError, DirectoryFull, Problem, VolumeFull
-from doit_diskimg.kinds.filesystems.fat import allocate, reserved
+from doit_diskimg.kinds.filesystems.fat import reserved
 from doit_diskimg.kinds.filesystems.fat.contents import ROOT, FatContents
 from doit_diskimg.kinds.filesystems.fat.fat_type import (
     MAX_SECTORS,
@@ -28,7 +28,7 @@ from doit_diskimg.kinds.filesystems.fat.fat_type import (
     undoubted,
     writable,
 )
-from doit_diskimg.kinds.filesystems.fat.geometry import FatGeometry, Options, least_length
+from doit_diskimg.kinds.filesystems.fat.geometry import FatGeometry, Options, least_length, slot
 from doit_diskimg.kinds.filesystems.fat.reserved import ReservedPart
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.kinds.filesystems.tree import FileNode
@@ -147,7 +147,7 @@ def steps(least: int) -> Iterator[int]:
     """Yield the sizes that automatic volumes have: MiB of up to four significant bits."""
     size = max(1, ceil_div(least, MIB))
     while True:
-        size = allocate.slot(size)
+        size = slot(size)
         yield size * MIB
         size += 1
 

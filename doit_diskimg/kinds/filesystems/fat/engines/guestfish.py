@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from doit_diskimg.errors import EngineCannot, Problem
 from doit_diskimg.kinds.filesystems.fat.encode import PlannedFat
-from doit_diskimg.kinds.filesystems.fat.engines import mkfs, staged
+from doit_diskimg.kinds.filesystems.fat.engines import staged
 from doit_diskimg.kinds.filesystems.tree import Directory, FileNode, Node
 from doit_diskimg.plan.recipe import PAYLOAD, Command, Program, Recipe, Staged
 
@@ -67,7 +67,7 @@ def recipe(volume: PlannedFat) -> Recipe:
             ("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"),
         ),
         seconds=volume.time.epoch(),
-        musts=tuple(mkfs.musts(volume)),
+        musts=tuple(staged.musts(volume)),
         contents=staged.contents(volume),
     )
 
@@ -77,7 +77,7 @@ def _script(
 ) -> Iterator[str]:
     yield f"add {PAYLOAD} format:raw label:{_LABEL}"
     yield "run"
-    words = (_shell(word) for word in mkfs.arguments(volume))
+    words = (_shell(word) for word in staged.mkfs_arguments(volume))
     # Its name goes to nowhere, so that the last line is what it complains of; and whoever looks at
     # a disk that has just come is waited for.
     make = f"mkfs.fat {' '.join(words)} {_DISK} >/dev/null"

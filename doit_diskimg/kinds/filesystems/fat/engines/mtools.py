@@ -14,7 +14,7 @@ from itertools import groupby
 from doit_diskimg.errors import EngineCannot, Problem
 from doit_diskimg.kinds.filesystems.fat import names
 from doit_diskimg.kinds.filesystems.fat.encode import PlannedFat
-from doit_diskimg.kinds.filesystems.fat.engines import mkfs, staged
+from doit_diskimg.kinds.filesystems.fat.engines import staged
 from doit_diskimg.kinds.filesystems.fat.engines.staged import Laden
 from doit_diskimg.kinds.filesystems.tree import Directory, FileNode, Node
 from doit_diskimg.ondisk import fat_dirent
@@ -110,7 +110,7 @@ def _cannot(where: str, found: str, change: str) -> Problem:
 def recipe(volume: PlannedFat) -> Recipe:
     """Return the commands that make and fill the volume."""
     nodes = list(staged.paths(volume))
-    blank = Command(mkfs.MKFS, (*mkfs.arguments(volume), PAYLOAD))
+    blank = Command(staged.MKFS, (*staged.mkfs_arguments(volume), PAYLOAD))
     seconds = volume.time.epoch()
     return Recipe(
         length=volume.geometry.total_sectors * volume.geometry.sector_size,
@@ -118,7 +118,7 @@ def recipe(volume: PlannedFat) -> Recipe:
         commands=(blank, *fill(volume, nodes)),
         environment=environment(seconds),
         seconds=seconds,
-        musts=tuple(mkfs.musts(volume)),
+        musts=tuple(staged.musts(volume)),
         contents=staged.contents(volume),
     )
 

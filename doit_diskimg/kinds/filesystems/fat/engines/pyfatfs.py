@@ -14,7 +14,7 @@ from doit_diskimg.errors import EngineCannot, Problem
 from doit_diskimg.kinds.filesystems.fat import encode
 from doit_diskimg.kinds.filesystems.fat.contents import ROOT
 from doit_diskimg.kinds.filesystems.fat.encode import PlannedFat
-from doit_diskimg.kinds.filesystems.fat.engines import mkfs, staged
+from doit_diskimg.kinds.filesystems.fat.engines import staged
 from doit_diskimg.kinds.filesystems.fat.reserved import BACKUP_BOOT_SECTOR, FS_INFO_SECTOR
 from doit_diskimg.kinds.filesystems.tree import Directory, FileNode
 from doit_diskimg.ondisk import fat_dirent, fat_entries
@@ -95,7 +95,7 @@ def recipe(volume: PlannedFat) -> Recipe:
             *(staged.file(volume, node, places[node.path]) for node in files if node.size),
         ),
         commands=(Command(PYFATFS, (_DESCRIPTION,)),),
-        musts=tuple(mkfs.musts(volume)),
+        musts=tuple(staged.musts(volume)),
         contents=staged.contents(volume),
     )
 
