@@ -83,7 +83,6 @@ class RealFiles:
         return status
 
     def size(self, path: str, where: str) -> int:
-        """Return a file's length; see `content.Files`."""
         path, status = self._look(path, where)
         if not status.st_size and path not in self._sizes:
             try:
@@ -94,7 +93,6 @@ class RealFiles:
         return status.st_size
 
     def digest(self, path: str, where: str) -> str:
-        """Return the digest of a file's contents; see `content.Files`."""
         path, status = self._look(path, where)
         try:
             signature, digest = digest_file(path, self._session, self._known.get(path), status)
@@ -112,7 +110,6 @@ class RealFiles:
             raise changed(path)
 
     def part_digests(self, path: str, length: int, where: str) -> Sequence[str]:
-        """Return the digests of the parts of a file; see `content.Files`."""
         self.digest(path, where)
         path = normal(path)
         signature = self._digests[path][0]
@@ -137,11 +134,9 @@ class RealFiles:
         return digest.hexdigest()
 
     def read_range(self, path: str, offset: int, length: int, where: str) -> bytes:
-        """Return a part of a file; see `content.Files` and `range_digest`."""
         return b"".join(map(bytes, self._range(path, offset, length, where)))
 
     def crc32(self, path: str, offset: int, length: int, before: int, where: str) -> int:
-        """Return the CRC-32 of a part of a file; see `content.Files` and `range_digest`."""
         from zlib import crc32
 
         for view in self._range(path, offset, length, where):
@@ -158,7 +153,6 @@ class RealFiles:
             raise host_failed(f"{where}: {path}", error, "read it") from error
 
     def read(self, path: str, where: str) -> bytes:
-        """Return a file's contents; see `content.Files`."""
         path = normal(path)
         self._status(path, where)
         try:
@@ -174,32 +168,27 @@ class RealFiles:
         return data
 
     def mtime(self, path: str, where: str) -> int:
-        """Return a file's time stamp; see `content.Files`."""
         path, status = self._look(path, where)
         self._mtimes[path] = status.st_mtime_ns // 1_000_000_000
         return self._mtimes[path]
 
     def size_before(self, path: str) -> int | None:
-        """Return a file's length at the last build; see `content.Files`."""
         path = normal(path)
         known = self._known.get(path)
         return known[0].size if known else self._sizes_before.get(path)
 
     def walk(self, tree: Tree, where: str) -> Sequence[Entry]:
-        """Return what is in a tree; see `content.Files`."""
         key = tree_key(tree)
         if key not in self._trees:
             self._trees[key] = tree, walk(tree, where, self._session)
         return self._trees[key][1]
 
     def executable(self, path: str, where: str) -> bool:
-        """Return whether the owner of a file may execute it; see `content.Files`."""
         path, status = self._look(path, where)
         self._executable[path] = is_executable(status)
         return self._executable[path]
 
     def make(self, recipe: Recipe, where: str) -> Made:
-        """Return the payload that programs make; see `content.Files`."""
         from doit_diskimg.host.workshop import Workshop
 
         workshop = Workshop(self._payload, self._known_made, self._judge)

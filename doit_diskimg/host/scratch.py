@@ -32,7 +32,6 @@ class Scratch:
 
     @property
     def path(self) -> str:
-        """The folder."""
         return os.path.join("" if self._head == os.curdir else self._head, self._scratch)
 
     @property

@@ -39,7 +39,6 @@ class RealWork:
 
     @property
     def target(self) -> str:
-        """The file to make; see `ports.Work`."""
         return self._scratch.target
 
     @cached_property
@@ -65,27 +64,21 @@ class RealWork:
             raise host_failed(self.final, error, "put the new file there") from error
 
     def extent(self, partition: str) -> Extent:
-        """Return a partition's place; see `ports.Work`."""
         return next(part.extent for part in self.partitions if part.name == partition)
 
     def read(self, extent: Extent) -> Iterator[memoryview]:
-        """Yield bytes of the image; see `ports.Work`."""
         return _blocks(self.image, extent.start, extent.length)
 
     def read_file(self, path: str) -> Iterator[memoryview]:
-        """Yield a file's bytes; see `ports.Work`."""
         return _blocks(normal(path), 0, None)
 
     def entries(self, tree: Tree, where: str) -> Sequence[Entry]:
-        """Return what is in a tree; see `ports.Work`."""
         return walk(tree, where)
 
     def relative(self, path: str) -> str:
-        """Return a path as seen from the output's folder; see `ports.Work`."""
         return os.path.relpath(path, os.path.dirname(self.final) or os.curdir)
 
     def create(self, length: int = 0) -> None:
-        """Make the target, all zero."""
         try:
             with open(self._open(os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
                 file.truncate(length)
@@ -93,7 +86,6 @@ class RealWork:
             raise host_failed(self.final, error, f"create a file of {length:,} bytes") from error
 
     def write(self, offset: int, data: bytes | memoryview) -> None:
-        """Write into the target."""
         try:
             with open(self._open(os.O_RDWR), "r+b", buffering=0) as file:
                 view = memoryview(data)
@@ -105,7 +97,6 @@ class RealWork:
             raise host_failed(self.final, error, what) from error
 
     def written(self, offset: int, length: int) -> bytes:
-        """Return bytes of the target."""
         try:
             with open(self._open(os.O_RDONLY), "rb") as file:
                 file.seek(offset)
@@ -114,7 +105,6 @@ class RealWork:
             raise host_failed(self.final, error, "read what was written") from error
 
     def beside(self, name: str, data: Iterable[bytes | memoryview]) -> str:
-        """Write another file beside the target; see `ports.Work`."""
         path = os.path.join(self._scratch.path, name)
         try:
             with open(self._scratch.open(name, folder.NEW), "wb") as file:
@@ -124,7 +114,6 @@ class RealWork:
         return path
 
     def run(self, program: Program, *arguments: str) -> str:
-        """Run a program; see `ports.Work`."""
         command = Command(program, arguments)
         path, what = self._find(program), os.path.basename(self.final)
         return programs.run(path, command, os.curdir, self._environment, self.final, what)
@@ -132,7 +121,6 @@ class RealWork:
     def filter(
         self, program: Program, arguments: Sequence[str], data: Iterable[bytes | memoryview]
     ) -> Iterator[bytes]:
-        """Run a program as a filter; see `ports.Work`."""
         command = Command(program, tuple(arguments))
         path, what = self._find(program), os.path.basename(self.final)
         return programs.run_filter(path, command, data, self._environment, self.final, what)

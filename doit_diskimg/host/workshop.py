@@ -50,7 +50,6 @@ class Workshop:
         """What was made of what, for `still_made`."""
 
     def make(self, recipe: Recipe, where: str) -> Made:
-        """Return the payload; see `content.Files`."""
         tools = _find(recipe, self._known, where)
         versions = {name: tool.version for name, tool in tools.items()}
         key = digest_of(repr([recipe, sorted(versions.items())]).encode("utf-8", "surrogatepass"))

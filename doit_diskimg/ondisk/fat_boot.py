@@ -229,16 +229,6 @@ class FsInfo:
         """Return the 512 bytes."""
         return _FS_INFO.pack(_LEAD, _STRUCT, self.free_count, self.next_free, _TRAIL)
 
-    @classmethod
-    def unpack(cls, data: bytes) -> "FsInfo":
-        """Return what the first 512 of ``data`` say; ValueError without the three signatures."""
-        if len(data) < SIZE:
-            raise ValueError(f"an FSInfo sector has {SIZE} bytes, these are {len(data)}")
-        lead, struct_mark, free_count, next_free, trail = _FS_INFO.unpack_from(data)
-        if (lead, struct_mark, trail) != (_LEAD, _STRUCT, _TRAIL):
-            raise ValueError("not an FSInfo sector: a signature is missing")
-        return cls(free_count=free_count, next_free=next_free)
-
 
 def _exactly(length: int, text: bytes) -> bytes:
     """Return ``text``, which struct would otherwise cut or fill without a word."""

@@ -16,10 +16,10 @@ FILE_SIZE = 28
 """Offset of DIR_FileSize in an 8.3 entry: four bytes, the last."""
 
 READ_ONLY, HIDDEN, SYSTEM, VOLUME_ID, DIRECTORY, ARCHIVE = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
-"""Bits of `ShortEntry.attributes`."""
+"""Bits of DIR_Attr."""
 
 LOWER_BASE, LOWER_EXTENSION = 0x08, 0x10
-"""Bits of `ShortEntry.case`.  The standard reserves the byte; Windows NT and Linux use it."""
+"""Bits of DIR_NTRes.  The standard reserves the byte; Windows NT and Linux use it."""
 
 LONG_NAME = READ_ONLY | HIDDEN | SYSTEM | VOLUME_ID
 """The attributes by which a long-name entry is known."""
@@ -73,94 +73,18 @@ class Timestamp:
         return int(moment.timestamp())
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShortEntry:
-    """An 8.3 entry: the entry of every file, directory and label."""
-
-    name: bytes  # DIR_Name
-    attributes: int  # DIR_Attr
-    case: int = 0  # DIR_NTRes
-    created: Timestamp  # DIR_CrtTimeTenth, DIR_CrtTime, DIR_CrtDate
-    accessed: int  # DIR_LstAccDate
-    modified: Timestamp  # DIR_WrtTime, DIR_WrtDate
-    cluster: int  # DIR_FstClusHI, DIR_FstClusLO
-    size: int  # DIR_FileSize
-
-    def pack(self) -> bytes:
-        """Return the 32 bytes; ValueError if the name has not 11."""
-        if len(self.name) != 11:
-            raise ValueError(f"{self.name!r} has {len(self.name)} bytes, a short name has 11")
-        return _SHORT.pack(
-            self.name,
-            self.attributes,
-            self.case,
-            self.created.tenths,
-            self.created.time,
-            self.created.date,
-            self.accessed,
-            self.cluster >> 16,
-            self.modified.time,
-            self.modified.date,
-            self.cluster & 0xFFFF,
-            self.size,
-        )
-
-    @classmethod
-    def unpack(cls, data: bytes) -> "ShortEntry":
-        """Return what 32 bytes say."""
-        name, attributes, case, tenths, c_time, c_date, accessed, high, *rest = _SHORT.unpack(data)
-        m_time, m_date, low, size = rest
-        return cls(
-            name=name,
-            attributes=attributes,
-            case=case,
-            created=Timestamp(date=c_date, time=c_time, tenths=tenths),
-            accessed=accessed,
-            modified=Timestamp(date=m_date, time=m_time, tenths=0),
-            cluster=high << 16 | low,
-            size=size,
-        )
-
-
 def pack_short(
     name: bytes, attributes: int, time: Timestamp, cluster: int, size: int = 0, *, case: int = 0
 ) -> bytes:
-    """Return the bytes of a `ShortEntry` whose moments are all ``time``: a volume has thousands."""
+    """Return an 8.3 entry, of a file, directory or label; all its moments are ``time``.
+
+    ``name`` has 11 bytes.
+    """
     date = time.date
     return _SHORT.pack(
         name, attributes, case, time.tenths, time.time, date, date, cluster >> 16, time.time, date,
         cluster & 0xFFFF, size,
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class LongEntry:
-    """One piece of a long name; the pieces lie before the 8.3 entry, the last piece first."""
-
-    order: int  # LDIR_Ord
-    last: bool  # LAST_LONG_ENTRY in LDIR_Ord
-    checksum: int  # LDIR_Chksum
-    units: bytes  # LDIR_Name1, LDIR_Name2, LDIR_Name3: 13 UTF-16LE units
-
-    def pack(self) -> bytes:
-        """Return the 32 bytes; ValueError if there are not 13 units."""
-        if len(self.units) != 2 * UNITS:
-            raise ValueError(f"{len(self.units)} bytes of a long name, an entry has {2 * UNITS}")
-        order = self.order | _LAST if self.last else self.order
-        return _pack_long(order, self.checksum, self.units)
-
-    @classmethod
-    def unpack(cls, data: bytes) -> "LongEntry":
-        """Return what 32 bytes say; ValueError unless they are an entry of this kind."""
-        order, first, attributes, kind, checksum, second, cluster, third = _LONG.unpack(data)
-        if (attributes, kind, cluster) != (LONG_NAME, 0, 0):
-            raise ValueError("not a long-name entry")
-        return cls(
-            order=order & ~_LAST,
-            last=bool(order & _LAST),
-            checksum=checksum,
-            units=first + second + third,
-        )
 
 
 _ROTATED = [value >> 1 | value << 7 & 0xFF for value in range(0x100)]

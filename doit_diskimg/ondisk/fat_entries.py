@@ -10,7 +10,7 @@ is one assignment to a slice.
 
 import sys
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 END_OF_CHAIN = {12: 0xFFF, 16: 0xFFFF, 32: 0x0FFFFFFF}
@@ -66,34 +66,13 @@ def pack(entries: "array[int]", *, fat: int) -> bytes:
     return entries.tobytes()
 
 
-def unpack(data: bytes, *, fat: int) -> "array[int]":
-    """Return the entries that ``data`` holds whole, without FAT32's reserved bits."""
-    if fat == 12:
-        return _unpack12(data)
-    entries = array(_HALF if fat == 16 else _WORD)
+def unpack32(data: bytes) -> "array[int]":
+    """Return the entries of FAT32 that ``data`` holds, without their reserved bits."""
+    entries = array(_WORD)
     entries.frombytes(data[: len(data) // entries.itemsize * entries.itemsize])
     if sys.byteorder == "big":
         entries.byteswap()
-    if fat == 32:
-        return array(_WORD, (entry & END_OF_CHAIN[32] for entry in entries))
-    return entries
-
-
-def chain(entries: "array[int]", first: int, *, fat: int) -> Iterator[int]:
-    """Yield the clusters of the chain that begins with ``first``.
-
-    Raises ValueError if it leaves the table, comes to a cluster that is free, or does not end.
-    """
-    cluster = first
-    for _ in range(len(entries)):
-        if not FIRST_CLUSTER <= cluster < len(entries):
-            raise ValueError(f"the chain from {first} comes to {cluster}, which is no cluster")
-        yield cluster
-        cluster = entries[cluster]
-        # The eight highest numbers all end a chain; writers use the highest.
-        if cluster >= END_OF_CHAIN[fat] - 7:
-            return
-    raise ValueError(f"the chain from {first} does not end")
+    return array(_WORD, (entry & END_OF_CHAIN[32] for entry in entries))
 
 
 def _pack12(entries: "array[int]") -> bytes:
@@ -104,13 +83,3 @@ def _pack12(entries: "array[int]") -> bytes:
     if len(entries) % 2:
         packed += entries[-1].to_bytes(2, "little")
     return bytes(packed)
-
-
-def _unpack12(data: bytes) -> "array[int]":
-    entries = array(_WORD)
-    for position in range(0, len(data) - 1, 3):
-        three = int.from_bytes(data[position : position + 3], "little")
-        entries.append(three & 0xFFF)
-        if position + 3 <= len(data):
-            entries.append(three >> 12)
-    return entries

@@ -11,7 +11,7 @@ from struct import Struct
 from zlib import crc32
 
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.ondisk.guids import ZERO_GUID, guid_bytes, guid_text
+from doit_diskimg.ondisk.guids import guid_bytes, guid_text
 
 SIGNATURE = b"EFI PART"
 REVISION = 0x00010000
@@ -170,21 +170,3 @@ class GptEntry:
             guid_bytes(self.type_guid), guid_bytes(self.partition_guid),
             self.first_lba, self.last_lba, self.attributes, name_bytes(self.name),
         )  # fmt: skip
-
-    @classmethod
-    def unpack(cls, data: bytes) -> "GptEntry":
-        """Return what 128 bytes say; the name ends before its first NUL."""
-        type_guid, partition_guid, first_lba, last_lba, attributes, name = _ENTRY.unpack(data)
-        return cls(
-            type_guid=guid_text(type_guid),
-            partition_guid=guid_text(partition_guid),
-            first_lba=first_lba,
-            last_lba=last_lba,
-            attributes=attributes,
-            name=name.decode("utf-16-le", "surrogatepass").partition("\0")[0],
-        )
-
-    @property
-    def used(self) -> bool:
-        """Whether the entry is a partition."""
-        return self.type_guid != ZERO_GUID

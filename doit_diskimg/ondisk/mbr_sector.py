@@ -47,47 +47,23 @@ REACH = CYLINDERS * HEADS * SECTORS_PER_TRACK
 """The first LBA without an address: 16450560, 7.8 GiB with sectors of 512 bytes."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Chs:
-    """The address of one sector."""
+NOWHERE = bytes(3)
+"""What an unused entry holds."""
 
-    cylinder: int
-    """0 to 1023."""
-    head: int
-    """0 to 255; 255 only in `BEYOND`."""
-    sector: int
-    """1 to 63; 0 only in `NOWHERE`."""
+LAST = bytes([0xFE, 0xFF, 0xFF])
+"""What partitioning tools write for every sector at or beyond `REACH`."""
 
-    def pack(self) -> bytes:
-        """Return the 3 bytes.  Raises ValueError if a field is out of range."""
-        if not (0 <= self.cylinder < 1024 and 0 <= self.head < 256 and 0 <= self.sector < 64):
-            raise ValueError(f"{self} does not fit in three bytes")
-        return bytes([self.head, self.sector | self.cylinder >> 8 << 6, self.cylinder & 0xFF])
-
-    @classmethod
-    def unpack(cls, data: bytes) -> "Chs":
-        """Return what 3 bytes say."""
-        head, mixed, low = data
-        return cls(cylinder=mixed >> 6 << 8 | low, head=head, sector=mixed & 0x3F)
+BEYOND = bytes([0xFF, 0xFF, 0xFF])
+"""What UEFI wants in a protective MBR for a sector at or beyond `REACH`."""
 
 
-NOWHERE = Chs(cylinder=0, head=0, sector=0)
-"""Zero bytes: what an unused entry holds."""
-
-LAST = Chs(cylinder=CYLINDERS - 1, head=HEADS - 1, sector=SECTORS_PER_TRACK)
-"""``FE FF FF``: what partitioning tools write for every sector at or beyond `REACH`."""
-
-BEYOND = Chs(cylinder=CYLINDERS - 1, head=255, sector=SECTORS_PER_TRACK)
-"""``FF FF FF``: what UEFI wants in a protective MBR for a sector at or beyond `REACH`."""
-
-
-def chs_of(lba: int, otherwise: Chs = LAST) -> Chs:
+def chs_of(lba: int, otherwise: bytes = LAST) -> bytes:
     """Return the address of sector ``lba`` (from 0), or ``otherwise`` where it has none."""
     if lba >= REACH:
         return otherwise
     track, sector = divmod(lba, SECTORS_PER_TRACK)
     cylinder, head = divmod(track, HEADS)
-    return Chs(cylinder=cylinder, head=head, sector=sector + 1)
+    return bytes([head, (sector + 1) | cylinder >> 8 << 6, cylinder & 0xFF])
 
 
 _ENTRY = Struct(
@@ -117,10 +93,10 @@ class MbrEntry:
 
     boot_indicator: int = 0
     """0x80 for the active partition, else 0."""
-    first_chs: Chs = NOWHERE
+    first_chs: bytes = NOWHERE
     type: int = 0
     """The type byte; 0 for an unused entry."""
-    last_chs: Chs = NOWHERE
+    last_chs: bytes = NOWHERE
     first_lba: int = 0
     """First sector, 0 to 2**32 - 1."""
     sectors: int = 0
@@ -129,7 +105,7 @@ class MbrEntry:
     def pack(self) -> bytes:
         """Return the 16 bytes.  Raises struct.error if a number is out of its range."""
         return _ENTRY.pack(
-            self.boot_indicator, self.first_chs.pack(), self.type, self.last_chs.pack(),
+            self.boot_indicator, self.first_chs, self.type, self.last_chs,
             self.first_lba, self.sectors,
         )  # fmt: skip
 
@@ -146,19 +122,6 @@ class MbrEntry:
             last_chs=chs_of(first_lba + sectors - 1), first_lba=first_lba - counted_from,
             sectors=sectors,
         )  # fmt: skip
-
-    @classmethod
-    def unpack(cls, data: bytes) -> "MbrEntry":
-        """Return what 16 bytes say."""
-        boot_indicator, first_chs, type_, last_chs, first_lba, sectors = _ENTRY.unpack(data)
-        return cls(
-            boot_indicator=boot_indicator,
-            first_chs=Chs.unpack(first_chs),
-            type=type_,
-            last_chs=Chs.unpack(last_chs),
-            first_lba=first_lba,
-            sectors=sectors,
-        )
 
 
 UNUSED = MbrEntry()
@@ -183,18 +146,3 @@ class MbrSector:
             raise ValueError(f"an MBR has {ENTRY_COUNT} entries, not {len(self.entries)}")
         entries = b"".join(entry.pack() for entry in self.entries)
         return _MBR.pack(self.signature, self.unknown, entries, self.boot_signature)
-
-    @classmethod
-    def unpack(cls, data: bytes) -> "MbrSector":
-        """Return what 72 bytes say; nothing is checked, not even the boot signature."""
-        signature, unknown, entries, boot_signature = _MBR.unpack(data)
-        step = _ENTRY.size
-        return cls(
-            signature=signature,
-            unknown=unknown,
-            entries=tuple(
-                MbrEntry.unpack(entries[start : start + step])
-                for start in range(0, len(entries), step)
-            ),
-            boot_signature=boot_signature,
-        )

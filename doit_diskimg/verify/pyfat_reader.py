@@ -1,4 +1,4 @@
-"""Reads FAT volumes with pyfatfs, which shares no code with what wrote them.
+"""Lists FAT volumes with pyfatfs, which shares no code with what wrote them.
 
 Only pyfatfs's low level is used: ``pyfatfs.PyFatFS`` does not import beside a recent setuptools.
 Known defects of pyfatfs 1.1 that matter to a reader:
@@ -16,30 +16,18 @@ from contextlib import contextmanager
 from os import PathLike
 from typing import BinaryIO
 
-from pyfatfs.FATDirectoryEntry import FATDirectoryEntry
 from pyfatfs.PyFat import PyFat, PyFATException
 
 
-def read_volume(path: str | PathLike[str], offset: int = 0) -> dict[str, bytes]:
-    """Return the contents of every file of the volume that begins at byte ``offset``.
-
-    The keys are long names with ``/`` between them; directories end with ``/`` and have no bytes.
-    Raises ValueError if pyfatfs takes the volume for damaged, or only warns, or if a file's chain
-    and size disagree, or a name occurs twice; OSError if the image can't be read.
-    """
-    contents: dict[str, bytes] = {}
-    with _opened(path, offset) as volume:
-        _read_directory(volume, volume.root_dir, "", contents)
-    return contents
-
-
 def listing(path: str | PathLike[str], offset: int = 0) -> dict[str, tuple[int, list[int]]]:
-    """Return the size and the clusters of every file and directory of a volume; else as above.
+    """Return the size and the clusters of every file and directory of a volume.
 
-    For a volume in which no chain loops, which pyfatfs would follow for ever.
+    It begins at byte ``offset``; no chain in it loops, which pyfatfs would follow for ever.  The keys
+    are long names with ``/`` between them, and one at the end of a directory's.  Raises ValueError
+    if pyfatfs takes the volume for damaged, or only warns; OSError if it can't be read.
     """
     found: dict[str, tuple[int, list[int]]] = {}
-    with _opened(path, offset) as volume:
+    with opened(path, offset) as volume:
         waiting = [("", volume.root_dir)]
         while waiting:
             prefix, directory = waiting.pop()
@@ -54,7 +42,7 @@ def listing(path: str | PathLike[str], offset: int = 0) -> dict[str, tuple[int, 
 
 
 @contextmanager
-def _opened(path: str | PathLike[str], offset: int) -> Iterator[PyFat]:
+def opened(path: str | PathLike[str], offset: int) -> Iterator[PyFat]:
     """Open a volume; what pyfatfs raises and warns of becomes ValueError."""
     with warnings.catch_warnings(), open(path, "rb") as image:
         warnings.simplefilter("error")
@@ -74,30 +62,3 @@ def _root_sectors(image: BinaryIO, offset: int) -> int:
     (sector_size,) = struct.unpack_from("<H", boot_sector, 11)  # BPB_BytsPerSec
     (root_entries,) = struct.unpack_from("<H", boot_sector, 17)  # BPB_RootEntCnt
     return -(-root_entries * 32 // sector_size) if sector_size else 0
-
-
-def _read_directory(
-    volume: PyFat, directory: FATDirectoryEntry, path: str, contents: dict[str, bytes]
-) -> None:
-    directories, files, _ = directory.get_entries()
-    for entry in directories:
-        name = f"{path}{entry}/"
-        _add(contents, name, b"")
-        _read_directory(volume, entry, name, contents)
-    for entry in files:
-        _add(contents, f"{path}{entry}", _read_file(volume, entry))
-
-
-def _read_file(volume: PyFat, entry: FATDirectoryEntry) -> bytes:
-    first, size = entry.get_cluster(), entry.filesize
-    clusters = list(volume.get_cluster_chain(first)) if first else []
-    needed = -(-size // volume.bytes_per_cluster)
-    if len(clusters) != needed:
-        raise ValueError(f"{entry} has {len(clusters)} clusters, its size needs {needed}")
-    return b"".join(map(volume.read_cluster_contents, clusters))[:size]
-
-
-def _add(contents: dict[str, bytes], name: str, data: bytes) -> None:
-    if name in contents:
-        raise ValueError(f"{name!r} occurs twice")
-    contents[name] = data

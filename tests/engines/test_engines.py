@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tools import run, tool
+from volumes import read_volume
 
 from doit_diskimg import (
     BootCode,
@@ -37,7 +38,6 @@ from doit_diskimg.host.files import RealFiles
 from doit_diskimg.kinds.filesystems.fat import names
 from doit_diskimg.kinds.filesystems.fat.engines import guestfish
 from doit_diskimg.plan.content import digest_of
-from doit_diskimg.verify.pyfat_reader import read_volume
 from doit_diskimg.verify.survey import differences, survey
 
 KIB, MIB = 1 << 10, 1 << 20

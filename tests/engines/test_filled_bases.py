@@ -10,13 +10,13 @@ import subprocess
 
 import pytest
 from tools import run, tool
+from volumes import read_volume
 
 from doit_diskimg import DescriptionError, Fat, WorldError
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.kinds.filesystems.fat import engines
 from doit_diskimg.plan.content import digest_of
 from doit_diskimg.plan.recipe import Made
-from doit_diskimg.verify.pyfat_reader import read_volume
 from doit_diskimg.verify.survey import differences, survey
 
 MIB = 1 << 20

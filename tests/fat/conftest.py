@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from tools import tool
+from volumes import read_volume
 
 from doit_diskimg.disk.sockets import Place
 from doit_diskimg.errors import SourceMissing, WorldError
@@ -24,7 +25,6 @@ from doit_diskimg.extent import Extent
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.plan.content import Entry, Tree, digest_of
 from doit_diskimg.plan.picture import BLOB, Picture
-from doit_diskimg.verify.pyfat_reader import read_volume
 
 EPOCH = 1700000001
 IDENTITY = uuid.UUID(int=0x0BADCAFE12345678)

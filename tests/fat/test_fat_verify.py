@@ -3,10 +3,10 @@
 import struct
 
 import pytest
+from volumes import read_volume
 
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.units import MIB
-from doit_diskimg.verify.pyfat_reader import read_volume
 
 FILES = {"kernel.elf": b"k" * 5000, "EFI/BOOT/BOOTX64.EFI": b"x" * 300, "empty": b""}
 EXPECTED = {**FILES, "EFI/": b"", "EFI/BOOT/": b""}

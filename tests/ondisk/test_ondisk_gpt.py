@@ -57,7 +57,6 @@ def test_packed_as_sfdisk_does() -> None:
 
 def test_unpacked_from_what_sfdisk_wrote() -> None:
     assert GptHeader.unpack(SFDISK_HEADER) == HEADER
-    assert GptEntry.unpack(SFDISK_ENTRY) == ENTRY
 
 
 def test_the_checksums_are_those_of_sfdisk() -> None:
@@ -71,18 +70,13 @@ def test_nothing_is_lost_of_bytes_that_nobody_should_write() -> None:
     assert GptHeader.unpack(odd).pack() == odd
 
 
-def test_an_entry_is_used_if_it_has_a_type() -> None:
-    assert GptEntry.unpack(SFDISK_ENTRY).used
-    assert not GptEntry.unpack(bytes(16) + SFDISK_ENTRY[16:]).used
-
-
 @pytest.mark.parametrize(
     ("name", "units"),
     [("", 0), ("esp", 3), ("x" * 36, 36), ("ж" * 36, 36), ("\U0001f4be" * 18, 36)],
 )
 def test_names_that_fit(name: str, units: int) -> None:
     assert len(name_bytes(name)) == units * 2
-    assert GptEntry.unpack(replace(ENTRY, name=name).pack()).name == name
+    assert replace(ENTRY, name=name).pack()[56:].decode("utf-16-le").rstrip("\0") == name
 
 
 @pytest.mark.parametrize(

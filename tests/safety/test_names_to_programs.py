@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from tools import run, tool
+from volumes import read_volume
 
 from doit_diskimg import Disk, Ext, Fat, Iso, Qcow2, Qemu, Sha256, Tree, Vdi, Vhdx, Vmdk
 from doit_diskimg.chain.readback import watch
@@ -31,7 +32,6 @@ from doit_diskimg.kinds.bootloaders.grub_image import GrubImage
 from doit_diskimg.kinds.outputs.link_formats import descriptor, link
 from doit_diskimg.plan.picture import Picture, Piece
 from doit_diskimg.tasks.boots import Run
-from doit_diskimg.verify.pyfat_reader import read_volume
 
 MIB = 1 << 20
 EPOCH = 1700000001

@@ -281,8 +281,8 @@ def test_the_package_needs_no_setuptools(tmp_path):
     project.doit()
     code = (
         "import sys; sys.modules['pkg_resources'] = None\n"
-        "from doit_diskimg.verify.pyfat_reader import read_volume\n"
-        f"print(sorted(read_volume({str(project.image_path)!r}, {MIB})))"
+        "from doit_diskimg.verify.pyfat_reader import listing\n"
+        f"print(sorted(listing({str(project.image_path)!r}, {MIB})))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "kernel.elf" in done.stdout

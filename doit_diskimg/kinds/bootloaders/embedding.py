@@ -92,11 +92,9 @@ class SecondPart:
     def problems(
         self, where: str, size: int | None, sector_size: int = SECTOR
     ) -> Iterator[Problem]:
-        """Yield what is wrong with the description; see `Payload`."""
         raise NotImplementedError
 
     def sources(self, where: str) -> Iterable[Wanted]:
-        """Yield the file that it comes from."""
         return [Wanted(f"{where}.payload", self.path)]
 
     def blank(self) -> object:
@@ -106,13 +104,11 @@ class SecondPart:
     def room(
         self, size: int | None, files: Files, where: str, sector_size: int = SECTOR
     ) -> Room:
-        """Return the length; see `Payload`."""
         length = self.length(files, f"{where}.payload")
         room = align_up(length, MIB) if size is None else length
         return Room(length=room, type=BIOS_BOOT, facts=((self.TERM, exact_size(length)),))
 
     def fill(self, place: Place, files: Files, where: str) -> Picture:
-        """Return it, for its place."""
         code, where, canvas = self.code(place.extent.start), f"{where}.payload", Canvas()
         own = _fit(place, code.size(files, where), where, self._name)
         draw(canvas, own.start, code.stretches(own, [own], files, None, where))
@@ -123,7 +119,6 @@ class SecondPart:
         return self.TERM
 
     def needed(self, extent: Extent, picture: Picture) -> Iterator[Extent]:
-        """Yield what is read at the boot: what is in it; see `Selective`."""
         for piece in picture.pieces:
             yield Extent(piece.start, piece.length)
 

@@ -80,7 +80,6 @@ class GrubBios:
 
     @property
     def image(self) -> GrubImage:
-        """What grub-mkimage is to make."""
         return GrubImage(
             self._core, format=_FORMAT, prefix=self.prefix, modules=self.modules,
             config=self.config, directory=self.directory, program=self.program,
@@ -183,7 +182,6 @@ class BootImage(BootCode):
     source: str
 
     def size(self, files: Files, where: str) -> int:
-        """Return its length; see `BootCode`."""
         try:
             return super().size(files, where)
         except WorldError as error:
@@ -230,7 +228,6 @@ class GrubCore(embedding.SecondPart):
     def problems(
         self, where: str, size: int | None, sector_size: int = SECTOR
     ) -> Iterator[Problem]:
-        """Yield what is wrong with the description; see `Payload`."""
         if not is_path(self.path):
             yield BadValue(f"{where}.payload", f"{shown(self.path)} is no path",
                            "must be that of core.img", 'write GrubBios("build/core.img")')

@@ -152,11 +152,9 @@ class Stage1(BootCode):
     partitions: tuple[str, ...] = ()
 
     def asks(self, where: str) -> Iterator[tuple[str, Symbol]]:
-        """Yield the symbols in it; see `BootCode`."""
         yield from ((where, at.start(name)) for name in (self.stage2, *self.partitions))
 
     def size(self, files: Files, where: str) -> int:
-        """Return a sector."""
         return SECTOR
 
     def stretches(
@@ -167,7 +165,6 @@ class Stage1(BootCode):
         numbers: Numbers | None,
         where: str,
     ) -> list[Stretch]:
-        """Return its bytes; see `BootCode`."""
         assert numbers is not None
         hdd = read(str(self.source), files, where)
         generation = self.generation or generation_of(hdd.stage1)
@@ -210,7 +207,6 @@ class Stage2(BootCode):
     """Limine's stage 2."""
 
     def size(self, files: Files, where: str) -> int:
-        """Return its length; see `BootCode`."""
         return len(read(str(self.source), files, where).stage2)
 
     def stretches(
@@ -221,7 +217,6 @@ class Stage2(BootCode):
         numbers: Numbers | None,
         where: str,
     ) -> list[Stretch]:
-        """Return its bytes; see `BootCode`."""
         data = read(str(self.source), files, where).stage2
         return [Stretch(0, len(data), data, digest_of(data))]
 
@@ -235,7 +230,6 @@ class LimineStage2(embedding.SecondPart):
     def problems(
         self, where: str, size: int | None, sector_size: int = SECTOR
     ) -> Iterator[Problem]:
-        """Yield what is wrong with the description; see `Payload`."""
         if size is not None and size < _LEAST_PARTITION:
             yield TooSmall(
                 f"{where}.size", f"{size:,} bytes for Limine's stage 2",

@@ -90,7 +90,6 @@ class File(Payload):
         return canvas.picture()
 
     def needed(self, extent: Extent, picture: Picture) -> Iterator[Extent]:
-        """Yield the file, zeros and all: what they mean is its file system's business."""
         for piece in picture.pieces:
             yield Extent(piece.start, piece.length)
 

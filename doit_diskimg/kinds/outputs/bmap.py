@@ -28,7 +28,6 @@ class Bmap(OutputFile):
     KIND: ClassVar[str] = "bmap"
 
     def make(self, disk: Disk, work: Work, where: str) -> str | None:
-        """Write the map; see `Output`."""
         ranges = list(_in_blocks(work.needed, work.size))
         sums = [_sum(work.read(extent)) for extent in ranges]
         draft = _text(work.size, ranges, sums, _NO_SUM)

@@ -38,7 +38,6 @@ class Compressed(OutputFile):
 
     @property
     def programs(self) -> Sequence[Program]:  # type: ignore[override]  # it depends on the suffix
-        """The program zstd for ``.zst``."""
         from doit_diskimg.kinds.outputs.streams import ZSTD
 
         return (ZSTD,) if self._format == "zst" else ()
@@ -49,7 +48,6 @@ class Compressed(OutputFile):
         return zlib.ZLIB_RUNTIME_VERSION if self._format == "gz" else ""
 
     def problems(self, where: str, disk: Disk) -> Iterator[Problem]:
-        """Yield what is wrong with the description."""
         if self._format not in _LEVELS:
             yield BadValue(
                 f"{where}.path", f"{fspath(self.path)!r} has no suffix that names a format",
@@ -65,7 +63,6 @@ class Compressed(OutputFile):
             )
 
     def make(self, disk: Disk, work: Work, where: str) -> str | None:
-        """Compress the image; see `Output`."""
         from doit_diskimg.kinds.outputs.streams import compressed
 
         level = _LEVELS[self._format][1] if self.level is None else self.level

@@ -84,7 +84,6 @@ class Iso(OutputFile):
     programs: ClassVar[Sequence[Program]] = (_XORRISO,)
 
     def problems(self, where: str, disk: Disk) -> Iterator[Problem]:
-        """Yield what is wrong with the description."""
         kinds = list(kind_problems(self, f"{where}.", _KINDS))
         yield from kinds
         if not kinds:
@@ -127,13 +126,11 @@ class Iso(OutputFile):
                 )
 
     def sources(self, where: str, disk: Disk) -> Iterator[Wanted]:
-        """Yield the files and trees of the host."""
         yield from wanted_files(self.files, where)
         if self.boot_code is not None and not isinstance(self.boot_code, bytes):
             yield Wanted(f"{where}.boot_code", self.boot_code)
 
     def make(self, disk: Disk, work: Work, where: str) -> str | None:
-        """Let xorriso make the image; see `Output`."""
         grafts = sorted(self._grafts(work, where))
         names = "".join(f"{_graft(path, source)}\n" for path, source in grafts)
         listing = work.beside("files", [names.encode("utf-8", "surrogateescape")])

@@ -36,11 +36,9 @@ class OutputFile:
         return ""
 
     def problems(self, where: str, disk: Disk) -> Iterable[Problem]:
-        """Nothing can be wrong with it."""
         return ()
 
     def sources(self, where: str, disk: Disk) -> Iterable[Wanted]:
-        """It is made of the image alone."""
         return ()
 
 

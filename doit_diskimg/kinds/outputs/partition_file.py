@@ -22,11 +22,9 @@ class PartitionFile(OutputFile):
         return f"{self.partition}:file"
 
     def problems(self, where: str, disk: Disk) -> Iterable[Problem]:
-        """Yield what is wrong with the description."""
         return unknown(f"{where}.partition", self.partition, disk)
 
     def make(self, disk: Disk, work: Work, where: str) -> str | None:
-        """Copy what is not zero; see `Output`."""
         place = work.extent(self.partition)
         work.create(place.length)
         for extent in clipped(work.covered, place):

@@ -30,7 +30,6 @@ class Sha256(OutputFile):
     KIND: ClassVar[str] = "sha256"
 
     def problems(self, where: str, disk: Disk) -> Iterator[Problem]:
-        """Yield what is wrong with the description."""
         is_list = isinstance(self.of, Sequence) and not isinstance(self.of, (str, bytes))
         if self.of is not None and not (is_list and self.of and all(map(is_path, self.of))):
             yield BadValue(
@@ -45,7 +44,6 @@ class Sha256(OutputFile):
                 yield Wanted(f"{where}.of", path)
 
     def make(self, disk: Disk, work: Work, where: str) -> str | None:
-        """Write the sums; see `Output`."""
         lines = [_line(work.relative(path), work.read_file(path)) for path in self._files(disk)]
         work.create()
         work.write(0, "".join(lines).encode("utf-8", "surrogateescape"))

@@ -57,7 +57,6 @@ class Gzip:
         self._ready = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # deflate, no flags, no time, unknown system
 
     def data(self, blocks: _Blocks, length: int) -> Iterator[bytes]:
-        """See `Stream`."""
         for block in blocks:
             self._crc = zlib.crc32(block, self._crc)
             yield self._ready + self._deflate.compress(block)
@@ -65,7 +64,6 @@ class Gzip:
         self._size += length
 
     def zeros(self, length: int) -> Iterator[bytes]:
-        """See `Stream`."""
         yield self._ready + self._deflate.flush(zlib.Z_FULL_FLUSH)
         self._ready = b""
         for _ in range(length // _UNIT):
@@ -75,7 +73,6 @@ class Gzip:
         self._size += length
 
     def end(self) -> bytes:
-        """See `Stream`."""
         trailer = struct.pack("<II", self._crc, self._size & 0xFFFFFFFF)
         return self._ready + self._deflate.flush() + trailer
 
@@ -123,21 +120,18 @@ class Xz:
         self._unit = lzma.compress(bytes(_UNIT), preset=level)
 
     def data(self, blocks: _Blocks, length: int) -> Iterator[bytes]:
-        """See `Stream`."""
         compressor = lzma.LZMACompressor(preset=self._level)
         for block in blocks:
             yield compressor.compress(block)
         yield compressor.flush()
 
     def zeros(self, length: int) -> Iterator[bytes]:
-        """See `Stream`."""
         for _ in range(length // _UNIT):
             yield self._unit
         if length % _UNIT:
             yield lzma.compress(bytes(length % _UNIT), preset=self._level)
 
     def end(self) -> bytes:
-        """See `Stream`."""
         return b""
 
 
@@ -159,7 +153,6 @@ class Zstd:
         return self._work.filter(ZSTD, arguments, blocks)
 
     def zeros(self, length: int) -> Iterator[bytes]:
-        """See `Stream`."""
         yield self._MAGIC + self._HEAD + struct.pack("<Q", length)
         whole = self._rle(self._BLOCK)
         for _ in range((length - 1) // self._BLOCK):
@@ -171,7 +164,6 @@ class Zstd:
         return header.to_bytes(3, "little") + b"\0"
 
     def end(self) -> bytes:
-        """See `Stream`."""
         return b""
 
 

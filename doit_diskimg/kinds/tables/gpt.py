@@ -83,13 +83,11 @@ class Gpt(Table):
         object.__setattr__(self, "hybrid_order", tuple(mirrored(self.hybrid)))
 
     def problems(self, disk: Disk) -> Iterator[Problem]:
-        """Yield what a GPT can't store, with the path to each."""
         from doit_diskimg.kinds.tables import gpt_problems
 
         return gpt_problems.problems(self, disk)
 
     def notes(self, disk: Disk, regions: Sequence[Region]) -> Iterator[str]:
-        """Yield what is legal and likely to be trouble; see `Noting`."""
         from doit_diskimg.kinds.tables import gpt_problems
 
         return gpt_problems.notes(self, disk, regions)
@@ -124,7 +122,6 @@ class Gpt(Table):
         return Extent(start, max(0, end - start))
 
     def ways_out(self, region: Region, extent: Extent) -> Iterator[str]:
-        """Yield which field moves or removes a region; see `Yielding`."""
         if region.name == _ARRAY:
             yield f"write Gpt(entries_lba={ceil_div(extent.end, self.sector_size)})"
         elif region.name in _BACKUP:
@@ -142,21 +139,15 @@ class Gpt(Table):
                 yield f"write Gpt(entries_lba={lba}) or less"
 
     def size_for(self, end: int) -> int:
-        """Return the bytes of the smallest disk with usable bytes up to ``end``."""
         least = (self.first_lba + 1) * self.sector_size
         return align_up(max(end, least), self.sector_size) + self.tail
 
     def type_of(self, partition: Partition, payload_type: str | None) -> str:
-        """Return the type GUID in lower case.
-
-        Raises ValueError, in words for the user, if there is no type or it is unknown.
-        """
         from doit_diskimg.kinds.tables import gpt_work
 
         return gpt_work.type_of(partition.type, payload_type)
 
     def attributes_of(self, partition: Partition) -> int:
-        """Return the attribute bits of a partition as a number."""
         from doit_diskimg.kinds.tables import gpt_work
 
         return gpt_work.attributes_value(partition.attributes)
@@ -164,10 +155,6 @@ class Gpt(Table):
     def encode(
         self, size: int, identity: Identity, partitions: Sequence[PlacedPartition]
     ) -> Picture:
-        """Return the table's bytes, those of the protective or hybrid MBR included.
-
-        Raises DescriptionError if a mirrored partition lies beyond what an MBR can record.
-        """
         from doit_diskimg.kinds.tables import gpt_work
 
         return gpt_work.encode(self, size, identity, partitions)

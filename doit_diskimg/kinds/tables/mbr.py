@@ -54,17 +54,14 @@ class Mbr(Table):
 
     @property
     def sector_size(self) -> int:
-        """Bytes per logical sector."""
         return SECTOR
 
     def problems(self, disk: Disk) -> Iterator[Problem]:
-        """Yield what an MBR can't store, with the path to each."""
         from doit_diskimg.kinds.tables import mbr_problems
 
         return mbr_problems.problems(self, disk)
 
     def notes(self, disk: Disk, regions: Sequence[Region]) -> Iterator[str]:
-        """Yield what is legal and likely to be trouble; see `Noting`."""
         from doit_diskimg.kinds.tables import mbr_problems
 
         return mbr_problems.notes(disk, regions)
@@ -96,22 +93,16 @@ class Mbr(Table):
         return max(end, 2 * SECTOR) if end <= REACH else None
 
     def numbers(self, disk: Disk) -> Sequence[int]:
-        """Return the entry numbers, without the extended partition's; logical ones from 5."""
         from doit_diskimg.kinds.tables import mbr_work
 
         return mbr_work.numbers(disk, self.extended_number)
 
     def chain(self, disk: Disk) -> Chain | None:
-        """Return the logical partitions, None if all are primary."""
         from doit_diskimg.kinds.tables import mbr_work
 
         return mbr_work.logical_ones(self, disk)
 
     def type_of(self, partition: Partition, payload_type: str | None) -> str:
-        """Return the type byte as text, such as ``0x0c``.
-
-        Raises ValueError, in words for the user, if there is no type or it is unknown.
-        """
         from doit_diskimg.kinds.tables import mbr_work
 
         return mbr_work.type_of(partition.type, payload_type)
@@ -119,10 +110,6 @@ class Mbr(Table):
     def encode(
         self, size: int, identity: Identity, partitions: Sequence[PlacedPartition]
     ) -> Picture:
-        """Return bytes 440 to 511 of the disk, and of the EBR before each logical partition.
-
-        Without a disk signature those of the disk are 446 to 511.
-        """
         from doit_diskimg.kinds.tables import mbr_work
 
         return mbr_work.encode(self, identity, partitions)

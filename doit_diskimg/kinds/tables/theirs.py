@@ -62,7 +62,6 @@ class Theirs(Table):
 
     @property
     def sector_size(self) -> int:
-        """Bytes per logical sector."""
         return self.bytes_per_sector
 
     def problems(self, disk: Disk) -> Iterator[Problem]:
@@ -87,7 +86,6 @@ class Theirs(Table):
                 yield f"{where} {segment.name!r}", UNLISTED, Extent(start, length)
 
     def numbers(self, disk: Disk) -> Sequence[int]:
-        """Return the numbers that their table gives, 0 for what it does not mention."""
         known = {part.name: part.number for part in self.parts}
         return [known.get(part.name, 0) for part in disk.partitions]
 
@@ -98,5 +96,4 @@ class Theirs(Table):
     def encode(
         self, size: int, identity: Identity, partitions: Sequence[PlacedPartition]
     ) -> Picture:
-        """Return an empty picture: their table stays as it is."""
         return Picture()

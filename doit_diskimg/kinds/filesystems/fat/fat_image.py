@@ -249,5 +249,5 @@ def _wrong_count(base: Base, files: Files, where: str) -> int | None:
     end = min(start + left, start + boot.sectors_per_fat * size)
     for place in range(start, end, _WINDOW):
         data = files.read_range(base.path, place, min(_WINDOW, end - place), where)
-        free += fat_entries.unpack(data, fat=32).count(0)
+        free += fat_entries.unpack32(data).count(0)
     return None if free == said else free
