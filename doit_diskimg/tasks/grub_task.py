@@ -13,7 +13,7 @@ from doit_diskimg.host.child import follow_doit
 from doit_diskimg.host.grub_mkimage import made_of, make
 from doit_diskimg.host.paths import normal, spellings
 from doit_diskimg.host.state import StateFolder
-from doit_diskimg.kinds.bootloaders import grub
+from doit_diskimg.kinds.bootloaders.grub import Grub
 from doit_diskimg.kinds.bootloaders.grub_image import GrubImage
 from doit_diskimg.tasks import SESSION
 from doit_diskimg.tasks.action import CleanFile, failure_text
@@ -62,11 +62,8 @@ class GrubEfi:
         return image_task(self.image)
 
 
-class GrubBios(grub.GrubBios):
-    """GRUB for a BIOS, and the task that makes its core.img.
-
-    The fields are those of `bootloaders.grub.GrubBios`.
-    """
+class GrubBios(Grub):
+    """GRUB for a BIOS, and the task that makes its core.img; the fields are those of `Grub`."""
 
     def task(self) -> _Values:
         """Return the task that makes core.img, for ``return grub.task()`` in a task function."""

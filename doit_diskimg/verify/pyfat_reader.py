@@ -22,7 +22,7 @@ from pyfatfs.PyFat import PyFat, PyFATException
 def listing(path: str | PathLike[str], offset: int = 0) -> dict[str, tuple[int, list[int]]]:
     """Return the size and the clusters of every file and directory of a volume.
 
-    It begins at byte ``offset``; no chain in it loops, which pyfatfs would follow for ever.  The keys
+    It begins at byte ``offset``; no chain in it loops, which pyfatfs would follow for ever.  Keys
     are long names with ``/`` between them, and one at the end of a directory's.  Raises ValueError
     if pyfatfs takes the volume for damaged, or only warns; OSError if it can't be read.
     """

@@ -9,12 +9,16 @@ from doit_diskimg.extent import Extent
 
 MIB = 1 << 20
 BAD = [
-    ({"version": 5}, "p.version: 5, must be 2, 3 or 4 (write one of these, or leave it out)"),
-    ({"version": True}, "p.version: True, must be 2, 3 or 4 (write one of these, or leave it out)"),
-    ({"inode_size": 64}, "p.inode_size: 64, must be 128 or 256 (write one of these, or leave it "
+    ({"version": 5}, "p.version: 5 is given, "
+     "must be 2, 3 or 4 (write one of these, or leave it out)"),
+    ({"version": True}, "p.version: True is given, "
+     "must be 2, 3 or 4 (write one of these, or leave it out)"),
+    ({"inode_size": 64}, "p.inode_size: 64 is given, "
+     "must be 128 or 256 (write one of these, or leave it "
      "out)"),
     ({"block_size": 512},
-     "p.block_size: 512, must be 1024, 2048 or 4096 (write one of these, or leave it out)"),
+     "p.block_size: 512 is given, "
+     "must be 1024, 2048 or 4096 (write one of these, or leave it out)"),
     ({"block_size": "1KB"}, "p: '1KB' has the unknown unit 'KB', size and block_size are bytes, or "
      'numbers with a unit (write for example size="64MiB")'),
     ({"label": "seventeen letters"},
@@ -22,27 +26,29 @@ BAD = [
     ({"label": "ünïcödé läbel"},
      "p.label: 'ünïcödé läbel' has 18 bytes, at most 16 fit (make it shorter)"),
     ({"label": "a\nb"}, r"p.label: 'a\nb', must be printable text (write another)"),
-    ({"inodes": 3}, "p.inodes: 3, must be a number from 16 on (leave it out to have it chosen)"),
-    ({"features": "dir_index"}, "p.features: 'dir_index', must be a list of names as mke2fs's -O "
-     'takes them (write for example ["^dir_index"])'),
-    ({"features": ["a,b -E x"]}, "p.features: ['a,b -E x'], must be a list of names as mke2fs's -O "
-     'takes them (write for example ["^dir_index"])'),
+    ({"inodes": 3}, "p.inodes: 3 is given, "
+     "must be a number from 16 on (leave it out to have it chosen)"),
+    ({"features": "dir_index"}, "p.features: 'dir_index' is given, must be a list of names "
+     'as mke2fs\'s -O takes them (write for example ["^dir_index"])'),
+    ({"features": ["a,b -E x"]}, "p.features: ['a,b -E x'] is given, must be a list of names "
+     'as mke2fs\'s -O takes them (write for example ["^dir_index"])'),
     ({"modes": {"x": 0o077}}, "p.modes['x']: 0o77, must be permission bits up to 0o7777, with "
      "0o400: "
      "mke2fs reads the file as its owner (write for example 0o600)"),
     ({"modes": {"x": "rwx"}}, "p.modes['x']: 'rwx', must be permission bits up to 0o7777, with "
      "0o400: "
      "mke2fs reads the file as its owner (write for example 0o600)"),
-    ({"modes": [0o777]}, "p.modes: [511], must be paths and permission bits (write for example "
+    ({"modes": [0o777]}, "p.modes: [511] is given, "
+     "must be paths and permission bits (write for example "
      '{"tmp": 0o1777})'),
-    ({"uuid": "1234"}, "p.uuid: '1234' is no UUID, must be 32 hexadecimal digits (leave it out to "
+    ({"uuid": "1234"}, "p.uuid: '1234' is given, must be 32 hexadecimal digits (leave it out to "
      "have the partition's GUID)"),
     ({"size": "9MiB"}, "p.payload.size: 9 MiB, its partition has 8 MiB (leave one of the two out)"),
     ({"size": "1MiB"}, "p.size: 1,024 blocks of 1 KiB, ext4 needs 2,048 at least (make it 2 MiB or "
      "more, or ext2)"),
     ({"size": "16KiB", "version": 2}, "p.size: 16 blocks of 1 KiB, ext2 needs 64 at least (make it "
      "64 KiB or more)"),
-    ({"files": 5}, "p.files: 5 is no mapping, must be paths and their sources, or a Tree (write "
+    ({"files": 5}, "p.files: 5 is given, must be paths and their sources, or a Tree (write "
      "for "
      'example Tree("sysroot"))'),
     ({"files": {"": b""}}, "p.files['']: the path names no file, only a Tree can be merged "
@@ -200,7 +206,8 @@ def test_a_block_is_a_sector_or_more(ext, size, sector_size, block_size):
 
 def test_a_block_smaller_than_a_sector_is_refused():
     (problem,) = Ext(block_size=1024).problems("p", 64 * MIB, 4096)
-    assert str(problem) == "p.block_size: 1024, must be 4096 (write one of these, or leave it out)"
+    must = "must be 4096 (write one of these, or leave it out)"
+    assert str(problem) == f"p.block_size: 1024 is given, {must}"
 
 
 def test_all_problems_at_once_and_modes_of_nothing():

@@ -68,7 +68,7 @@ def problems(
 
 
 @dataclass(frozen=True)
-class SecondPart:
+class SecondPart(Payload):
     """The second part of a loader as what fills a partition of its own, from its beginning on.
 
     Without a size the partition has whole mebibytes, so that a longer one moves nothing.
@@ -79,8 +79,6 @@ class SecondPart:
     TERM: ClassVar[str]
     """What it is, for people."""
 
-    populated = False
-
     def length(self, files: Files, where: str) -> int:
         """Return how many bytes it has.  Raises DescriptionError or WorldError."""
         raise NotImplementedError
@@ -89,17 +87,8 @@ class SecondPart:
         """Return its bytes for a partition that begins at ``start``, a byte of the disk."""
         raise NotImplementedError
 
-    def problems(
-        self, where: str, size: int | None, sector_size: int = SECTOR
-    ) -> Iterator[Problem]:
-        raise NotImplementedError
-
     def sources(self, where: str) -> Iterable[Wanted]:
         return [Wanted(f"{where}.payload", self.path)]
-
-    def blank(self) -> object:
-        """Nothing but its length decides the room."""
-        return None
 
     def room(
         self, size: int | None, files: Files, where: str, sector_size: int = SECTOR

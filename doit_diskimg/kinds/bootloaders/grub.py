@@ -57,8 +57,8 @@ _PREFIX = re.compile(r"\([^,()]*,(gpt|msdos)([0-9]+)\)")
 
 
 @dataclass(frozen=True, described=True)
-class GrubBios:
-    """GRUB for a BIOS: ``Disk(boot=grub)``.
+class Grub:
+    """`GrubBios` without its task: ``Disk(boot=grub)``.
 
     With an MBR, core.img goes into the gap behind it.  With a GPT it needs a partition of its own,
     ``Partition("bios", grub.core())``.  ``Fat(..., **grub.in_fat())`` is a volume that boots by
@@ -200,11 +200,7 @@ class CoreImage(BootCode):
     source: str | PathLike[str]
 
     def stretches(
-        self,
-        place: Extent,
-        own: Iterable[Extent],
-        files: Files,
-        numbers: Numbers | None,
+        self, place: Extent, own: Iterable[Extent], files: Files, numbers: Numbers | None,
         where: str,
     ) -> list[Stretch]:
         """Return its bytes; see `BootCode`.  Raises DescriptionError for another file."""
@@ -221,7 +217,7 @@ class CoreImage(BootCode):
 
 @dataclass(frozen=True)
 class GrubCore(embedding.SecondPart):
-    """A core.img that fills a BIOS boot partition; `GrubBios.core` makes it."""
+    """A core.img that fills a BIOS boot partition; `Grub.core` makes it."""
 
     TERM = "core.img"
 

@@ -158,11 +158,7 @@ class Stage1(BootCode):
         return SECTOR
 
     def stretches(
-        self,
-        place: Extent,
-        own: Iterable[Extent],
-        files: Files,
-        numbers: Numbers | None,
+        self, place: Extent, own: Iterable[Extent], files: Files, numbers: Numbers | None,
         where: str,
     ) -> list[Stretch]:
         assert numbers is not None
@@ -210,11 +206,7 @@ class Stage2(BootCode):
         return len(read(str(self.source), files, where).stage2)
 
     def stretches(
-        self,
-        place: Extent,
-        own: Iterable[Extent],
-        files: Files,
-        numbers: Numbers | None,
+        self, place: Extent, own: Iterable[Extent], files: Files, numbers: Numbers | None,
         where: str,
     ) -> list[Stretch]:
         data = read(str(self.source), files, where).stage2

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
+from doit_diskimg.disk.fields import Kind, is_number, kind_problems
 from doit_diskimg.errors import (
     BadLabel,
     BadPath,
@@ -28,6 +29,56 @@ LEAST_BLOCKS = 64
 """Below some 50 blocks mke2fs finds no room for its own tables."""
 LEAST_BLOCKS_WITH_JOURNAL = 2048
 """libext2fs, ext2fs_default_journal_size: below it mke2fs makes a volume without the journal."""
+
+
+def _one_of(*known: int) -> Kind:
+    *others, last = map(str, known)
+    must = f"must be {', '.join(others)} or {last}" if others else f"must be {last}"
+    change = "write one of these, or leave it out"
+    return Kind(lambda value: is_number(value) and value in known, must, change)
+
+
+def is_files(files: object) -> bool:
+    """Return whether ``files`` can be what is in a volume, whatever is wrong with it in detail."""
+    return isinstance(files, (Mapping, Tree, list, tuple))
+
+
+def _are_features(names: object) -> bool:
+    return isinstance(names, (list, tuple)) and all(
+        isinstance(name, str) and re.fullmatch(r"\^?[A-Za-z0-9_]+", name) for name in names
+    )
+
+
+def _is_uuid(value: object) -> bool:
+    try:
+        return value is None or bool(UUID(str(value)))
+    except ValueError:
+        return False
+
+
+_KINDS = {
+    "files": Kind(
+        is_files, "must be paths and their sources, or a Tree",
+        'write for example Tree("sysroot")',
+    ),
+    "version": _one_of(*VERSIONS),
+    "inode_size": _one_of(*INODE_SIZES),
+    "features": Kind(
+        _are_features, "must be a list of names as mke2fs's -O takes them",
+        'write for example ["^dir_index"]',
+    ),
+    "modes": Kind(
+        lambda value: isinstance(value, Mapping), "must be paths and permission bits",
+        'write for example {"tmp": 0o1777}',
+    ),
+    "uuid": Kind(
+        _is_uuid, "must be 32 hexadecimal digits", "leave it out to have the partition's GUID"
+    ),
+    "inodes": Kind(
+        lambda value: value is None or (isinstance(value, int) and value >= 16),
+        "must be a number from 16 on", "leave it out to have it chosen",
+    ),
+}  # fmt: skip
 
 
 class ExtGeometry(NamedTuple):
@@ -58,31 +109,14 @@ def geometry(ext: Ext, size: int | None, sector_size: int) -> ExtGeometry:
 
 def problems(ext: Ext, where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
     """Yield what is wrong with the fields; ``size`` is the partition's."""
-    if not is_files(ext.files):
-        yield BadValue(
-            f"{where}.files", f"{ext.files!r} is no mapping", "must be paths and their sources, or "
-            "a Tree", 'write for example Tree("sysroot")',
-        )
-    yield from _one_of(ext.version, VERSIONS, f"{where}.version")
-    yield from _one_of(ext.inode_size, INODE_SIZES, f"{where}.inode_size")
+    yield from kind_problems(ext, f"{where}.", _KINDS)
     yield from _label(ext.label, f"{where}.label")
-    yield from _features(ext, where)
-    yield from _modes(ext, where)
-    yield from _uuid(ext, where)
-    if ext.inodes is not None and (not isinstance(ext.inodes, int) or ext.inodes < 16):
-        yield BadValue(
-            f"{where}.inodes", f"{ext.inodes!r}", "must be a number from 16 on",
-            "leave it out to have it chosen",
-        )
+    if isinstance(ext.modes, Mapping):
+        yield from _modes(ext.modes, where)
     sizes = [*_size(ext, where, size, sector_size)]
     yield from sizes
     if not sizes and ext.version in VERSIONS and (ext.size is not None or size is not None):
         yield from _too_small(ext, where, size, sector_size)
-
-
-def is_files(files: object) -> bool:
-    """Return whether ``files`` can be what is in a volume, whatever is wrong with it in detail."""
-    return isinstance(files, (Mapping, Tree, list, tuple))
 
 
 def missing_size(ext: Ext, where: str, size: int | None) -> Iterator[Problem]:
@@ -95,13 +129,6 @@ def missing_size(ext: Ext, where: str, size: int | None) -> Iterator[Problem]:
         )
 
 
-def _one_of(value: object, known: tuple[int, ...], where: str) -> Iterator[Problem]:
-    if not isinstance(value, int) or isinstance(value, bool) or value not in known:
-        *others, last = map(str, known)
-        must = f"must be {', '.join(others)} or {last}" if others else f"must be {last}"
-        yield BadValue(where, f"{value!r}", must, "write one of these, or leave it out")
-
-
 def _label(label: object, where: str) -> Iterator[Problem]:
     if not isinstance(label, str) or not label.isprintable():
         yield BadLabel(where, f"{label!r}", "must be printable text", "write another")
@@ -112,27 +139,9 @@ def _label(label: object, where: str) -> Iterator[Problem]:
         )
 
 
-def _features(ext: Ext, where: str) -> Iterator[Problem]:
-    names = ext.features
-    if isinstance(names, (list, tuple)) and all(
-        isinstance(name, str) and re.fullmatch(r"\^?[A-Za-z0-9_]+", name) for name in names
-    ):
-        return
-    yield BadValue(
-        f"{where}.features", f"{names!r}", "must be a list of names as mke2fs's -O takes them",
-        'write for example ["^dir_index"]',
-    )
-
-
-def _modes(ext: Ext, where: str) -> Iterator[Problem]:
-    if not isinstance(ext.modes, Mapping):
-        yield BadValue(
-            f"{where}.modes", f"{ext.modes!r}", "must be paths and permission bits",
-            'write for example {"tmp": 0o1777}',
-        )
-        return
+def _modes(modes: Mapping[str, int], where: str) -> Iterator[Problem]:
     seen: dict[str, str] = {}
-    for path, mode in ext.modes.items():
+    for path, mode in modes.items():
         if isinstance(path, str) and seen.setdefault(path.strip("/"), path) != path:
             yield DuplicatePath(
                 f"{where}.modes[{path!r}]", f"modes[{seen[path.strip('/')]!r}] is the same path",
@@ -150,18 +159,6 @@ def _modes(ext: Ext, where: str) -> Iterator[Problem]:
             )
 
 
-def _uuid(ext: Ext, where: str) -> Iterator[Problem]:
-    if ext.uuid is None or isinstance(ext.uuid, UUID):
-        return
-    try:
-        UUID(str(ext.uuid))
-    except ValueError:
-        yield BadValue(
-            f"{where}.uuid", f"{ext.uuid!r} is no UUID", "must be 32 hexadecimal digits",
-            "leave it out to have the partition's GUID",
-        )
-
-
 def _size(ext: Ext, where: str, size: int | None, sector_size: int) -> Iterator[Problem]:
     try:
         own = None if ext.size is None else parse_size(ext.size)
@@ -174,7 +171,9 @@ def _size(ext: Ext, where: str, size: int | None, sector_size: int) -> Iterator[
         return
     if block_size is not None:
         sizes = tuple(size for size in BLOCK_SIZES if size >= sector_size)
-        yield from _one_of(block_size, sizes, f"{where}.block_size")
+        kind = _one_of(*sizes)
+        if not kind.holds(block_size):
+            yield BadValue(f"{where}.block_size", f"{block_size} is given", kind.must, kind.change)
     if own is not None and size is not None and own > size:
         yield BadSize(
             f"{where}.payload.size", f"{format_size(own)}",

@@ -28,21 +28,30 @@ from doit_diskimg.plan.picture import Canvas, Outline, Picture, Spot
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlannedFat:
-    """Everything that decides the bytes."""
+class FatLoad:
+    """What goes into a volume, whatever the volume."""
 
-    geometry: FatGeometry
     root: Directory
     stored: Mapping[str, Mapping[str, StoredName]]
     """How each directory, by path, stores each name in it."""
+    digests: Mapping[str, Sequence[FilePart]]
+    """Digests of each file of the host, by its path on the host."""
+    time: Timestamp
+    times: Mapping[str, Timestamp]
+    """Those of files that have one of their own, by path."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedFat(FatLoad):
+    """Everything that decides the bytes."""
+
+    geometry: FatGeometry
     runs: Mapping[str, ClusterRun]
     """Clusters by path; on FAT32 also those of the root."""
     parts: Sequence[ReservedPart]
     """What lies in the reserved sectors."""
     patched: Mapping[int, Sequence[Stretch]]
     """The bytes of those of them that are boot code with patches, by sector."""
-    digests: Mapping[str, Sequence[FilePart]]
-    """Digests of each file of the host, by its path on the host."""
     start: int
     """Where the volume begins on the disk, in bytes."""
     hidden_sectors: int
@@ -52,9 +61,6 @@ class PlannedFat:
     first_entries: int
     """How many entries of the root come before the label."""
     volume_id: int
-    time: Timestamp
-    times: Mapping[str, Timestamp]
-    """Those of files that have one of their own, by path."""
     code: Code
     notes: tuple[str, ...] = ()
 

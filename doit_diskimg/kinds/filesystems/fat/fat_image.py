@@ -13,8 +13,8 @@ from doit_diskimg.disk.sockets import Place, Room
 from doit_diskimg.errors import BadImage, BadValue, Problem, WorldError, refuse
 from doit_diskimg.kinds.filesystems.fat import fat_check
 from doit_diskimg.kinds.filesystems.fat.contents import FatContents
+from doit_diskimg.kinds.filesystems.fat.encode import FatLoad
 from doit_diskimg.kinds.filesystems.fat.engines import mtools, staged
-from doit_diskimg.kinds.filesystems.fat.engines.staged import Load
 from doit_diskimg.kinds.filesystems.fat.volume import FatImage
 from doit_diskimg.ondisk import fat_boot, fat_dirent, fat_entries
 from doit_diskimg.ondisk.fat_boot import BootSector
@@ -146,7 +146,7 @@ def draw(image: FatImage, place: Place, files: Files, where: str) -> Picture:
     refuse(what.wrong, what.failed)
     digests, failed = what.digests(files, whole=True)
     refuse([], [*what.failed, *failed])
-    load = Load(
+    load = FatLoad(
         root=what.root, stored=what.stored, digests=digests, time=Timestamp.of(place.epoch),
         times=what.times(added.times, files, place.epoch),
     )
@@ -160,7 +160,7 @@ def draw(image: FatImage, place: Place, files: Files, where: str) -> Picture:
     return canvas.picture(what.notes(where))
 
 
-def _recipe(base: Base, load: Load, hidden: int, digest: str, free: int | None) -> Recipe:
+def _recipe(base: Base, load: FatLoad, hidden: int, digest: str, free: int | None) -> Recipe:
     nodes = list(staged.paths(load))
     number = hidden.to_bytes(4, "little")
     sector = base.sector[:_HIDDEN_AT] + number + base.sector[_HIDDEN_AT + 4 :]

@@ -13,9 +13,8 @@ from itertools import groupby
 
 from doit_diskimg.errors import EngineCannot, Problem
 from doit_diskimg.kinds.filesystems.fat import names
-from doit_diskimg.kinds.filesystems.fat.encode import PlannedFat
+from doit_diskimg.kinds.filesystems.fat.encode import FatLoad, PlannedFat
 from doit_diskimg.kinds.filesystems.fat.engines import staged
-from doit_diskimg.kinds.filesystems.fat.engines.staged import Laden
 from doit_diskimg.kinds.filesystems.tree import Directory, FileNode, Node
 from doit_diskimg.ondisk import fat_dirent
 from doit_diskimg.plan.recipe import PAYLOAD, Command, Program, Recipe, Staged
@@ -45,7 +44,7 @@ _LETTERS = (
 )
 
 
-def faults(volume: Laden, where: str) -> Iterator[Problem]:
+def faults(volume: FatLoad, where: str) -> Iterator[Problem]:
     """Yield the names that mtools garbles, and those that would take it minutes."""
     for path, node in staged.paths(volume):
         fault = name_fault(path.rpartition("/")[2])
@@ -130,7 +129,7 @@ def environment(seconds: int) -> tuple[tuple[str, str], ...]:
     )
 
 
-def stage(volume: Laden, nodes: Iterable[tuple[str, Node]]) -> Iterator[Staged]:
+def stage(volume: FatLoad, nodes: Iterable[tuple[str, Node]]) -> Iterator[Staged]:
     """Yield the tree as it is laid out for mcopy."""
     yield Staged(TREE, None, "", 0o755)
     for path, node in nodes:
@@ -141,7 +140,7 @@ def stage(volume: Laden, nodes: Iterable[tuple[str, Node]]) -> Iterator[Staged]:
             yield staged.file(volume, node, here)
 
 
-def fill(volume: Laden, nodes: list[tuple[str, Node]]) -> Iterator[Command]:
+def fill(volume: FatLoad, nodes: list[tuple[str, Node]]) -> Iterator[Command]:
     """Yield the commands that put everything into a volume, whatever is in it already."""
     if staged.early(volume):  # the order matters: directories and files take turns
         for _, some in groupby(nodes, key=lambda item: isinstance(item[1], Directory)):

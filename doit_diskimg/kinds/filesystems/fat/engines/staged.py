@@ -1,17 +1,15 @@
 """What several programs begin with: a volume's tree as files, and mkfs.fat with all its numbers."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator
 
 from doit_diskimg.kinds.filesystems.fat import encode, names
 from doit_diskimg.kinds.filesystems.fat.contents import ROOT
-from doit_diskimg.kinds.filesystems.fat.encode import PlannedFat
+from doit_diskimg.kinds.filesystems.fat.encode import FatLoad, PlannedFat
 from doit_diskimg.kinds.filesystems.fat.names import StoredName
 from doit_diskimg.kinds.filesystems.fat.reserved import BACKUP_BOOT_SECTOR
 from doit_diskimg.kinds.filesystems.tree import Directory, FileNode, Node
 from doit_diskimg.ondisk import fat_boot, fat_dirent
-from doit_diskimg.ondisk.fat_dirent import Timestamp
-from doit_diskimg.plan.content import FilePart, digest_of
+from doit_diskimg.plan.content import digest_of
 from doit_diskimg.plan.recipe import Contents, Must, Program, Staged, Stored
 
 _LETTERS = (
@@ -20,32 +18,7 @@ _LETTERS = (
 )
 
 
-class Load(NamedTuple):
-    """What goes into a volume, whatever the volume; the fields are those of `encode.PlannedFat`."""
-
-    root: Directory
-    stored: Mapping[str, Mapping[str, StoredName]]
-    digests: Mapping[str, Sequence[FilePart]]
-    time: Timestamp
-    times: Mapping[str, Timestamp]
-
-
-class Laden(Protocol):
-    """A `Load` or a `encode.PlannedFat`."""
-
-    @property
-    def root(self) -> Directory: ...
-    @property
-    def stored(self) -> Mapping[str, Mapping[str, StoredName]]: ...
-    @property
-    def digests(self) -> Mapping[str, Sequence[FilePart]]: ...
-    @property
-    def time(self) -> Timestamp: ...
-    @property
-    def times(self) -> Mapping[str, Timestamp]: ...
-
-
-def name(volume: Laden, node: Node) -> str:
+def name(volume: FatLoad, node: Node) -> str:
     """Return the name that readers will see: on a volume without long names, the short one."""
     stored = volume.stored[_above(node.path)][node.name]
     if stored.long or stored.case:
@@ -53,7 +26,7 @@ def name(volume: Laden, node: Node) -> str:
     return _short_text(stored)
 
 
-def paths(volume: Laden) -> Iterator[tuple[str, Node]]:
+def paths(volume: FatLoad) -> Iterator[tuple[str, Node]]:
     """Yield everything but the root, with the path that readers will see.
 
     That is in path order, but for what must be made before its neighbours (`early`).
@@ -68,7 +41,7 @@ def paths(volume: Laden) -> Iterator[tuple[str, Node]]:
         seen[node.path] += "/"
 
 
-def early(volume: Laden) -> frozenset[str]:
+def early(volume: FatLoad) -> frozenset[str]:
     """Return the paths of what programs must make before anything else in the same directory.
 
     A program chooses the short names of long names by itself, among those that are free at that
@@ -104,12 +77,12 @@ def _order(path: str, first: frozenset[str]) -> list[tuple[bool, str]]:
     return [(one not in first, part) for one, part in zip(above, parts, strict=True)]
 
 
-def contents(volume: Laden, base: str = "") -> Contents:
+def contents(volume: FatLoad, base: str = "") -> Contents:
     """Return what must be in the volume when it is made; ``base`` is the image below it."""
     return Contents(tuple(_stored(volume, path, node) for path, node in paths(volume)), base)
 
 
-def _stored(volume: Laden, path: str, node: Node) -> Stored:
+def _stored(volume: FatLoad, path: str, node: Node) -> Stored:
     letters = "".join(letter for bit, letter in _LETTERS if node.attributes & bit)
     if isinstance(node, Directory):
         return Stored(f"{path}/", 0, letters, "")
@@ -119,7 +92,7 @@ def _stored(volume: Laden, path: str, node: Node) -> Stored:
     return Stored(path, len(data), letters, digest_of(data))
 
 
-def file(volume: Laden, node: FileNode, path: str) -> Staged:
+def file(volume: FatLoad, node: FileNode, path: str) -> Staged:
     """Return a file as it is laid out at ``path``."""
     digest = ""
     source = node.source
