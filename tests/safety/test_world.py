@@ -13,7 +13,7 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-from forked import doit
+from forked import chain, doit
 from project import Project
 from tools import tool
 
@@ -362,8 +362,11 @@ DAMAGE = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_every_state_file_damaged(project, tmp_path, damage):
+@pytest.mark.parametrize(
+    ("damage", "build"), [*((name, chain) for name in DAMAGE), ("halved", doit)],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_every_state_file_damaged(project, tmp_path, damage, build):
     """Each file alone, once with nothing else to do and once with an edit."""
     project.doit()
     names = sorted(path.name for path in (project.folder / STATE).iterdir())
@@ -375,13 +378,13 @@ def test_every_state_file_damaged(project, tmp_path, damage):
         if number >= len(names):
             project.write("kernel.elf", bytes([number % 2]) * 300_000)
         key = (project.folder / "kernel.elf").read_bytes()[:1]
-        code, said = doit(project)
+        code, said = build(project)
         assert code == 0, said
         if key not in clean:
             shutil.rmtree(tmp_path / "clean", ignore_errors=True)
             clean[key] = project.clean_build(tmp_path / "clean")
         assert project.sha256() == clean[key], name
-        assert ".  " not in doit(project)[1], name
+        assert ".  " not in build(project)[1], name
     must_recover(project, tmp_path / "clean")
 
 

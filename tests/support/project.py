@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from doit_server import DoitServer
+from doit_server import CHAIN, DoitServer
 from tools import tool
 
 USUAL, OTHER = DoitServer(seed=1), DoitServer(seed=2)
@@ -68,6 +68,8 @@ class Project:
     server: DoitServer = USUAL
     fresh: bool = False
     """A new process for each call: dodo.py changes the package before anything of it is loaded."""
+    by: str = "doit"
+    """What `build` builds with: ``doit``, or ``chain``, what the tasks do without doit."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -87,6 +89,14 @@ class Project:
         assert code is None or run.code == code, run.said
         assert "Traceback" not in run.said, run.said
         return run
+
+    def build(self) -> Run:
+        """Build with what the project is built with; the disk is dodo.py's ``disk``."""
+        return self.chain() if self.by == "chain" else self.doit()
+
+    def chain(self, *, code: int | None = 0) -> Run:
+        """Build without doit; what is said looks like doit's."""
+        return self.doit(*CHAIN, code=code)
 
     def _forked(self, args: Sequence[str]) -> "subprocess.CompletedProcess[str]":
         return self.server.run([*args], self.folder, {**os.environ, **self.env})
@@ -135,6 +145,6 @@ class Project:
         ]
         ignore = shutil.ignore_patterns(image, state, *made, ".doit.db*", "__pycache__")
         shutil.copytree(self.folder, elsewhere, ignore=ignore, symlinks=True)
-        other = Project(elsewhere, self.dodo, self.image, self.env, OTHER, self.fresh)
-        other.doit()
+        other = Project(elsewhere, self.dodo, self.image, self.env, OTHER, self.fresh, self.by)
+        other.build()
         return other.sha256()
