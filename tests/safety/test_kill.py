@@ -16,7 +16,7 @@ import time
 from collections import Counter
 
 import pytest
-from forked import HERE, chain, doit
+from forked import HERE, STEP, chain, doit
 from project import Project
 
 DODO = '''
@@ -36,8 +36,6 @@ def task_image():
 DOIT_CONFIG = {"backend": "sqlite3"}
 '''
 KILLS = int(os.environ.get("KILLS", "15"))
-STEP = int(os.environ.get("STEP", "3"))
-"""Every how many changes one goes wrong; each test begins elsewhere, so together they miss few."""
 
 
 def edit(project):

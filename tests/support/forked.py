@@ -12,6 +12,10 @@ from project import USUAL, Project
 HERE = str(Path(__file__).parents[1] / "safety")
 """Where `faults` lies, which a dodo.py imports."""
 
+STEP = int(os.environ.get("STEP", "3"))
+"""Every how many changes one goes wrong; each scenario begins elsewhere, so together they miss few.
+"""
+
 
 def doit(project: Project, fault: str = "none:0") -> tuple[int, str]:
     """Call doit; return the exit code and the output."""

@@ -8,6 +8,20 @@ import pytest
 from project import Project
 
 DODO = '''
+import os, sys
+from doit_diskimg.kinds.filesystems import fat
+
+class Watch:
+    """Tells of an import of the planner, which this forked process has from its parent."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name == fat.__name__ + ".planner":
+            os.write(2, name.encode())
+
+sys.meta_path.insert(0, Watch())
+sys.modules.pop(fat.__name__ + ".planner", None)
+vars(fat).pop("planner", None)
+
 from doit_diskimg import BootCode, Disk, Fat, Gpt, Partition, Patch, Segment, Tree
 from doit_diskimg import at
 
@@ -33,7 +47,7 @@ def describe(project, size="32MiB", fat="", segments=""):
 
 @pytest.fixture
 def project(tmp_path):
-    project = Project(tmp_path / "project", "", env={"PYTHONPROFILEIMPORTTIME": "1"})
+    project = Project(tmp_path / "project", "", by="chain")
     describe(project)
     project.write("kernel.elf", KERNEL)
     project.write("boot.bin", b"\xeb\x3c\x90" + bytes(509))
@@ -96,29 +110,33 @@ PLANNED = {
 }
 
 
-@pytest.mark.parametrize("edit", AMENDED)
-def test_the_planner_is_not_asked(project, tmp_path, edit):
-    assert PLANNER in project.doit().err
+@pytest.mark.parametrize(
+    ("edit", "by"),
+    [*((edit, "chain") for edit in AMENDED), ("longer", "doit"), ("in a tree", "doit")],
+)
+def test_the_planner_is_not_asked(project, tmp_path, edit, by):
+    project.by, project.fresh = by, by == "doit"
+    assert PLANNER in project.build().err
     AMENDED[edit](project)
-    run = project.doit()
+    run = project.build()
     assert "os.img:esp:populate" in run.ran
     assert PLANNER not in run.err
     assert built(project) == clean(project, tmp_path / "clean")
-    assert not project.doit().ran
+    assert not project.build().ran
     project.write("kernel.elf", KERNEL[:-1])  # and once more, after what was amended
-    assert PLANNER not in project.doit().err
+    assert PLANNER not in project.build().err
     assert built(project) == clean(project, tmp_path / "another")
 
 
 @pytest.mark.parametrize("edit", PLANNED)
 def test_the_planner_is_asked(project, tmp_path, edit):
-    project.doit()
+    project.build()
     PLANNED[edit](project)
-    run = project.doit()
+    run = project.build()
     if edit != "another place":  # the volume is where it was, of the length that it had
         assert PLANNER in run.err
     assert built(project) == clean(project, tmp_path / "clean")
-    assert not project.doit().ran
+    assert not project.build().ran
 
 
 @pytest.mark.parametrize("name", ["esp.plan", "esp.blob", "esp.outline.json", "esp.files.json"])
@@ -127,11 +145,11 @@ def test_of_a_state_file_that_is_not_right_the_planner_makes_another(
     project, tmp_path, name, damage
 ):
     file = project.folder / "build/.os.img" / name
-    project.doit()
+    project.build()
     older = shutil.copy(file, tmp_path / "older")
     project.write("modules/e.ko", b"e" * 5000)
     project.write("kernel.elf", KERNEL + b"?")
-    project.doit()
+    project.build()
     if damage == "lost":
         file.unlink()
     elif damage == "cut":
@@ -139,7 +157,7 @@ def test_of_a_state_file_that_is_not_right_the_planner_makes_another(
     else:
         shutil.copy(older, file)
     project.write("kernel.elf", KERNEL + b"!")
-    assert PLANNER in project.doit().err
+    assert PLANNER in project.build().err
     assert built(project) == clean(project, tmp_path / "clean")
 
 
@@ -165,14 +183,14 @@ RECORDS = {
 @pytest.mark.parametrize("edit", [kernel(b"K" * 79_000), kernel(KERNEL + b"!"), lambda _: None],
                          ids=["more clusters", "as many", "none"])
 def test_a_record_in_which_a_byte_changed_is_not_believed(project, tmp_path, damage, edit):
-    project.doit()
+    project.build()
     RECORDS[damage](project.folder / "build/.os.img")
     edit(project)
-    run = project.doit()
+    run = project.build()
     assert "os.img:esp:populate" in run.ran
     assert "Traceback" not in run.err
     assert built(project) == clean(project, tmp_path / "clean")
-    assert not project.doit().ran
+    assert not project.build().ran
 
 
 @pytest.mark.parametrize(
@@ -191,17 +209,17 @@ def test_a_record_in_which_a_byte_changed_is_not_believed(project, tmp_path, dam
 def test_where_more_depends_on_a_file_the_planner_is_asked(project, tmp_path, described):
     describe(project, **described)
     os.utime(project.folder / "kernel.elf", (10**9, 10**9))
-    project.doit()
+    project.build()
     project.write("kernel.elf", KERNEL + b"!")
     os.utime(project.folder / "kernel.elf", (1_000_100_000, 1_000_100_000))
-    assert PLANNER in project.doit().err
+    assert PLANNER in project.build().err
     os.utime(project.folder / "kernel.elf", (1_000_100_000, 1_000_100_000))
     assert built(project)[0] == clean(project, tmp_path / "clean")[0]
 
 
 @pytest.mark.parametrize("arguments", [["-n", "2"], ["-n", "2", "-P", "thread"]])
 def test_in_another_process_too(project, tmp_path, arguments):
-    project.doit()
+    project.build()
     project.write("kernel.elf", KERNEL + b"!")
     assert PLANNER not in project.doit("run", *arguments).err
     assert built(project) == clean(project, tmp_path / "clean")
@@ -227,9 +245,9 @@ disk = ''')
 def test_a_payload_of_the_users_is_filled(project, tmp_path):
     project.dodo = LISTING % {"size": "32MiB", "fat": "", "segments": ""}
     project.write("dodo.py", project.dodo)
-    project.doit()
+    project.build()
     project.write("kernel.elf", KERNEL + b"!")
-    assert PLANNER in project.doit().err
+    assert PLANNER in project.build().err
     assert built(project) == clean(project, tmp_path / "clean")
 
 
@@ -244,30 +262,30 @@ def test_a_number_that_somebody_begins_to_ask_for(project, tmp_path, symbol, bef
     for number, asks in enumerate([*before, False, True], 1):
         describe(project, segments=ASKING % symbol if asks else PLAIN)
         project.write("kernel.elf", KERNEL + b"!" * number)
-        project.doit()
+        project.build()
     assert built(project) == clean(project, tmp_path / "clean")
-    assert not project.doit().ran
+    assert not project.build().ran
 
 
 def test_a_note_names_the_partition_by_its_number_now(project):
     project.write("modules/aux", b"a device's name")
-    project.doit()
+    project.build()
     project.write("kernel.elf", KERNEL + b"!")
-    assert "partitions[0]: 'modules/aux'" in project.doit().out
+    assert "partitions[0]: 'modules/aux'" in project.build().out
     project.write("kernel.elf", KERNEL + b"?")
     project.dodo = project.dodo.replace(
         'partitions=[\n', 'partitions=[Partition("first", File("boot.bin"), type="esp", start='
         '"24MiB", size="1MiB"),\n').replace("Fat,", "Fat, File,").replace(
         'size="16MiB"', 'start="1MiB", size="16MiB"')
     project.write("dodo.py", project.dodo)
-    assert "partitions[1]: 'modules/aux'" in project.doit().out
+    assert "partitions[1]: 'modules/aux'" in project.build().out
 
 
 @pytest.mark.parametrize("name", ["\u6f22" * 36, "x" * 36])
 def test_a_long_name(project, tmp_path, name):
     project.dodo = project.dodo.replace('"esp", Fat', f'"{name}", Fat')
     project.write("dodo.py", project.dodo)
-    project.doit()
+    project.build()
     project.write("kernel.elf", KERNEL + b"!")
-    assert PLANNER not in project.doit().err
+    assert PLANNER not in project.build().err
     assert project.sha256() == project.clean_build(tmp_path / "clean")
