@@ -1,4 +1,7 @@
-"""Sizes that nobody gave: what runs, what it comes to, and that it equals a build from nothing."""
+"""Sizes that nobody gave: what runs, what it comes to, and that it equals a build from nothing.
+
+On the chain, and some on the real doit.
+"""
 
 import json
 
@@ -55,7 +58,7 @@ INJECTS = {"a:inject", "root:inject", "spl:inject", "table:inject"}
 
 @pytest.fixture
 def project(tmp_path):
-    project = Project(tmp_path / "project", DODO, image="os.img")
+    project = Project(tmp_path / "project", DODO, image="os.img", by="chain")
     project.write("kernel.elf", b"k" * 5000)
     project.write("tree/one", b"1" * 100)
     project.write("root.bin", b"r" * 100_000)
@@ -66,10 +69,10 @@ def project(tmp_path):
 def build(project, spec, *edits):
     """Build, then apply each edit and build again; return what ran each time."""
     project.write("spec.json", json.dumps(spec))
-    ran = [names(project.doit().ran)]
+    ran = [names(project.build().ran)]
     for path, data in edits:
         project.write(path, data)
-        ran.append(names(project.doit().ran))
+        ran.append(names(project.build().ran))
     return ran
 
 
@@ -79,7 +82,7 @@ def names(tasks):
 
 def check(project, tmp_path):
     """Nothing is left to do, and a build from nothing gives the same bytes."""
-    assert not project.doit().ran
+    assert not project.build().ran
     assert project.sha256() == project.clean_build(tmp_path / "clean")
     assert judges.sfdisk_verdict(project.image_path) == []
 
@@ -89,7 +92,9 @@ REST = """dict(size="%s", table=%s, partitions=[
     Partition("a", Fat(kernel), size="rest")])"""
 
 
-def test_the_rest_for_a_file_system(project, tmp_path):
+@pytest.mark.parametrize("by", ["chain", "doit"])
+def test_the_rest_for_a_file_system(project, tmp_path, by):
+    project.by = by
     first, changed, grown = build(
         project, REST % ("64MiB", "Mbr()"),
         ("kernel.elf", b"K" * 5000), ("kernel.elf", b"K" * 500_000),
@@ -114,7 +119,7 @@ def test_the_rest_decides_the_type_and_follows_the_disk(project, tmp_path):
 
 def test_the_facts_of_the_rest_are_told_with_the_map(project):
     project.write("spec.json", json.dumps(REST % ("64MiB", "Gpt()")))
-    assert "a: file system: FAT16, cluster: 2 KiB" in project.doit().out
+    assert "a: file system: FAT16, cluster: 2 KiB" in project.build().out
 
 
 def test_the_rest_shrinks_when_its_neighbour_grows(project, tmp_path):
@@ -131,7 +136,9 @@ AUTO = """dict(size="auto", table=Mbr(), partitions=[
     Partition("a", Own(), size="auto")], power_of_two=%s)"""
 
 
-def test_a_disk_as_large_as_it_has_to_be(project, tmp_path):
+@pytest.mark.parametrize("by", ["chain", "doit"])
+def test_a_disk_as_large_as_it_has_to_be(project, tmp_path, by):
+    project.by = by
     runs = build(
         project, AUTO % False,
         ("kernel.elf", b"K" * 5000),
@@ -162,7 +169,7 @@ def test_a_bare_disk_of_a_file(project, tmp_path):
     spec = 'dict(size="auto", table=None, partitions=[Partition("root", File("root.bin"))])'
     build(project, spec, ("root.bin", b"R" * 9000))
     assert project.image_path.stat().st_size == 9216
-    assert not project.doit().ran
+    assert not project.build().ran
     assert project.sha256() == project.clean_build(tmp_path / "clean")
 
 
@@ -205,7 +212,9 @@ def spl(length, **changed):
     return bytes(data)
 
 
-def test_code_that_spans_the_table(project, tmp_path):
+@pytest.mark.parametrize("by", ["chain", "doit"])
+def test_code_that_spans_the_table(project, tmp_path, by):
+    project.by = by
     project.write("spl.bin", spl(30_208))
     runs = build(
         project, KEEP,
@@ -230,7 +239,7 @@ def test_code_that_spans_the_table(project, tmp_path):
 def test_a_byte_that_is_kept_is_not_written(project, tmp_path):
     build(project, KEEP)
     project.write("spl.bin", bytes(range(256)) * 2 + b"x" * 600)
-    project.doit()
+    project.build()
     project.write("spl.bin", bytes(range(256)) * 2 + b"y" * 600)
     trace = tmp_path / "trace"
     assert "0 extents, 0 B written" in project.doit_under_strace(trace).out
@@ -245,7 +254,7 @@ def test_an_automatic_volume_is_counted_in_the_sectors_of_the_disk(project, tmp_
     build(project, SECTORS % ("auto", 4096, "auto"), ("kernel.elf", b"K" * 3_000_000))
     assert judges.parted(project.image_path, 4096) == ["1 256 1024"]
     assert judges.fsck(project.image_path, 1 << 20, 4 << 20, tmp_path / "fat") == ""
-    assert not project.doit().ran
+    assert not project.build().ran
     assert project.sha256() == project.clean_build(tmp_path / "clean")
 
 

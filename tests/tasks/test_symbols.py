@@ -222,15 +222,19 @@ TABLE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("row", TABLE)
-def test_what_runs(project, row, tmp_path):
+@pytest.mark.parametrize(("row", "by"), [
+    *((row, "chain") for row in TABLE),
+    ("nothing", "doit"), ("kernel longer", "doit"), ("stage 2 longer", "doit"),
+])
+def test_what_runs(project, row, by, tmp_path):
     edit, expected = TABLE[row]
-    project.doit()
+    project.by = by
+    project.build()
     edit(project)
-    ran = {task.removeprefix("os.img:") for task in project.doit().ran}
+    ran = {task.removeprefix("os.img:") for task in project.build().ran}
     assert ran == set(expected.split())
     assert project.sha256() == project.clean_build(tmp_path / "clean")
-    assert not project.doit().ran
+    assert not project.build().ran
 
 
 CRC_TABLE = {
@@ -242,21 +246,23 @@ CRC_TABLE = {
 
 @pytest.mark.parametrize("row", CRC_TABLE)
 def test_a_checksum_follows_what_it_is_of(project, row, tmp_path):
+    project.by = "chain"
     path, length, expected = CRC_TABLE[row]
     spec(**CRCS)(project)
-    project.doit()
+    project.build()
     project.write(path, random_bytes(length, 2))
-    ran = {task.removeprefix("os.img:") for task in project.doit().ran}
+    ran = {task.removeprefix("os.img:") for task in project.build().ran}
     assert ran == set(expected.split())
     assert project.sha256() == project.clean_build(tmp_path / "clean")
-    assert not project.doit().ran
+    assert not project.build().ran
 
 
 def test_a_checksum_of_a_patched_part_follows_what_is_patched_into_it(project, tmp_path):
+    project.by = "chain"
     spec(boot='BootCode("stage1.bin", patches=[Patch(0x14, "<I", at.crc32("stage2"))])')(project)
-    project.doit()
+    project.build()
     project.write("initrd.img", random_bytes(60_000))
-    ran = {task.removeprefix("os.img:") for task in project.doit().ran}
+    ran = {task.removeprefix("os.img:") for task in project.build().ran}
     assert ran == {"boot:populate", "boot:inject", "stage2:inject", "bootcode:inject", "seal"}
     image = image_of(project)
     assert struct.unpack_from("<I", image, 0x14) == (zlib.crc32(image[1024:6024]),)
@@ -265,7 +271,7 @@ def test_a_checksum_of_a_patched_part_follows_what_is_patched_into_it(project, t
     spec(boot='BootCode("stage1.bin", patches=[Patch(0x14, "<I", at.crc32("stage2"))])', **more)(
         project
     )
-    ran = {task.removeprefix("os.img:") for task in project.doit().ran}
+    ran = {task.removeprefix("os.img:") for task in project.build().ran}
     assert ran == {"stage2:inject", "bootcode:inject", "seal"}
     assert project.sha256() == project.clean_build(tmp_path / "clean")
 
