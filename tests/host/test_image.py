@@ -20,6 +20,7 @@ from doit_diskimg.plan.content import digest_of
 from doit_diskimg.plan.patch import ImagePatch, diff
 from doit_diskimg.plan.picture import Canvas, Picture, Piece
 
+BLOCK = image_module._BLOCK
 NOT_ONE = "an image is a regular file and nothing else (name another file; nothing was written)"
 
 
@@ -267,6 +268,31 @@ def test_what_is_longer_than_one_buffer_is_whole(here, length):
     assert (here / "image").read_bytes() == bytes(9) + data + bytes(length - 9)
     assert apply(ImagePatch(zeros=(Extent(0, 2 * length),))) == 2 * length
     assert (here / "image").read_bytes() == bytes(2 * length)
+
+
+@pytest.mark.parametrize(
+    ("data", "written"),
+    [
+        (BLOCK * b"x", BLOCK),
+        (bytes(BLOCK), 0),
+        (bytes(BLOCK - 1), 0),
+        (bytes(BLOCK) + BLOCK * b"x", BLOCK),
+        (BLOCK * b"x" + bytes(2 * BLOCK) + b"x", BLOCK + 1),
+        (bytes(BLOCK - 1) + b"x", BLOCK),
+        (b"x" + bytes(BLOCK - 1), BLOCK),
+        (bytes(9) + b"x" + bytes(BLOCK - 10), BLOCK),
+    ],
+)
+def test_zeros_are_not_written_to_a_new_image(here, data, written):
+    (here / "source").write_bytes(data)
+    patch = ImagePatch((Piece(3, len(data), "source", 0, digest_of(data)),))
+    for fresh in (True, False):
+        blank("image", 9 * BLOCK)
+        with ImageFile("image") as image:
+            image.apply(patch, b"", fresh=fresh)
+        assert (here / "image").read_bytes().strip(b"\0") == data.strip(b"\0")
+        assert (here / "image").read_bytes()[3 : 3 + len(data)] == data
+        assert image.written == (written if fresh else len(data))
 
 
 def test_nothing_to_do_writes_nothing(here):

@@ -1,13 +1,16 @@
-"""The lock that keeps two doits apart, also where the one that holds it removes it."""
+"""The lock that keeps two doits apart, also where its holder removes it; and the locks of QEMU."""
 
 import fcntl
 import os
 import shutil
+import signal
+import struct
 import threading
 from pathlib import Path
 
 import pytest
 
+from doit_diskimg.host.lock import hold_writing, holders, is_written
 from doit_diskimg.host.session import Session
 from doit_diskimg.host.state import StateFolder
 
@@ -130,3 +133,54 @@ def test_who_waits_for_one_holds_none_of_the_others(lock, here):
     waiter.join(10)
     assert told == [(".b/lock", "1234567")]
     assert {*lock._held} == {".a/lock", ".b/lock", ".c/lock", ".spare/lock"}
+
+
+def lock_as_qemu(file, byte):
+    """Take one of QEMU's locks: 100 + n to use permission n, 200 + n to forbid it (1: write)."""
+    fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, byte, 1, 0))
+
+
+def can_forbid_writing(file):
+    """Return whether a QEMU that starts now gets the image."""
+    ask = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 101, 1, 0)
+    found = fcntl.fcntl(file, fcntl.F_OFD_GETLK, ask)
+    return struct.unpack("hhqqi4x", found)[0] == fcntl.F_UNLCK
+
+
+@pytest.mark.parametrize(
+    ("byte", "may_write", "written"),
+    [(None, True, False), (100, True, False), (101, True, True), (200, True, False),
+     (201, False, False), (202, True, False)],
+)  # fmt: skip
+def test_what_a_qemu_has_locked(here, byte, may_write, written):
+    (here / "os.img").write_bytes(b"")
+    with open("os.img", "rb") as qemu, open("os.img", "rb") as ours:
+        if byte is not None:
+            lock_as_qemu(qemu, byte)
+        assert hold_writing(ours.fileno()) is may_write
+        assert not can_forbid_writing(qemu)
+    with open("os.img", "rb") as qemu, open("os.img", "rb") as ours:
+        if byte is not None:
+            lock_as_qemu(qemu, byte)
+        assert is_written(ours.fileno()) is written
+        assert not can_forbid_writing(qemu)
+    with open("os.img", "rb") as qemu:
+        assert can_forbid_writing(qemu), "the locks end with the descriptors"
+
+
+def test_holders_are_other_processes_that_have_it_locked(here):
+    for name in ("os.img", "other.img"):
+        (here / name).write_bytes(b"")
+    with open("os.img", "rb") as ours:
+        lock_as_qemu(ours, 201)
+        assert holders("os.img") == []
+        child = os.fork()
+        if not child:
+            signal.pause()
+        try:
+            assert holders("os.img") == [child]
+            assert holders("other.img") == []
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        assert holders("os.img") == []

@@ -231,6 +231,11 @@ MBRS = [
         *[part(name, "1MiB") for name in "abcd"], part("e", "1MiB", logical=False),
     ), ["1 2048 2048 83", "2 4096 2048 83", "3 14336 2048 83", "4 6144 8192 0f",
         "5 8192 2048 83", "6 12288 2048 83"], M64),
+    Good("three that must be primary leave no entry to others", mbr(
+        *[part(name, "1MiB", logical=False) for name in "abc"],
+        *[part(name, "1MiB") for name in "de"],
+    ), ["1 2048 2048 83", "2 4096 2048 83", "3 6144 2048 83", "4 8192 8192 0f",
+        "5 10240 2048 83", "6 14336 2048 83"], M64),
     Good("extended in another entry", mbr(
         part("a", "1MiB"), part("b", "1MiB", logical=True), table=Mbr(extended_number=1),
     ), ["1 4096 4096 0f", "2 2048 2048 83", "5 6144 2048 83"], M64),

@@ -347,6 +347,14 @@ def test_one_defect(disks, tmp_path, name):
     assert {one.code for one in found} - {"part-not-fat"} == expected, "\n".join(map(str, found))
 
 
+def test_a_header_that_is_gone_is_told_with_its_sector(disks, tmp_path):
+    for lba, code in ((1, "gpt-primary"), (LAST, "gpt-no-backup")):
+        path = tmp_path / f"{lba}.img"
+        path.write_bytes(disks["gpt"][: lba * 512] + bytes(512) + disks["gpt"][lba * 512 + 512 :])
+        places = [(one.start, one.length) for one in verify_image(path) if one.code == code]
+        assert places == [(lba * 512, 512)]
+
+
 TYPES = [
     # type, FAT, codes
     ("c", 32, []), ("b", 32, []), ("ef", 32, []), ("e", 32, ["part-type-fat"]),

@@ -161,7 +161,9 @@ class _Tails:
         The number of digits is part of a counter's key, and so no two counters can come to the
         same name.  A counter steps over the names that are taken, each once.
         """
-        for digits in range(1, 7):
+        digits = 0
+        while True:  # a directory has 65,536 entries at most, so five digits are enough
+            digits += 1
             prefix = base[: 7 - digits]
             key = prefix, extension, digits
             number = self._counters.get(key, 10 ** (digits - 1))
@@ -171,8 +173,6 @@ class _Tails:
                 self._counters[key] = number
                 if short not in self._taken:
                     return short
-        # A directory has 65,536 entries at most; this many names never reach it.
-        raise OverflowError(f"no short name is left for {base!r}")
 
 
 def basis(folded: str) -> tuple[str, str]:
