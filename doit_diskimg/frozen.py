@@ -2,21 +2,20 @@
 
 `dataclasses.dataclass` writes six functions for each class as text and compiles them, at each
 import: a millisecond a class, and dodo.py, which imports forty of ours, is read on every `doit`.
-Here the functions are closures that every class shares the code of, and the fields are found with
-less ado.
+Here the classes share their functions, and the fields of one are found when it is first used: of
+most classes that a dodo.py imports, a build with nothing to do makes no object.
 What comes out is a dataclass: `fields`, `replace`, `is_dataclass` and inheritance know it.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import KW_ONLY, MISSING, Field, FrozenInstanceError, field, fields
+from dataclasses import KW_ONLY, MISSING, Field, FrozenInstanceError, field
 from dataclasses import dataclass as _dataclass
+from functools import cached_property
 from inspect import Parameter, Signature
 from operator import attrgetter
 from typing import (
     Any,
     ClassVar,
-    NamedTuple,
-    NoReturn,
     TypeVar,
     cast,
     dataclass_transform,
@@ -40,12 +39,13 @@ def dataclass(
 
     def decorate(cls: type[_T]) -> type[_T]:
         made: Any = cls
-        _collect(made, kw_only)
-        made.__signature__ = _Signature(made)
-        for function in _functions(made, described):
+        own = vars(cls)
+        made._shape = shape = _Shape(cls, kw_only, described)
+        made.__dataclass_params__ = _PARAMS
+        for name, value in (*_SHARED, ("__init__", _init(shape))):
             # One that the class has written itself stays.
-            if function.__name__ not in vars(made) or vars(made)[function.__name__] is None:
-                setattr(made, function.__name__, function)
+            if own.get(name) is None:
+                setattr(made, name, value)
         return cls
 
     return decorate
@@ -63,24 +63,78 @@ _PARAMS.frozen = True
 _FIELD: Any = vars(_Model)["__dataclass_fields__"]["value"]._field_type
 
 
-def _collect(cls: Any, kw_only: bool) -> None:
-    """Store the fields of a class, and those of its bases, as the standard library does.
+class _Shape:
+    """The fields of a class, in the forms that its functions need; found when one is asked for."""
 
-    It takes twice as long, since it may be asked for more.  ``InitVar`` is not known here.
-    """
-    found: dict[str, Field[Any]] = {}
-    for base in cls.__mro__[:0:-1]:
-        found |= getattr(base, "__dataclass_fields__", {})
-    for name, annotation in cls.__annotations__.items():
-        if annotation is KW_ONLY:
-            kw_only = True
-        elif get_origin(annotation) is not ClassVar:
-            found[name] = _field(cls, name, annotation, kw_only)
-    cls.__dataclass_fields__, cls.__dataclass_params__ = found, _PARAMS
-    positional = tuple(it.name for it in found.values() if it.init and not it.kw_only)
-    setattr(cls, "__match_args__", positional)  # noqa: B010  # mypy expects it in a class's body
-    if "__replace__" in vars(_Model):  # from Python 3.13 on, for `copy.replace`
-        cls.__replace__ = vars(_Model)["__replace__"]
+    def __init__(self, cls: Any, kw_only: bool, described: bool) -> None:
+        self.cls = cls
+        self.kw_only = kw_only
+        self.described = described
+        """Whether wrong arguments are kept and not refused."""
+
+    @cached_property
+    def fields(self) -> dict[str, Field[Any]]:
+        """The fields of the class and of its bases; ``InitVar`` is not known here."""
+        found: dict[str, Field[Any]] = {}
+        for base in self.cls.__mro__[:0:-1]:
+            found |= getattr(base, "__dataclass_fields__", {})
+        kw_only = self.kw_only
+        for name, annotation in vars(self.cls).get("__annotations__", {}).items():
+            if annotation is KW_ONLY:
+                kw_only = True
+            elif get_origin(annotation) is not ClassVar:
+                found[name] = _field(self.cls, name, annotation, kw_only)
+        return found
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of all fields."""
+        return frozenset(self.fields)
+
+    @cached_property
+    def ordered(self) -> list[Field[Any]]:
+        """What `__init__` takes: keyword-only fields come last, wherever they stand."""
+        taken = (field_ for field_ in self.fields.values() if field_.init)
+        return sorted(taken, key=lambda it: bool(it.kw_only))
+
+    @cached_property
+    def places(self) -> tuple[str, ...]:
+        """The fields that need no name in a call."""
+        return tuple(field_.name for field_ in self.ordered if not field_.kw_only)
+
+    @cached_property
+    def has_more(self) -> bool:
+        """Whether the class has something to do with an object when it is made."""
+        return hasattr(self.cls, "__post_init__")
+
+    @cached_property
+    def compared(self) -> Callable[[Any], Any]:
+        """A function from an object to the values that it is compared by."""
+        return _values([field_.name for field_ in self.fields.values() if field_.compare])
+
+    @cached_property
+    def signature(self) -> Signature:
+        """How the class is called."""
+        return _signature(self.ordered)
+
+
+class _OfShape:
+    """An attribute of a class that is part of its shape."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: Any) -> Any:
+        return getattr(owner._shape, self._name)
+
+
+class _OfCalls(_OfShape):
+    """What `help` and `inspect.signature` show of a class."""
+
+    def __get__(self, instance: object, owner: Any) -> Any:
+        if instance is not None or owner.__init__ is not owner._shape.cls.__init__:
+            raise AttributeError("__signature__")  # an object that is called, another __init__
+        return super().__get__(instance, owner)
 
 
 def _field(cls: Any, name: str, annotation: object, kw_only: bool) -> Field[Any]:
@@ -115,49 +169,66 @@ def keep_copies(description: object) -> None:
             values[name] = list(value)
 
 
-def _functions(cls: Any, described: bool) -> list[Callable[..., Any]]:
-    """Return the special methods of a dataclass."""
-    all_ = fields(cls)
-    names = frozenset(field_.name for field_ in all_)
-    compared = _values([field_.name for field_ in all_ if field_.compare])
-    shown = [field_.name for field_ in all_ if field_.repr]
-
-    def __repr__(self: Any) -> str:  # noqa: N807
-        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
-        return f"{type(self).__qualname__}({values})"
-
-    def __eq__(self: Any, other: object) -> Any:  # noqa: N807
-        if type(other) is not type(self):
-            return NotImplemented
-        return compared(self) == compared(other)
-
-    def __hash__(self: Any) -> int:  # noqa: N807
-        return hash(compared(self))
-
-    def __setattr__(self: Any, name: str, value: object) -> None:  # noqa: N807
-        if type(self) is cls or name in names:
-            raise FrozenInstanceError(f"cannot assign to field {name!r}")
-        super(cls, self).__setattr__(name, value)
-
-    def __delattr__(self: Any, name: str) -> None:  # noqa: N807
-        if type(self) is cls or name in names:
-            raise FrozenInstanceError(f"cannot delete field {name!r}")
-        super(cls, self).__delattr__(name)
-
-    return [_init(cls, all_, described), __repr__, __eq__, __hash__, __setattr__, __delattr__]
+def _repr(self: Any) -> str:
+    fields_ = self._shape.fields.values()
+    values = ", ".join(f"{it.name}={getattr(self, it.name)!r}" for it in fields_ if it.repr)
+    return f"{type(self).__qualname__}({values})"
 
 
-def _init(cls: Any, all_: tuple[Field[Any], ...], described: bool) -> Callable[..., None]:
-    """Return ``__init__``."""
-    ordered = _in_order(all_)
-    shape = [(field_.name, field_.default, field_.default_factory) for field_ in ordered]
-    places = [name for name, *_ in shape][: sum(not field_.kw_only for field_ in ordered)]
-    has_more = hasattr(cls, "__post_init__")
+def _eq(self: Any, other: Any) -> Any:
+    if type(other) is not type(self):
+        return NotImplemented
+    compared = self._shape.compared
+    return compared(self) == compared(other)
+
+
+def _hash(self: Any) -> int:
+    return hash(self._shape.compared(self))
+
+
+def _setattr(self: Any, name: str, value: object) -> None:
+    _refuse_field(self, "assign to", name)
+    object.__setattr__(self, name, value)
+
+
+def _delattr(self: Any, name: str) -> None:
+    _refuse_field(self, "delete", name)
+    object.__delattr__(self, name)
+
+
+def _refuse_field(self: Any, verb: str, name: str) -> None:
+    """Raise FrozenInstanceError, unless it is an attribute that a plain subclass has added."""
+    shape = self._shape
+    if type(self) is shape.cls or name in shape.names:
+        raise FrozenInstanceError(f"cannot {verb} field {name!r}")
+
+
+_SHARED = (
+    ("__dataclass_fields__", _OfShape("fields")),
+    ("__match_args__", _OfShape("places")),
+    ("__signature__", _OfCalls("signature")),
+    ("__repr__", _repr),
+    ("__eq__", _eq),
+    ("__hash__", _hash),
+    ("__setattr__", _setattr),
+    ("__delattr__", _delattr),
+    # From Python 3.13 on, for `copy.replace`.
+    *((name, value) for name, value in vars(_Model).items() if name == "__replace__"),
+)
+"""What all classes have, the same objects."""
+
+
+def _init(shape: _Shape) -> Callable[..., None]:
+    """Return ``__init__`` of a class."""
+    rows: list[tuple[str, Any, Any]] = []
 
     def __init__(self: Any, *args: Any, **given: Any) -> None:  # noqa: N807
+        if not rows:
+            rows.extend((it.name, it.default, it.default_factory) for it in shape.ordered)
+        places = shape.places
         values, count, used, missing = self.__dict__, len(args), 0, False
         values.update(zip(places, args, strict=False))
-        for name, default, factory in shape[min(count, len(places)) :]:
+        for name, default, factory in rows[min(count, len(places)) :]:
             if name in given:
                 values[name] = given[name]
                 used += 1
@@ -168,12 +239,8 @@ def _init(cls: Any, all_: tuple[Field[Any], ...], described: bool) -> Callable[.
             else:
                 values[name], missing = None, True
         if missing or used != len(given) or count > len(places):
-            if not described:
-                _complain(cls, ordered, args, given)
-            needed = [field_.name for field_ in ordered if _is_needed(field_)]
-            names = [name for name, *_ in shape]
-            values[MISUSE] = misuse(cls.__name__, names, needed, places, count, given)
-        if has_more:
+            _complain(self, shape, args, given)
+        if shape.has_more:
             self.__post_init__()
 
     return __init__
@@ -186,7 +253,8 @@ MISUSE = "_misuse"
 UNKNOWN = "no such field"
 
 
-class Misuse(NamedTuple):
+@dataclass(frozen=True)
+class Misuse:
     """A mistake in how a class was called; the fields are those of `errors.Problem`."""
 
     field: str
@@ -232,19 +300,20 @@ def misuse(
     return found
 
 
-def _in_order(all_: tuple[Field[Any], ...]) -> list[Field[Any]]:
-    """Return what `__init__` takes: keyword-only fields come last, wherever they stand."""
-    return sorted((field_ for field_ in all_ if field_.init), key=lambda it: bool(it.kw_only))
-
-
-def _complain(cls: Any, ordered: list[Field[Any]], args: Any, given: Any) -> NoReturn:
-    """Raise the TypeError that says what is wrong with the arguments: first, what is misspelt."""
-    for wrong in misuse(cls.__qualname__, [field_.name for field_ in ordered], given=given):
-        raise TypeError(f"{cls.__qualname__}(): {wrong.field}: {wrong.found}, {wrong.change}")
+def _complain(self: Any, shape: _Shape, args: Any, given: Any) -> None:
+    """Keep what is wrong with the arguments, or raise TypeError: first, what is misspelt."""
+    name, names = shape.cls.__name__, [field_.name for field_ in shape.ordered]
+    if shape.described:
+        needed = [field_.name for field_ in shape.ordered if _is_needed(field_)]
+        self.__dict__[MISUSE] = misuse(name, names, needed, shape.places, len(args), given)
+        return
+    name = shape.cls.__qualname__
+    for wrong in misuse(name, names, given=given):
+        raise TypeError(f"{name}(): {wrong.field}: {wrong.found}, {wrong.change}")
     try:
-        _signature(ordered).bind(*args, **given)
+        shape.signature.bind(*args, **given)
     except TypeError as error:
-        raise TypeError(f"{cls.__qualname__}(): {error}") from None
+        raise TypeError(f"{name}(): {error}") from None
     raise AssertionError("these arguments are fine")
 
 
@@ -260,18 +329,6 @@ def _signature(ordered: list[Field[Any]]) -> Signature:
             for field_ in ordered
         ]
     )
-
-
-class _Signature:
-    """What `help` and `inspect.signature` show of a class, found when they ask."""
-
-    def __init__(self, cls: Any) -> None:
-        self._cls = cls
-
-    def __get__(self, instance: object, owner: Any) -> Signature:
-        if instance is not None or owner.__init__ is not self._cls.__init__:
-            raise AttributeError("__signature__")  # an object that is called, another __init__
-        return _signature(_in_order(fields(self._cls)))
 
 
 def _is_needed(field_: Field[Any]) -> bool:

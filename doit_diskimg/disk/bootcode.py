@@ -158,7 +158,7 @@ class BootCode:
         ]
         for part in patched:
             found.append(self._patched(_moved(part, -place.start), fields, files, where))
-        return sorted(found)
+        return sorted(found, key=lambda stretch: stretch.offset)
 
     def fields(
         self,

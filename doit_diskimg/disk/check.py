@@ -189,8 +189,8 @@ def _source_problems(disk: Disk) -> Iterator[Problem]:
         wanted += part.payload.sources(part.where)
     for index, output in enumerate(disk.outputs):
         wanted += output.sources(f"outputs[{index}]", disk)
-    for where, source, _ in wanted:
-        path = source.dir if isinstance(source, Tree) else source
+    for want in wanted:
+        path = want.source.dir if isinstance(want.source, Tree) else want.source
         if not isinstance(path, bytes):
             must = "a path has a character, no NUL byte and no half of a character"
-            yield from path_problems(path, where, must, "fix it")
+            yield from path_problems(path, want.where, must, "fix it")

@@ -91,18 +91,18 @@ def _circles(disk: Disk) -> Iterator[Problem]:
     """Yield the first circle of parts whose bytes decide each other."""
     edges: dict[str, dict[str, Ask]] = {}
     for asker, found in asks(disk).items():
-        for ask in found:
-            decides = ask.symbol.asks_file or ask.symbol.asks_contents
-            if decides and not is_own_file(asker, ask.symbol):
-                edges.setdefault(asker, {}).setdefault(ask.symbol.name, ask)
+        for where, symbol in found:
+            decides = symbol.asks_file or symbol.asks_contents
+            if decides and not is_own_file(asker, symbol):
+                edges.setdefault(asker, {}).setdefault(symbol.name, (where, symbol))
     done: set[str] = set()
     for name in edges:
         circle = _circle(name, edges, [], done)
         if circle:
-            ask = edges[circle[-1]][circle[0]]
+            where, symbol = edges[circle[-1]][circle[0]]
             chain = ", which needs ".join(map(repr, [*circle[1:], circle[0]]))
             yield SymbolCycle(
-                f"{ask.where}: {ask.symbol}", f"{circle[0]!r} needs the bytes of {chain}",
+                f"{where}: {symbol}", f"{circle[0]!r} needs the bytes of {chain}",
                 "what is made of another part's bytes can't decide them",
                 "leave out one of these symbols",
             )

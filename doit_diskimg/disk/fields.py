@@ -153,8 +153,9 @@ def fits(value: object, port: type) -> bool:
 def misuse_problems(value: object, where: str) -> Iterator[Problem]:
     """Yield the fields that a description has not, or has to have, wherever in ``value`` they are.
     """
-    for field, found, must, change in getattr(value, "__dict__", {}).get(MISUSE, ()):
-        yield BadValue(f"{where}.{field}".strip(".") or type(value).__name__, found, must, change)
+    for wrong in getattr(value, "__dict__", {}).get(MISUSE, ()):
+        here = f"{where}.{wrong.field}".strip(".") or type(value).__name__
+        yield BadValue(here, wrong.found, wrong.must, wrong.change)
     if isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             yield from misuse_problems(item, f"{where}[{index}]")

@@ -6,7 +6,7 @@ in an order, and that order may have no circle.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TypeAlias
 
 from doit_diskimg.disk.model import Disk, Partition
 from doit_diskimg.disk.sockets import Asking
@@ -14,15 +14,12 @@ from doit_diskimg.disk.symbols import Symbol
 from doit_diskimg.errors import Problem, UnknownSymbol
 from doit_diskimg.frozen import dataclass
 
-
-class Ask(NamedTuple):
-    """A symbol, and the place in the description where it stands."""
-
-    where: str
-    symbol: Symbol
+Ask: TypeAlias = tuple[str, Symbol]
+"""The place in the description where a symbol stands, and the symbol."""
 
 
-class Needs(NamedTuple):
+@dataclass(frozen=True)
+class Needs:
     """What has to be known before a part's bytes are."""
 
     asks: Sequence[Ask]
@@ -48,12 +45,10 @@ class Located:
 
 def asks(disk: Disk) -> dict[str, list[Ask]]:
     """Return the symbols in each part of the disk, by its name."""
-    found = {
-        segment.name: [Ask(*ask) for ask in segment.asks(where)] for where, segment in disk.outside
-    }
+    found = {segment.name: list(segment.asks(where)) for where, segment in disk.outside}
     for part in disk.parts():
         if isinstance(part.payload, Asking):
-            found[part.name] = [Ask(*ask) for ask in part.payload.asks(part.where)]
+            found[part.name] = list(part.payload.asks(part.where))
     return found
 
 
@@ -67,14 +62,15 @@ def needs(disk: Disk, *names: str) -> Needs:
     while queue:
         name = queue.pop()
         for ask in all_asks.get(name, ()):
-            other = ask.symbol.name
-            if is_own_file(name, ask.symbol):
+            symbol = ask[1]
+            other = symbol.name
+            if is_own_file(name, symbol):
                 continue
             found[ask] = None
             populated = other in partitions and partitions[other].payload.populated
-            if populated and (ask.symbol.asks_file or ask.symbol.asks_contents):
+            if populated and (symbol.asks_file or symbol.asks_contents):
                 volumes[other] = None
-            elif ask.symbol.asks_contents and other not in parts:
+            elif symbol.asks_contents and other not in parts:
                 parts[other] = None
                 queue.append(other)
     return Needs(tuple(found), tuple(parts), tuple(volumes))

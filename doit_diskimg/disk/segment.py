@@ -7,7 +7,7 @@ its socket alone (`CodeSource`).
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY
 from os import PathLike, fsdecode, fspath
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from doit_diskimg.disk.fields import as_size
 from doit_diskimg.disk.symbols import Numbers, Symbol
@@ -26,7 +26,8 @@ _SIGNATURE = b"\x55\xaa"
 _SIGNATURE_AT = 510
 
 
-class Stretch(NamedTuple):
+@dataclass(frozen=True)
+class Stretch:
     """Bytes of a source from ``offset`` on, either of a file or given."""
 
     offset: int

@@ -8,8 +8,9 @@ is not imported.
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.machine import Signature, is_executable
 from doit_diskimg.host.session import Session
 from doit_diskimg.host.state import UNREADABLE
@@ -17,7 +18,8 @@ from doit_diskimg.host.walk import entries_digest, tree_key, walk
 from doit_diskimg.plan.content import Tree
 
 
-class Answers(NamedTuple):
+@dataclass(frozen=True)
+class Answers:
     """What became of the answers to a run's questions."""
 
     text: str
@@ -51,8 +53,8 @@ def still_true(
     record: dict[str, Any], trees: Sequence[Tree], session: Session | None = None
 ) -> tuple[str, dict[str, Any]]:
     """Return what is different, in words, and the record brought up to date; see `Answers`."""
-    text, _, fresh = ask_again(record, trees, session)
-    return text, fresh
+    answers = ask_again(record, trees, session)
+    return answers.text, answers.record
 
 
 def _but_contents(record: dict[str, Any], trees: Sequence[Tree], session: Session) -> str:

@@ -36,6 +36,13 @@ class Tool(NamedTuple):
     version: str
 
 
+def _words(tool: Tool) -> list[object]:
+    """Return a tool as the record has it."""
+    wanted = tool.program
+    about = [wanted.name, wanted.package, wanted.version, wanted.library]
+    return [*about, tool.path, [*tool.signature], tool.version]
+
+
 class Workshop:
     """Makes the payload that lies at ``file``, a path in the state folder.
 
@@ -63,8 +70,7 @@ class Workshop:
                 "file": self.file,
                 "signature": [*Signature.of(self.file)],
                 "boot": boot_id(),
-                "programs": [[*tool.program, tool.path, [*tool.signature], tool.version]
-                             for tool in tools.values()],
+                "programs": [_words(tool) for tool in tools.values()],
             }  # fmt: skip
         except OSError as error:
             raise host_failed(self.file, error, "make the payload") from error

@@ -101,7 +101,8 @@ class Entry(NamedTuple):
     """The file on the host; None for a directory."""
 
 
-class Wanted(NamedTuple):
+@dataclass(frozen=True)
+class Wanted:
     """A source and the place in the description that names it, such as ``partitions[0].files``."""
 
     where: str

@@ -41,7 +41,8 @@ class Piece(NamedTuple):
         return self.start + self.length
 
 
-class Spot(NamedTuple):
+@dataclass(frozen=True)
+class Spot:
     """One place where a file of the host shows in a picture, in bytes of the disk."""
 
     source: str

@@ -12,7 +12,6 @@ option.
 """
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from doit_diskimg.errors import Problem
 from doit_diskimg.frozen import dataclass
@@ -33,7 +32,8 @@ def plain(path: str) -> str:
     return path if path.startswith("/") else f"./{path}"
 
 
-class Program(NamedTuple):
+@dataclass(frozen=True)
+class Program:
     """A program of the host; found in PATH, where /usr/sbin counts as well."""
 
     name: str

@@ -49,10 +49,10 @@ def noted(step: Step, picture: Picture) -> _Values:
     known = {BLOB, *(spot.source for spot in outline.spots)}
     others = {normal(piece.file) for piece in picture.pieces if piece.file not in known}
     lines = [json.dumps([FORMAT, outline.unit, picture.notes])]
-    for source, start, field in outline.spots:
-        name = normal(source)
+    for spot in outline.spots:
+        name = normal(spot.source)
         if name not in others:  # a line for each, of which an edit concerns a few
-            lines.append(f"[{quoted(name)}, {quoted(source)}, {start}, {field}]")
+            lines.append(f"[{quoted(name)}, {quoted(spot.source)}, {spot.start}, {spot.field}]")
     text = "\n".join(lines).encode("ascii")
     write(state.file(part.name, _OUTLINE), text)
     return {KEY: _mark(_inputs(step), need(state.file(part.name, ".plan")), text)}

@@ -7,7 +7,7 @@ import pytest
 from doit_diskimg import BootCode, Fat, File, Gpt, Mbr, Partition, Patch, Segment, Tree, at
 from doit_diskimg.disk import model
 from doit_diskimg.disk.layout import place
-from doit_diskimg.disk.links import Located, located, needs
+from doit_diskimg.disk.links import NOTHING, Located, located, needs
 from doit_diskimg.disk.model import Bootloader
 from doit_diskimg.disk.sockets import Room
 from doit_diskimg.errors import BadValue
@@ -154,13 +154,13 @@ def test_what_a_part_needs():
         at.crc32("root")]
     )
     found = needs(described, "bootcode")
-    assert [str(ask.symbol) for ask in found.asks] == [
+    assert [str(symbol) for _, symbol in found.asks] == [
         "at.crc32('stage2')", "at.lba('root')", "at.file_lba('boot', 'k/kernel')",
         "at.crc32('root')",
     ]  # fmt: skip
     assert found.parts == ("stage2", "root")
     assert found.volumes == ("boot",)
-    assert needs(described, "split") == ((), (), ())
+    assert needs(described, "split") == NOTHING
 
 
 def test_what_is_asked_of_a_volume():

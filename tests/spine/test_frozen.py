@@ -171,6 +171,20 @@ def test_objects_are_pickled():
     assert pickle.loads(pickle.dumps(part)) == part
 
 
+def test_a_class_that_nobody_has_used_yet_is_whole():
+    """Its fields are found when the first of these asks for them."""
+    fresh = family(frozen.dataclass)
+    assert fresh["Base"].__match_args__ == ("name", "size")
+    fresh = family(frozen.dataclass)
+    assert [it.name for it in dataclasses.fields(fresh["Child"])][-1] == "index"
+    fresh = family(frozen.dataclass)
+    made = fresh["Child"].__new__(fresh["Child"])  # as pickle does
+    vars(made).update(vars(fresh["Child"]("x")))
+    assert made == fresh["Child"]("x")
+    fresh = family(frozen.dataclass)
+    assert "files" in inspect.signature(fresh["Plain"]).parameters
+
+
 def test_only_frozen_ones():
     with pytest.raises(TypeError, match="not frozen"):
         frozen.dataclass(frozen=False)
@@ -200,7 +214,7 @@ CALLS = [
 @pytest.mark.parametrize(("values", "named", "found"), CALLS)
 def test_a_description_keeps_what_is_wrong_with_its_arguments(values, named, found):
     made = Described(*values, **named)
-    assert vars(made)[frozen.MISUSE] == found
+    assert vars(made)[frozen.MISUSE] == [frozen.Misuse(*values) for values in found]
     assert made.name in ("a", "b")
     assert made.type is None
     assert frozen.MISUSE not in vars(Described("a", 1))

@@ -104,7 +104,7 @@ class Fat(Payload):
         decides = self.reserved_sectors is None
         for sector, part in self.reserved.items():
             for want in _wanted_code(part, f"{where}.reserved[{sector!r}]"):
-                yield want._replace(decides_room=decides)
+                yield Wanted(want.where, want.source, decides)
         yield from _wanted_code(self.boot_sector, f"{where}.boot_sector")
 
     def asks(self, where: str) -> Iterator[tuple[str, Symbol]]:
