@@ -88,18 +88,18 @@ class BootCode:
         """Yield what is wrong with the description; ``kept`` are bytes that no patch may touch."""
         if not isinstance(self.source, (str, PathLike, bytes)) or not self.source:
             yield BadValue(
-                f"{where}.source", f"{self.source!r} is no source",
+                f"{where}.source", f"{self.source!r} is not a source",
                 "must be the path of a file, or bytes", 'write for example "build/stage1.bin"',
             )
         yield from path_text_problems(self.source, f"{where}.source")
         if self.elf is not None and not (isinstance(self.elf, (str, PathLike)) and self.elf):
             yield BadValue(
-                f"{where}.elf", f"{self.elf!r} is no path", "must be the path of an ELF file",
+                f"{where}.elf", f"{self.elf!r} is not a path", "must be the path of an ELF file",
                 'write for example "build/stage1.elf"',
             )
         if not isinstance(self.patches, tuple):
             yield BadValue(
-                f"{where}.patches", f"{self.patches!r} is no list", "must be a list of patches",
+                f"{where}.patches", f"{self.patches!r} is not a list", "must be a list of patches",
                 "put it in brackets",
             )
             return
@@ -264,7 +264,7 @@ def _problems(patch: object, where: str, *, elf: bool) -> Iterator[Problem]:
         yield from patch.problems(where, elf)
     else:
         yield BadValue(
-            where, f"{patch!r} is no patch", "must be Patch(offset, format, value)",
+            where, f"{patch!r} is not a patch", "must be Patch(offset, format, value)",
             'write for example Patch(0x5c, "<Q", at.lba("stage2"))',
         )
 

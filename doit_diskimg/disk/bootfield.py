@@ -67,13 +67,13 @@ class Patch:
         by_symbol = self.format is None and isinstance(self.offset, str)
         if format_ is None and not by_symbol:
             yield BadValue(
-                f"{where}.format", f"{self.format!r} is no format of one field",
+                f"{where}.format", f"{self.format!r} is not a format of one field",
                 "must be a byte order and one of b B h H i I l L q Q, or a length and s",
                 'write for example "<Q", "B" or "16s"',
             )
         if not _is_value(self.value):
             yield BadValue(
-                f"{where}.value", f"{self.value!r} is no value",
+                f"{where}.value", f"{self.value!r} is not a value",
                 "must be a symbol, an integer or bytes", 'write for example at.lba("stage2")',
             )
         elif format_ is not None:
@@ -91,7 +91,7 @@ class Patch:
             not offset if isinstance(offset, str) else offset < 0
         ):
             yield BadValue(
-                f"{where}.offset", f"{offset!r} is no offset",
+                f"{where}.offset", f"{offset!r} is not an offset",
                 "must be bytes from the beginning of the source, or the name of an ELF symbol",
                 "write for example 0x5c",
             )

@@ -59,14 +59,14 @@ def _shape_problems(disk: Disk) -> Iterator[Problem]:
     yield from _name_problems(disk.name, "name")
     if disk.table is not None and not fits(disk.table, Table):
         yield BadValue(
-            "table", f"{shown(disk.table)} is no partition table", "must be Gpt(), Mbr() or None",
-            "write table=Gpt()",
+            "table", f"{shown(disk.table)} is not a partition table",
+            "must be Gpt(), Mbr() or None", "write table=Gpt()",
         )
     yield from list_problems(disk.partitions, Partition, "partitions")
     yield from list_problems(disk.segments, Segment, "segments")
     if disk.boot is not None and not fits(disk.boot, Bootloader):
         yield BadValue(
-            BOOT, f"{shown(disk.boot)} is no boot code",
+            BOOT, f"{shown(disk.boot)} is not boot code",
             "must be BootCode(...) or an object of your own that fits the Bootloader port",
             'write for example BootCode("build/stage1.bin")',
         )
@@ -99,7 +99,7 @@ def _disk_problems(disk: Disk) -> Iterator[Problem]:
     )
     yield from size_problems(disk.align, "align", sector_size, needed=True)
     if as_size(disk.align) == 0:
-        yield BadSize("align", "0 is no step", "must be a sector or more", 'write "1MiB"')
+        yield BadSize("align", "0 is not a step", "must be a sector or more", 'write "1MiB"')
     yield from kind_problems(disk, "", _DISK)
     yield from _choice_problems(disk)
     yield from bare_problems(disk) if disk.table is None else disk.table.problems(disk)
@@ -126,7 +126,7 @@ def _choice_problems(disk: Disk) -> Iterator[Problem]:
     for field, values in (("busy", ("swap", "error")), ("guest_writes", ("restore", "error"))):
         if getattr(disk, field) not in values:
             yield BadValue(
-                field, f"{getattr(disk, field)!r} is no choice",
+                field, f"{getattr(disk, field)!r} is not a choice",
                 f"must be {' or '.join(map(repr, values))}",
                 f"leave it out for {values[0]!r}",
             )
@@ -136,7 +136,7 @@ def _output_problems(disk: Disk) -> Iterator[Problem]:
     """Names become tasks, beside the disk's own, and every file is the target of one task."""
     if not isinstance(disk.outputs, tuple):
         yield BadValue(
-            "outputs", f"{shown(disk.outputs)} is no list", "must be a list of outputs",
+            "outputs", f"{shown(disk.outputs)} is not a list", "must be a list of outputs",
             "put it in brackets",
         )
         return
@@ -157,7 +157,7 @@ def _output_problems(disk: Disk) -> Iterator[Problem]:
 def _no_output(output: Output, where: str) -> Problem | None:
     if not fits(output, Output):
         return BadValue(
-            where, f"{shown(output)} is no output",
+            where, f"{shown(output)} is not an output",
             "must be Qcow2(...), Compressed(...) or an object of your own that fits the Output "
             "port", 'write for example Qcow2("build/os.qcow2")',
         )
@@ -167,7 +167,7 @@ def _no_output(output: Output, where: str) -> Problem | None:
         return problem
     if not isinstance(output.name, str):
         return BadValue(
-            f"{where}.name", f"{shown(output.name)} is no name", "must be text",
+            f"{where}.name", f"{shown(output.name)} is not a name", "must be text",
             "leave it out for that of its kind",
         )
     return None

@@ -50,7 +50,7 @@ def partition_problems(disk: Disk, part: Part) -> Iterator[Problem]:
     yield from kind_problems(it, f"{where}.", _PARTITION)
     if not fits(it.payload, Payload):
         yield BadValue(
-            f"{where}.payload", f"{shown(it.payload)} is no payload",
+            f"{where}.payload", f"{shown(it.payload)} is not a payload",
             "must be Fat(...), File(...) or an object of your own that fits the Payload port",
             'write for example File("build/root.ext2")',
         )
@@ -101,7 +101,7 @@ def segment_problems(it: Segment, where: str) -> Iterator[Problem]:
         yield from it.source.source_problems(source_of(where), _kept(it))
     elif not isinstance(it.source, (str, PathLike, bytes)):
         yield BadValue(
-            source_of(where), f"{it.source!r} is no source",
+            source_of(where), f"{it.source!r} is not a source",
             "must be the path of a file, bytes, or BootCode(...)",
             'write for example "build/stage2.bin"',
         )

@@ -48,7 +48,7 @@ def shown(value: object) -> str:
 def name_problems(name: object, where: str) -> Iterator[Problem]:
     """A name is part of a task's name: doit splits at ``=``, expands ``*`` and reads ``-x``."""
     if not isinstance(name, str) or not name:
-        yield BadName(where, f"{name!r} is no name", "must be text", 'write for example "esp"')
+        yield BadName(where, f"{name!r} is not a name", "must be text", 'write for example "esp"')
         return
     bad = sorted({c for c in name if c in "=*?[]:" or not c.isprintable()})
     if bad or name[0] in "-_" or name != name.strip():
@@ -103,7 +103,7 @@ def keep_problems(keep: object, where: str) -> Iterator[Problem]:
     must = "must be (first byte, first byte behind) of the source, the second one larger"
     change = "write for example keep=[(440, 512)]"
     if isinstance(keep, (str, bytes)) or not isinstance(keep, (list, tuple)):
-        found = f"{keep!r} is no list"
+        found = f"{keep!r} is not a list"
         yield BadSize(where, found, "must be a list of ranges, each a pair of bytes", change)
         return
     for index, pair in enumerate(keep):
@@ -112,7 +112,7 @@ def keep_problems(keep: object, where: str) -> Iterator[Problem]:
             case [int(start), int(end)] if start < end:
                 pass
             case _:
-                yield BadSize(f"{where}[{index}]", f"{pair!r} is no range", must, change)
+                yield BadSize(f"{where}[{index}]", f"{pair!r} is not a range", must, change)
 
 
 def range_problems(
@@ -172,7 +172,7 @@ def list_problems(values: object, kind: type, where: str) -> Iterator[Problem]:
     """Yield what is wrong with a list of partitions or segments, made a tuple if it was one."""
     if not isinstance(values, tuple):
         yield BadValue(
-            where, f"{shown(values)} is no list", f"must be a list of {kind.__name__}s",
+            where, f"{shown(values)} is not a list", f"must be a list of {kind.__name__}s",
             "put it in brackets",
         )
         return
@@ -212,7 +212,7 @@ def path_problems(value: object, where: str, must: str, change: str) -> Iterator
     A home directory is the shell's to find: a folder that is called ``~`` is never meant.
     """
     if not is_path(value):
-        yield BadValue(where, f"{shown(value)} is no path", must, change)
+        yield BadValue(where, f"{shown(value)} is not a path", must, change)
         return
     text = fspath(value)  # type: ignore[call-overload]  # it is one
     first, slash, _ = text.partition("/")

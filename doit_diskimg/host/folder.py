@@ -2,8 +2,8 @@
 
 A folder is ours if it has a marker that we wrote, is a real directory, belongs to us or to the
 owner of the folder that it is in, and no other user may write to it.  What is in it is reached
-through a descriptor of that folder and never through a link, so that whatever somebody puts in its
-place meanwhile, we write to the folder that was looked at.
+through a descriptor of that folder and never through a link, so that we write to the folder
+that was verified, even if something else takes its place meanwhile.
 
 Every name that we write there is in the tables below: no file is made of another name, and
 `doit clean` removes none.
@@ -252,7 +252,7 @@ def is_marker(name: str) -> bool:
 def check_name(name: str) -> None:
     """Raise ValueError for a name that is not in the tables above: it would never be removed."""
     if not is_file_of_ours(name):
-        raise ValueError(f"{name!r} is no name of a state file")
+        raise ValueError(f"{name!r} is not the name of a state file")
 
 
 def temporary_name(name: str) -> str:

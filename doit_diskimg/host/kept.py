@@ -2,7 +2,7 @@
 
 The bytes themselves are in the image and nowhere else.  The record says which stretch of it they
 are.  While a new image takes the old one's place it says so of both, and which of them has the
-image's name decides; so at no moment is there an image whose record is another's.
+image's name decides; so the record is that of the image at every moment.
 """
 
 import json

@@ -133,7 +133,7 @@ def epoch() -> int:
     if not text:
         return DOS_EPOCH
     if not (text.isascii() and text.isdecimal()):
-        raise ValueError(f"{text!r} is no number of seconds")
+        raise ValueError(f"{text!r} is not a number of seconds")
     if int(text) > _LAST:
         raise ValueError(f"{text} is after 2106")
     return int(text)

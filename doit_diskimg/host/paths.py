@@ -76,6 +76,6 @@ def one_place(path: str | os.PathLike[str]) -> list[str]:
 def no_path(path: str, where: str) -> SourceKind:
     """Return the problem of a text that can't be a path on any system."""
     return SourceKind(
-        where, f"{path!r} is no path", "a path has no NUL byte and no half of a character",
+        where, f"{path!r} is not a path", "a path has no NUL byte and no half of a character",
         "fix the path",
     )

@@ -96,8 +96,8 @@ def note_ours(state: StateFolder, handle: int) -> None:
 def written_by_others(state: StateFolder) -> bool:
     """Return whether something else wrote to the finished image.
 
-    Our own injections break the seal first, so a seal that disagrees with its image was left by
-    somebody who does not know of it.
+    Our own injections break the seal first, so a seal that disagrees with its image means that
+    a program that does not know of the seal wrote to it.
     """
     return doubt(state) == WRITTEN
 

@@ -76,8 +76,7 @@ class _Crew(Generic[_T]):
 def _interrupts_wait(stop: Callable[[], None]) -> Iterator[None]:
     """Let Ctrl-C call ``stop``, and interrupt at the end; a second one would leave threads alone.
 
-    Elsewhere than in the main thread, which alone hears of it, and under a handler of somebody
-    else's, all is as it is.
+    Outside the main thread, which alone hears of it, and under a foreign handler, nothing changes.
     """
     is_ours = (
         threading.current_thread() is threading.main_thread()

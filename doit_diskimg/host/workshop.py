@@ -141,7 +141,7 @@ def stage(top: str, staged: Sequence[Staged], seconds: int) -> None:
 def _below(top: str, path: str) -> str:
     """Return the path of a staged file.  Nothing is ever written outside the folder."""
     if path != os.path.normpath(path) or os.path.isabs(path) or path.split("/")[0] in ("..", "."):
-        raise ValueError(f"{path!r} is no path below a folder")
+        raise ValueError(f"{path!r} is not a path below a folder")
     return os.path.join(top, path)
 
 
@@ -241,7 +241,7 @@ def still_made(record: _Record) -> str:
         wanted = Program(name, package, tuple(arguments), library)
         path = program.find(wanted)
         if path is not None and _tool(wanted, path, record, name).version != version:
-            return f"{name} is another version"
+            return f"the version of {name} changed"
     return ""
 
 

@@ -43,7 +43,7 @@ class Elf:
             self._elf = elffile.ELFFile(BytesIO(data))
             self._read()
         except elffile.ELFError:
-            raise _wrong_kind(path, "is no ELF file", where) from None
+            raise _wrong_kind(path, "is not an ELF file", where) from None
         if self._elf["e_type"] not in ("ET_EXEC", "ET_DYN"):
             raise _wrong_kind(path, "is not linked: its code has no addresses yet", where)
 

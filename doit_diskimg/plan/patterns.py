@@ -46,7 +46,7 @@ def tree_problems(tree: Tree, where: str) -> Iterator[Problem]:
     """Yield what is wrong with the description of a tree."""
     if not isinstance(tree.dir, (str, PathLike)) or not fspath(tree.dir):
         yield BadValue(
-            f"{where}.dir", f"{tree.dir!r} is no path", "Tree(...) takes a directory",
+            f"{where}.dir", f"{tree.dir!r} is not a path", "Tree(...) takes a directory",
             'write for example Tree("sysroot")',
         )
     for name in ("include", "exclude", "after"):

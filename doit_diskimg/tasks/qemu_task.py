@@ -151,7 +151,7 @@ class Qemu:
 
     def _problems(self) -> Iterator[Problem]:
         if not isinstance(self.disk, Disk):
-            yield BadValue("disk", f"{self.disk!r} is no disk", "must be a Disk(...)",
+            yield BadValue("disk", f"{self.disk!r} is not a disk", "must be a Disk(...)",
                            "give the disk, not its path")
         of_disk = ("disk.", "disk[")  # its tasks say so
         for problem in misuse_problems(self, ""):

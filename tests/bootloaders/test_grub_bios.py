@@ -146,7 +146,7 @@ def test_a_core_that_somebody_else_made(tmp_path):
 
     theirs.write("core.img", b"\x55" * 4000)
     assert (
-        "os.img: boot.segments[1].source: 'core.img' is no core.img of 8 sectors, must be what "
+        "os.img: boot.segments[1].source: 'core.img' is not a core.img of 8 sectors, must be what "
         "grub-mkimage -O i386-pc makes (name another file)"
     ) in theirs.doit(code=1).said
 

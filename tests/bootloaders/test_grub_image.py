@@ -159,11 +159,11 @@ NO_LIST = "has something else in it, must be a list of names of modules"
          "'x86_64-efi' or 'i386-efi' or 'arm64-efi' (choose one)"),
         ("modules='normal'", f"grub: modules: 'normal' {NO_LIST} (write for example [\"normal\"])"),
         ("modules=['-v']", f"grub: modules: ['-v'] {NO_LIST} (write for example [\"normal\"])"),
-        ("prefix=''", "grub: prefix: '' is no path of GRUB's, must be where it finds grub.cfg "
+        ("prefix=''", "grub: prefix: '' is not a path of GRUB's, must be where it finds grub.cfg "
          '(write for example "(,gpt2)/boot/grub")'),
-        ("config='echo\\n'", "grub: config: 'echo\\n' is no path, text names a file, bytes are "
+        ("config='echo\\n'", "grub: config: 'echo\\n' is not a path, text names a file, bytes are "
          'the commands themselves (write b"...")'),
-        ("config=3", "grub: config: 3 is no source, must be the path of a file, or bytes (write "
+        ("config=3", "grub: config: 3 is not a source, must be the path of a file, or bytes (write "
          'b"..." for commands)'),
     ],
 )

@@ -120,7 +120,7 @@ FAILS = [
     ),
     pytest.param(
         b"no boot sector" * 100,
-        "'limine/limine-bios-hdd.bin' is no boot sector with a stage 2, must be Limine's "
+        "'limine/limine-bios-hdd.bin' is not a boot sector with a stage 2, must be Limine's "
         "limine-bios-hdd.bin, or the C header of it (write hdd=... for the name of that file)",
         id="another-file",
     ),
@@ -145,7 +145,7 @@ def test_a_file_that_is_not_there(tmp_path):
 def test_headers_that_are_not_limines(tmp_path, text):
     project = make(tmp_path, MBR, hdd(8), "limine-bios-hdd.h")
     project.write("limine/limine-bios-hdd.h", text)
-    assert "is no boot sector with a stage 2" in project.doit(code=1).said
+    assert "is not a boot sector with a stage 2" in project.doit(code=1).said
 
 
 def test_the_generation_may_be_said(tmp_path):
@@ -199,7 +199,7 @@ REFUSED = [
     ),
     pytest.param(
         disk(ROOT, table=Mbr(), boot=Limine(3)),
-        "boot.folder: 3 is no path, must be the folder with Limine's files (write for example "
+        "boot.folder: 3 is not a path, must be the folder with Limine's files (write for example "
         '"limine")', id="no-folder",
     ),
     pytest.param(

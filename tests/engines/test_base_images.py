@@ -119,13 +119,13 @@ def test_what_runs_again(vendor, tmp_path):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda data: bytes(512), "'vendor.img' is no FAT volume: not a boot sector: 55 AA is "
+        (lambda data: bytes(512), "'vendor.img' is not a FAT volume: not a boot sector: 55 AA is "
          "missing at byte 510"),
-        (lambda data: data[:100], "'vendor.img' is no FAT volume: not a boot sector: 55 AA is "
+        (lambda data: data[:100], "'vendor.img' is not a FAT volume: not a boot sector: 55 AA is "
          "missing at byte 510"),
         (lambda data: data[:5 * MIB], "'vendor.img' has 5,242,880 bytes, its volume 8,388,608: it "
          "is cut short"),
-        (lambda data: data[:13] + b"\0" + data[14:], "'vendor.img' is no FAT volume: integer "
+        (lambda data: data[:13] + b"\0" + data[14:], "'vendor.img' is not a FAT volume: integer "
          "division or modulo by zero"),
     ],
 )  # fmt: skip
@@ -304,7 +304,7 @@ BAD = [
      [f"base: 'vendor.img' is the image that is built, {MUST}"]),
     (("vendor.txt", "os.img", {1: Fat({})}), {},
      [f"base: 'vendor.txt' has neither a GPT nor an MBR, {MUST}"]),
-    ((5, "os.img", {1: Fat({})}), {}, [f"base: 5 is no path, {MUST}"]),
+    ((5, "os.img", {1: Fat({})}), {}, [f"base: 5 is not a path, {MUST}"]),
     (("vendor.img", "os.img", {3: Fat({}), "esp": Fat({})}), {}, [
         f"partitions[{key}]: 'vendor.img' has no such partition, must be the number of one, or a "
         "name that one of them has (there are: partition 1, partition 2)" for key in ("3", "'esp'")

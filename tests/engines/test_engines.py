@@ -194,7 +194,8 @@ def test_twice_the_same_bytes(bench, engine, monkeypatch):
 
 MUST = "every engine makes the same volume, or none"
 BAD_FIELDS = [
-    ({"engine": "dd"}, "p.engine: 'dd' is no engine, must be one of 'native', 'mtools', 'pyfatfs', "
+    ({"engine": "dd"}, "p.engine: 'dd' is not an engine, must be one of 'native', "
+                       "'mtools', 'pyfatfs', "
      "'guestfish' (leave it out for native)"),
     ({"engine": "mtools", "first": ["a"]}, "p.first: engine='mtools' has the label's entry before "
      f"all others, {MUST} (leave it out, or write engine='native')"),

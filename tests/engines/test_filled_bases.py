@@ -290,7 +290,7 @@ BAD = [
     ([(36, "01000000")], "p.path: 'base.img': error fat-table-small"),
     ([(44, "00000000")], "p.path: 'base.img': error fat-chain-range"),
     ([(14, "2100")], "p.path: 'base.img': error fat-"),
-    ([(13, "00")], "p.path: 'base.img' is no FAT volume: integer division or modulo by zero"),
+    ([(13, "00")], "p.path: 'base.img' is not a FAT volume: integer division or modulo by zero"),
     ([(11, "0004")], "p.path: 'base.img' has 41,943,040 bytes, its volume 83,886,080: it is cut "
      "short"),
     ([(FAT_1 + 12, "08000000"), (FAT_2 + 12, "08000000")], "p.path: 'base.img': error "

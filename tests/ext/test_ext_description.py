@@ -65,10 +65,10 @@ BAD = [
      "p.files['/a'], a path has one source (remove one of the two)"),
     ({"files": {"a": b"", "a/b": b""}}, "p.files['a/b']: 'a' is a directory here, and inline "
      "bytes in p.files['a'], a path is one or the other (rename one of the two)"),
-    ({"files": {"a": 5}}, "p.files['a']: 5 is no source, a source is a path of the host, bytes, "
+    ({"files": {"a": 5}}, "p.files['a']: 5 is not a source, a source is a path of the host, bytes, "
      "or a "
      "Tree (change it)"),
-    ({"files": {"a": []}}, "p.files['a']: [] is no source, a list has one source or more (leave "
+    ({"files": {"a": []}}, "p.files['a']: [] is not a source, a list has one source or more (leave "
      "the key out)"),
     ({"files": {"a": [b"", "b"]}}, "p.files['a'][1]: 'a' is the file 'b' here, and inline bytes in "
      "p.files['a'][0], a path has one source (remove one of the two)"),
@@ -79,7 +79,7 @@ BAD = [
     ({"files": {"fstab": "/dev/sda1 /\n"}}, "p.files['fstab']: '/dev/sda1 /\\n' has a line break, "
      "text is the path of a file (write b'/dev/sda1 /\\n' for these bytes, or Path(...) for a file "
      "of such a name)"),
-    ({"files": {5: b""}}, "p.files[5]: 5 is no text, a key is the path in the volume, as "
+    ({"files": {5: b""}}, "p.files[5]: 5 is not text, a key is the path in the volume, as "
      'text (write for example "a/b.bin")'),
     ({"files": {"a": Tree("x", exclude="!")}}, "p.files['a'].exclude: '!' names nothing, must be a "
      "pattern of gitignore that matches something (write for example \"*.o\" or \"build/\"; a "

@@ -284,18 +284,19 @@ def test_sectors_before_a_volume_that_32_bits_do_not_count(bench):
         ),
         (
             {"reserved": {0: b"", True: b"", "1": b"", 3: 4}},
-            ["p.reserved[0]: 0 is no sector, must be the number of a sector, 1 to 65523 (write a "
+            ["p.reserved[0]: 0 is not a sector, must be the number of a sector, 1 to "
+             "65523 (write a "
              "number)",
-             "p.reserved[True]: True is no sector, must be the number of a sector, 1 to 65523 "
+             "p.reserved[True]: True is not a sector, must be the number of a sector, 1 to 65523 "
              "(write a number)",
-             "p.reserved['1']: '1' is no sector, must be the number of a sector, 1 to 65523 "
+             "p.reserved['1']: '1' is not a sector, must be the number of a sector, 1 to 65523 "
              "(write a number)",
-             "p.reserved[3]: 4 is no source, must be the path of a file, bytes, or "
+             "p.reserved[3]: 4 is not a source, must be the path of a file, bytes, or "
              "BootCode(...) (change it)"],
         ),
         (
             {"reserved": [STAGE2]},
-            [f"p.reserved: {[STAGE2]!r} is no mapping, reserved maps sectors to sources (write "
+            [f"p.reserved: {[STAGE2]!r} is not a mapping, reserved maps sectors to sources (write "
              '{1: "build/stage2.bin"})'],
         ),
     ],

@@ -254,7 +254,8 @@ def test_a_media_byte_on_a_floppy_and_fat32_with_one_table(bench):
         ({"first": ["no"]}, MIB, ["first[0]: 'no' is not in the volume, must be the path of "
                                   "something in the volume (correct or remove it)"]),
         ({"attributes": {"a": "x", "no": "h"}}, MIB,
-         ["attributes['a']: 'x' is no set of attributes, must be letters: r read-only, h hidden, s "
+         ["attributes['a']: 'x' is not a set of attributes, must be letters: r "
+          "read-only, h hidden, s "
           'system, a archive (write for example "hsr")',
           "attributes['no']: 'no' is not in the volume, must be the path of something in the "
           "volume (correct or remove it)"]),

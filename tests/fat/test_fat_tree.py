@@ -142,17 +142,17 @@ PROBLEMS = [
     ),
     (
         {"a": [Tree("sys"), 5]},
-        "BadValue: p.files['a'][1]: 5 is no source, a source is a path of the host, bytes, or a "
+        "BadValue: p.files['a'][1]: 5 is not a source, a source is a path of the host, bytes, or a "
         "Tree (change it)",
     ),
     (
         {"a": [[Tree("sys")]]},
-        "BadValue: p.files['a'][0]: [Tree(dir='sys', include=(), exclude=(), after=())] is no "
-        "source, a source is a path of the host, bytes, or a Tree (change it)",
+        "BadValue: p.files['a'][0]: [Tree(dir='sys', include=(), exclude=(), after=())] is not "
+        "a source, a source is a path of the host, bytes, or a Tree (change it)",
     ),
     (
         {"a": []},
-        "BadValue: p.files['a']: [] is no source, a list has one source or more (leave the key "
+        "BadValue: p.files['a']: [] is not a source, a list has one source or more (leave the key "
         "out)",
     ),
     (
@@ -199,17 +199,17 @@ PROBLEMS = [
     ),
     (
         {7: b""},
-        "BadPath: p.files[7]: 7 is no text, a key is the path in the volume, as text (write for "
+        "BadPath: p.files[7]: 7 is not text, a key is the path in the volume, as text (write for "
         "example \"a/b.bin\")",
     ),
     (
         {"a": 7},
-        "BadValue: p.files['a']: 7 is no source, a source is a path of the host, bytes, or a "
+        "BadValue: p.files['a']: 7 is not a source, a source is a path of the host, bytes, or a "
         "Tree (change it)",
     ),
     (
         {"a": None},
-        "BadValue: p.files['a']: None is no source, a source is a path of the host, bytes, or a "
+        "BadValue: p.files['a']: None is not a source, a source is a path of the host, bytes, or a "
         "Tree (change it)",
     ),
 ]

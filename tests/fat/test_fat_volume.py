@@ -119,8 +119,8 @@ PROBLEMS = [
             (-1, "-1 is not a number of 32 bits"),
             (1 << 32, "4294967296 is not a number of 32 bits"),
             (True, "True is not a number of 32 bits"),
-            ("1234ABCD", "'1234ABCD' is no volume id"),
-            ("1234-ABCG", "'1234-ABCG' is no volume id"),
+            ("1234ABCD", "'1234ABCD' is not a volume id"),
+            ("1234-ABCG", "'1234-ABCG' is not a volume id"),
         ]
     ),
     (
@@ -129,7 +129,7 @@ PROBLEMS = [
         ["BadLabel: p.label: 'esp' has lower-case letters, volume labels are upper case "
          "(write 'ESP', or lower_case_label=True if a system mounts by it)"],
     ),
-    (Fat(label=7), MIB, ["BadLabel: p.label: 7 is no text, a volume label is text (write text)"]),
+    (Fat(label=7), MIB, ["BadLabel: p.label: 7 is not text, a volume label is text (write text)"]),
     (
         Fat(fat=32),
         MIB,
@@ -139,7 +139,7 @@ PROBLEMS = [
     (
         Fat(["a"]),
         MIB,
-        ["BadValue: p.files: ['a'] is no mapping, files maps paths in the volume to sources "
+        ["BadValue: p.files: ['a'] is not a mapping, files maps paths in the volume to sources "
          '(write {"kernel.elf": "build/kernel.elf"})'],
     ),
     (

@@ -371,7 +371,7 @@ BAD = [
         "keeps an empty range",
         mbr(segments=[Segment("s", "spl.bin", 0, keep=[(440, 440)])]),
         [
-            "segments[0].keep[0]: (440, 440) is no range, must be (first byte, first byte "
+            "segments[0].keep[0]: (440, 440) is not a range, must be (first byte, first byte "
             "behind) of the source, the second one larger (write for example keep=[(440, 512)])",
         ],
     ),
@@ -379,7 +379,7 @@ BAD = [
         "keeps no ranges",
         mbr(segments=[Segment("s", "spl.bin", 0, keep="440-512")]),
         [
-            "segments[0].keep: '440-512' is no list, must be a list of ranges, each a pair of "
+            "segments[0].keep: '440-512' is not a list, must be a list of ranges, each a pair of "
             "bytes (write for example keep=[(440, 512)])",
         ],
     ),
@@ -635,7 +635,7 @@ BAD = [
         gpt(part("a", 512, partition_name=7), part("b", 512, partition_name="x" * 37),
             part("c", 512, partition_name="nul\0")),
         [
-            "partitions[0].partition_name: 7 is no text, must be text of 36 UTF-16 units at most, "
+            "partitions[0].partition_name: 7 is not text, must be text of 36 UTF-16 units at most, "
             "without NUL (give another name)",
             f"partitions[1].partition_name: '{'x' * 37}' has 37 UTF-16 units, must be text of 36 "
             "UTF-16 units at most, without NUL (give another name)",
@@ -795,7 +795,7 @@ BAD = [
         "hybrid of one that is not in the table",
         gpt(part("a", "1MiB", type=None, in_table=False), table=Gpt(hybrid=["a"])),
         [
-            "table.hybrid: 'a' is no partition in the table, or is there twice, must be the "
+            "table.hybrid: 'a' is not a partition in the table, or is there twice, must be the "
             "name of a partition, once (the names are none: no partition is in the table)",
         ],
     ),

@@ -234,6 +234,6 @@ def test_a_wrong_path_is_told_with_what_else_is_wrong(tmp_path):
     assert project.doit(code=3).err.splitlines() == [
         "ERROR: os.img: size: '64MB' has the unknown unit 'MB', must be bytes or a number with "
         'KiB, MiB, GiB or TiB (write for example "33MiB")',
-        "os.img: linked: 5 is no path, must be the path of the descriptor "
+        "os.img: linked: 5 is not a path, must be the path of the descriptor "
         '(write for example linked_task("build/os.vmdk"), or linked_task())',
     ]

@@ -205,16 +205,18 @@ def test_no_room_for_an_output(project):
 BAD = {
     "no output": (
         '["os.qcow2"]',
-        "outputs[0]: 'os.qcow2' is no output, must be Qcow2(...), Compressed(...) or an object of "
+        "outputs[0]: 'os.qcow2' is not an output, must be Qcow2(...), Compressed(...) "
+        "or an object of "
         'your own that fits the Output port (write for example Qcow2("build/os.qcow2"))',
     ),
     "no list": (
         'Qcow2("a")',
-        "outputs: Qcow2(path='a', name='qcow2', options={}, compress=None) is no list, must be a "
+        "outputs: Qcow2(path='a', name='qcow2', options={}, compress=None) is not a "
+        "list, must be a "
         "list of outputs (put it in brackets)",
     ),
     "forgotten parentheses": ("[Qcow2]", "outputs[0]: <class"),
-    "no path": ("[Qcow2(5)]", "outputs[0].path: 5 is no path, must be that of a file"),
+    "no path": ("[Qcow2(5)]", "outputs[0].path: 5 is not a path, must be that of a file"),
     "a suffix that means nothing": (
         '[Compressed("os.img.rar")]',
         "outputs[0].path: 'os.img.rar' has no suffix that names a format, must end in .gz, .xz or "
@@ -245,7 +247,7 @@ BAD = {
     "a name that doit can't select": ('[Qcow2("a", name="a=b")]', "outputs[0].name: 'a=b' has '='"),
     "a partition that is not there": (
         '[PartitionFile("a", partition="root")]',
-        "outputs[0].partition: 'root' is no partition of this disk, must be the name of one (it "
+        "outputs[0].partition: 'root' is not a partition of this disk, must be the name of one (it "
         "has 'data')",
     ),
     "a compression that is not there": (
@@ -279,12 +281,14 @@ BAD = {
     ),
     "a label that is none": (
         '[Iso("a", label="my os")]',
-        "outputs[0].label: 'my os' is no volume id, must be 1 to 32 of A-Z, 0-9 and _ (write for "
+        "outputs[0].label: 'my os' is not a volume id, must be 1 to 32 of A-Z, 0-9 "
+        "and _ (write for "
         'example "MYOS")',
     ),
     "nothing to sum": (
         '[Sha256("a", of=[])]',
-        "outputs[0].of: [] is no list of files, must have one or more (leave it out for the image "
+        "outputs[0].of: [] is not a list of files, must have one or more (leave it out "
+        "for the image "
         "and all outputs)",
     ),
 }

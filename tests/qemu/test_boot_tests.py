@@ -287,7 +287,8 @@ BAD_TESTS = [
     ('expect="("', "test.expect: '(' can't be used: missing ), unterminated subpattern"),
     ('expect="x", forbid="*"', "test.forbid: '*' can't be used: nothing to repeat"),
     ('expect="x", timeout="1m"', "test.timeout: it is '1m', must be seconds, more than 0"),
-    ('expect="x", screenshot=5', "test.screenshot: 5 is no path, must be the path of a PNG file"),
+    ('expect="x", screenshot=5', "test.screenshot: 5 is not a path, must be the "
+                                 "path of a PNG file"),
     ('expect="x", timeout=0', "test.timeout: it is 0, must be seconds, more than 0"),
 ]
 
@@ -311,7 +312,7 @@ def test_a_bad_description(qemu, test, message):
 
 
 def test_a_path_is_no_disk():
-    with pytest.raises(InvalidTask, match=r"^qemu: disk: 'os.img' is no disk, must be a Disk"):
+    with pytest.raises(InvalidTask, match=r"^qemu: disk: 'os.img' is not a disk, must be a Disk"):
         Qemu("os.img").run_task()
 
 

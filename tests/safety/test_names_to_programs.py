@@ -354,7 +354,8 @@ def test_a_name_does_not_put_another_folder_into_an_iso(tmp_path, monkeypatch):
 OPTIONS = [
     (Qcow2("a", options={"cluster_size": "128k", "lazy_refcounts": "off"}), ""),
     (Qcow2("a", options={"cluster_size=1,data_file": "victim"}),
-     "'cluster_size=1,data_file' is no option, must be the name of an option of qemu-img's (write "
+     "'cluster_size=1,data_file' is not an option, must be the name of an option of "
+     "qemu-img's (write "
      "its value as the value)"),
     (Qcow2("a", options={"data_file": "victim"}),
      "'data_file' is about another file, an output is one file, which needs no other (leave it "
@@ -369,7 +370,7 @@ OPTIONS = [
     (Vdi("a", options={"static": b"on"}),
      "static is b'on', must be text or a number (change it)"),
     (Vhdx("a", options=["log_size=1M"]),
-     "['log_size=1M'] is no mapping, must be options of qemu-img and their values (write for "
+     "['log_size=1M'] is not a mapping, must be options of qemu-img and their values (write for "
      'example {"cluster_size": "128k"})'),
 ]
 

@@ -221,7 +221,7 @@ def test_a_bootloader_that_complains_is_not_asked_for_segments():
 @pytest.mark.parametrize("boot", ["stage1.bin", BootCode, 7])
 def test_what_is_no_boot_code(boot):
     (problem,) = disk(boot=boot).problems()
-    assert str(problem).startswith(f"boot: {boot!r} is no boot code, must be BootCode(...) or an")
+    assert str(problem).startswith(f"boot: {boot!r} is not boot code, must be BootCode(...) or an")
 
 
 def test_a_name_that_a_bootloader_takes_is_taken():

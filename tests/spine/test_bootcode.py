@@ -139,20 +139,22 @@ def test_neighbouring_fields_do_not_overlap():
 
 
 FORMAT = (
-    "is no format of one field, must be a byte order and one of b B h H i I l L q Q, or a length "
-    'and s (write for example "<Q", "B" or "16s")'
+    "is not a format of one field, must be a byte order and one of b B h H i I l L q Q, or a "
+    'length and s (write for example "<Q", "B" or "16s")'
 )
 
 BAD = [
-    *(([Patch(offset, "B", 1)], f"w.patches[0].offset: {offset!r} is no offset, must be bytes from "
+    *(([Patch(offset, "B", 1)], f"w.patches[0].offset: {offset!r} is not an offset, must "
+                                f"be bytes from "
        "the beginning of the source, or the name of an ELF symbol (write for example 0x5c)")
       for offset in (-1, "", 1.5, None, True)),
     *(([Patch(0, text, 1)], f"w.patches[0].format: {text!r} {FORMAT}")
       for text in ("H", "@H", "=Q", "<2H", "<HH", "", "0s", "<d", "<P", "x", None, 4)),
-    ([Patch(0, "<H", "5")], "w.patches[0].value: '5' is no value, must be a symbol, an integer or "
+    ([Patch(0, "<H", "5")], "w.patches[0].value: '5' is not a value, must be a symbol, "
+                            "an integer or "
      'bytes (write for example at.lba("stage2"))'),
     ([Patch(0, "<H", Symbol("lba", 5))], "w.patches[0].value: Symbol(kind='lba', name=5, path=None,"
-     " plus=0) is no value, must be a symbol, an integer or bytes (write for example "
+     " plus=0) is not a value, must be a symbol, an integer or bytes (write for example "
      'at.lba("stage2"))'),
     ([Patch(0, "<H", b"ab")], "w.patches[0].format: \"<H\" does not hold bytes, b'ab' is bytes "
      '(write for example "16s")'),
@@ -178,9 +180,9 @@ BAD = [
      "give w.patches[0] a shorter format)"),
     ([Patch(7, "<H", 1)], 'w.patches[0]: the field at 0x7 ("<H") is among bytes 8 to 15, those are '
      "not the boot code's own (move the field)"),
-    (["x"], "w.patches[0]: 'x' is no patch, must be Patch(offset, format, value) (write for "
+    (["x"], "w.patches[0]: 'x' is not a patch, must be Patch(offset, format, value) (write for "
      'example Patch(0x5c, "<Q", at.lba("stage2")))'),
-    ("x", "w.patches: 'x' is no list, must be a list of patches (put it in brackets)"),
+    ("x", "w.patches: 'x' is not a list, must be a list of patches (put it in brackets)"),
 ]  # fmt: skip
 
 

@@ -207,10 +207,10 @@ def test_one_name_in_two_files(tmp_path):
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda folder: b"MZ" + bytes(100), "is no ELF file"),
-        (lambda folder: b"", "is no ELF file"),
-        (lambda folder: b"\x7fELF\1\1\1", "is no ELF file"),
-        (lambda folder: (folder / "a.elf").read_bytes()[:2000], "is no ELF file"),
+        (lambda folder: b"MZ" + bytes(100), "is not an ELF file"),
+        (lambda folder: b"", "is not an ELF file"),
+        (lambda folder: b"\x7fELF\1\1\1", "is not an ELF file"),
+        (lambda folder: (folder / "a.elf").read_bytes()[:2000], "is not an ELF file"),
         (lambda folder: (folder / "a.o").read_bytes(), "is not linked: its code has no addresses"),
     ],
 )
@@ -249,10 +249,11 @@ def test_a_name_needs_a_file():
         "boot.patches[0].offset: 'count' is the name of a symbol, its place is in the ELF file "
         'that the binary was made of (give that file too, for example elf="build/stage1.elf", or '
         "write a number)",
-        "boot.patches[1].format: None is no format of one field, must be a byte order and one of "
+        "boot.patches[1].format: None is not a format of one field, must be a byte "
+        "order and one of "
         'b B h H i I l L q Q, or a length and s (write for example "<Q", "B" or "16s")',
     ]
     assert [str(problem) for problem in BootCode(b"code", elf=7).source_problems("boot")] == [
-        "boot.elf: 7 is no path, must be the path of an ELF file (write for example "
+        "boot.elf: 7 is not a path, must be the path of an ELF file (write for example "
         '"build/stage1.elf")'
     ]

@@ -208,7 +208,7 @@ def test_whatever_has_a_place_overlaps_nothing_and_keeps_its_order(lengths, segm
           "(give it size=8389120 or more, or shrink it)"]),
         # types
         ([part("a", 512, type="unknown")], {},
-         ["partitions[0].type: 'unknown' is no type, the table must say what the partition is "
+         ["partitions[0].type: 'unknown' is not a type, the table must say what the partition is "
           '(write for example type="esp")']),
     ],
 )  # fmt: skip

@@ -37,11 +37,11 @@ def with_output(output):
 
 MISTAKES = [
     (gpt(Partition("a", Fat, size="1MiB", type="esp")),
-     "partitions[0].payload: <class 'doit_diskimg.kinds.filesystems.fat.volume.Fat'> is no "
-     "payload, " + FITS),
+     "partitions[0].payload: <class 'doit_diskimg.kinds.filesystems.fat.volume.Fat'> is not "
+     "a payload, " + FITS),
     (gpt(Partition("a", [Fat({})], size="1MiB", type="esp")),
      "partitions[0].payload: [Fat(files={}, fat=None, prefer=None, size=None, free=Non... is "
-     "no payload, " + FITS),
+     "not a payload, " + FITS),
     *[
         (gpt(table=Gpt(sector_size=size)),
          f"table.sector_size: {size!r}, must be 512 or 4096 (leave it out for 512)")
@@ -49,7 +49,7 @@ MISTAKES = [
     ],
     *[
         (gpt(table=Gpt(hybrid=hybrid)),
-         f"table.hybrid: {hybrid!r} is no list of names, must name the partitions that the MBR "
+         f"table.hybrid: {hybrid!r} is not a list of names, must name the partitions that the MBR "
          'mentions too (write for example ["esp"])')
         for hybrid in (None, 5, True, "esp", b"esp", [5])
     ],
@@ -71,8 +71,8 @@ MISTAKES = [
     (bare(fat("v"), "2MiB", signature=5),
      "signature: 5 is given, a disk without a table has no place to store it (leave signature "
      "out, or write table=Mbr())"),
-    (mbr(name=5), 'name: 5 is no name, must be text (write for example "esp")'),
-    (gpt(part([], "1MiB")), 'partitions[0].name: [] is no name, must be text (write for example '
+    (mbr(name=5), 'name: 5 is not a name, must be text (write for example "esp")'),
+    (gpt(part([], "1MiB")), 'partitions[0].name: [] is not a name, must be text (write for example '
      '"esp")'),
     (gpt(part("a\udcff", "1MiB")),
      "partitions[0].name: 'a\\udcff' has '\\udcff', doit can't select a task of that name (use "
@@ -82,7 +82,7 @@ MISTAKES = [
     (mbr(size=2**70), f"size: {2**70} is more than a file can have, {SIZE}"),
     (mbr(size="9000000TiB"), f"size: {9000000 * 2**40} is more than a file can have, {SIZE}"),
     (mbr(segments="boot.bin"),
-     "segments: 'boot.bin' is no list, must be a list of Segments (put it in brackets)"),
+     "segments: 'boot.bin' is not a list, must be a list of Segments (put it in brackets)"),
     (mbr(part("a", "1MiB", payload=Fat({}, fat=16.0))),
      "partitions[0].fat: 16.0 is given, the types of FAT are 12, 16 and 32 (write one of them, "
      "or leave it out)"),
@@ -108,20 +108,21 @@ MISTAKES = [
         ]
     ],
     (mbr(part("a", "1MiB", payload=Fat(Tree("sysroot")))),
-     "partitions[0].files: Tree(dir='sysroot', include=(), exclude=(), after=()) is no mapping, "
+     "partitions[0].files: Tree(dir='sysroot', include=(), exclude=(), after=()) is not a mapping, "
      "files maps paths in the volume to sources (write {\"/\": Tree('sysroot')} for its root)"),
     (mbr(part("a", 100)),
      "partitions[0].size: 100 bytes are not whole sectors, must be a multiple of 512 (the nearest "
      "are 0 and 512)"),
     (with_output(Compressed(None)),
-     "outputs[0].path: None is no path, must be that of a file (write for example "
+     "outputs[0].path: None is not a path, must be that of a file (write for example "
      '"build/os.qcow2")'),
     (with_output(Compressed("x.gz", level=6.5)),
      "outputs[0].level: it is 6.5, must be 1 to 9 for .gz (leave it out for the usual one)"),
     (with_output(Qcow2("x", name=5)),
-     "outputs[0].name: 5 is no name, must be text (leave it out for that of its kind)"),
+     "outputs[0].name: 5 is not a name, must be text (leave it out for that of its kind)"),
     (with_output(Sha256("x", of=5)),
-     "outputs[0].of: 5 is no list of files, must have one or more (leave it out for the image and "
+     "outputs[0].of: 5 is not a list of files, must have one or more (leave it out for "
+     "the image and "
      "all outputs)"),
     (with_output(Iso("x", files=[1])),
      "outputs[0].files: [1] is given, must map paths in the ISO to sources (write "

@@ -95,7 +95,7 @@ def segment(**changes):
         (disk(align=100),
          "align: 100 bytes are not whole sectors, must be a multiple of 512 "
          "(the nearest are 0 and 512)"),
-        (disk(align=0), 'align: 0 is no step, must be a sector or more (write "1MiB")'),
+        (disk(align=0), 'align: 0 is not a step, must be a sector or more (write "1MiB")'),
         (part(size="lots"), f"partitions[0].size: 'lots' is not a size, {SIZE_MUST}"),
         (part(size=513),
          "partitions[0].size: 513 bytes are not whole sectors, must be a multiple of 512 "
@@ -133,14 +133,14 @@ def segment(**changes):
         (segment(start=-1), f"segments[0].start: -1 is negative, {SIZE_MUST}"),
         # names
         (disk(name="a:b"), f"name: 'a:b' has ':', {NAME_MUST}"),
-        (disk(name=5), "name: 5 is no name, must be text (write for example \"esp\")"),
-        (disk(image=""), "image: '' is no path, must be the path of the image's file (write for "
+        (disk(name=5), "name: 5 is not a name, must be text (write for example \"esp\")"),
+        (disk(image=""), "image: '' is not a path, must be the path of the image's file (write for "
          "example \"build/os.img\")"),
         (disk(image="out/a=b.img"), f"name: 'a=b.img' has '=', {NAME_MUST}"),
         (part(name=""),
-         "partitions[0].name: '' is no name, must be text (write for example \"esp\")"),
+         "partitions[0].name: '' is not a name, must be text (write for example \"esp\")"),
         (part(name=None),
-         "partitions[0].name: None is no name, must be text (write for example \"esp\")"),
+         "partitions[0].name: None is not a name, must be text (write for example \"esp\")"),
         (part(name="a*?b[c]"),
          f"partitions[0].name: 'a*?b[c]' has '*' '?' '[' ']', {NAME_MUST}"),
         (part(name="two\nlines"), rf"partitions[0].name: 'two\nlines' has '\n', {NAME_MUST}"),
@@ -160,26 +160,28 @@ def segment(**changes):
          f"{OWN_NAME}"),
         # the wrong kind of thing
         (part(payload="build/root.ext2"),
-         "partitions[0].payload: 'build/root.ext2' is no payload, must be Fat(...), File(...) or "
+         "partitions[0].payload: 'build/root.ext2' is not a payload, must be "
+         "Fat(...), File(...) or "
          "an object of your own that fits the Payload port "
          '(write for example File("build/root.ext2"))'),
         (part(payload=File("")),
-         "partitions[0].payload: '' is no path, File(...) takes the path of a file "
+         "partitions[0].payload: '' is not a path, File(...) takes the path of a file "
          '(write for example File("build/root.ext2"))'),
         (part(payload=File(7)),
-         "partitions[0].payload: 7 is no path, File(...) takes the path of a file "
+         "partitions[0].payload: 7 is not a path, File(...) takes the path of a file "
          '(write for example File("build/root.ext2"))'),
         (segment(source=7),
-         "segments[0].source: 7 is no source, must be the path of a file, bytes, or BootCode(...) "
+         "segments[0].source: 7 is not a source, must be the path of a file, bytes, or "
+         "BootCode(...) "
          '(write for example "build/stage2.bin")'),
         (disk(table=SimpleNamespace(sector_size=512)),
-         "table: namespace(sector_size=512) is no partition table, must be Gpt(), Mbr() or None "
+         "table: namespace(sector_size=512) is not a partition table, must be Gpt(), Mbr() or None "
          "(write table=Gpt())"),
         # choices
         (disk(busy="wait"),
-         "busy: 'wait' is no choice, must be 'swap' or 'error' (leave it out for 'swap')"),
+         "busy: 'wait' is not a choice, must be 'swap' or 'error' (leave it out for 'swap')"),
         (disk(guest_writes=None),
-         "guest_writes: None is no choice, must be 'restore' or 'error' "
+         "guest_writes: None is not a choice, must be 'restore' or 'error' "
          "(leave it out for 'restore')"),
         # no table
         (bare(),

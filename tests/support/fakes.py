@@ -132,7 +132,7 @@ class FakeTable:
     def type_of(self, partition: object, payload_type: str | None) -> str:
         described = getattr(partition, "type", None)
         if described == "unknown":
-            raise ValueError("'unknown' is no type")
+            raise ValueError("'unknown' is not a type")
         return str(described or payload_type or "some type")
 
     def encode(self, size: int, identity: object, partitions: object) -> Picture:

@@ -128,7 +128,8 @@ BAD = [
     ),
     (
         Mbr(extended_type=0x83), [], BadValue,
-        "table.extended_type: 131 is no type of an extended one, must be 0x05, 0x0f or 0x85 "
+        "table.extended_type: 131 is not a type of an extended partition, must be "
+        "0x05, 0x0f or 0x85 "
         '(leave it out for "extended-lba", 0x0f)',
     ),
     (
@@ -162,12 +163,14 @@ BAD = [
     # the hybrid MBR
     (
         Gpt(hybrid="esp"), [part()], BadValue,
-        "table.hybrid: 'esp' is no list of names, must name the partitions that the MBR mentions "
+        "table.hybrid: 'esp' is not a list of names, must name the partitions that "
+        "the MBR mentions "
         "too (write for example [\"esp\"])",
     ),
     (
         Gpt(hybrid=["esp", "boot"]), [part()], BadValue,
-        "table.hybrid: 'boot' is no partition in the table, or is there twice, must be the name of "
+        "table.hybrid: 'boot' is not a partition in the table, or is there twice, must "
+        "be the name of "
         "a partition, once (the names are esp)",
     ),
     (
@@ -407,9 +410,9 @@ def test_the_type_of_the_description_wins(
     [
         (Gpt(), None, None, "no type is given, and the payload has no default type"),
         (Mbr(), None, None, "no type is given, and the payload has no default type"),
-        (Gpt(), None, "fat99", "'fat99' is no type that a GPT can store"),
-        (Mbr(), None, "bios-boot", "'bios-boot' is no type that an MBR can store"),
-        (Gpt(), 0, "fat12", "0 is no type that a GPT can store"),
+        (Gpt(), None, "fat99", "'fat99' is not a type that a GPT can store"),
+        (Mbr(), None, "bios-boot", "'bios-boot' is not a type that an MBR can store"),
+        (Gpt(), 0, "fat12", "0 is not a type that a GPT can store"),
     ],
 )
 def test_a_type_that_nobody_knows_is_refused(

@@ -97,7 +97,7 @@ BAD = {
     ),
     "no payload": (
         'partitions=[Partition("root", "root.bin", type="esp")]',
-        "os.img: partitions[0].payload: 'root.bin' is no payload, must be Fat(...), File(...)",
+        "os.img: partitions[0].payload: 'root.bin' is not a payload, must be Fat(...), File(...)",
     ),
     "no type": (
         'partitions=[Partition("root", File("root.bin"))]',

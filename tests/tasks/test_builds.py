@@ -106,7 +106,7 @@ def test_source_date_epoch_decides_the_time_stamps(tmp_path):
     )
     assert "2023-11-14" in listing.stdout
     project.env = {"SOURCE_DATE_EPOCH": "yesterday"}
-    assert "os.img: SOURCE_DATE_EPOCH: 'yesterday' is no number" in project.doit(code=3).said
+    assert "os.img: SOURCE_DATE_EPOCH: 'yesterday' is not a number" in project.doit(code=3).said
 
 
 SPELLINGS = {

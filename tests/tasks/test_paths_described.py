@@ -56,9 +56,9 @@ FIELDS = {
 """Each place of a path, with what must be there."""
 
 PATHS = {
-    "NUL": ("a\0b", r"'a\x00b' is no path"),
-    "NUL behind ..": ("x/../a\0b", r"'x/../a\x00b' is no path"),
-    "half of a character": ("a\ud800", r"'a\ud800' is no path"),
+    "NUL": ("a\0b", r"'a\x00b' is not a path"),
+    "NUL behind ..": ("x/../a\0b", r"'x/../a\x00b' is not a path"),
+    "half of a character": ("a\ud800", r"'a\ud800' is not a path"),
     "a home": ("~/a", "'~/a' begins with a home directory, a path is taken as it is "
                "(write os.path.expanduser('~/a'), or './~/a' for such a folder)"),
     "somebody's home": ("~root/a", "'~root/a' begins with a home directory, a path is taken as"),
@@ -93,14 +93,15 @@ def test_paths(field, path):
 
 WRONG = {
     "no image": (lambda: disk(image=""),
-                 "image: '' is no path, must be the path of the image's file (write for example "
+                 "image: '' is not a path, must be the path of the image's file (write for example "
                  '"build/os.img")'),
-    "bytes": (lambda: disk(image=b"a"), "image: b'a' is no path, must be the path of the image's"),
+    "bytes": (lambda: disk(image=b"a"), "image: b'a' is not a path, must be the path "
+                                        "of the image's"),
     "a folder": (lambda: disk(image="build/"), "build: image: 'build/' names a folder, must be"),
     "this folder": (lambda: disk(image="."), "image: '.' names a folder, must be the path of"),
     "the folder above": (lambda: disk(image="a/.."), "image: 'a/..' names a folder, must be the"),
     "an output that is none": (lambda: disk(outputs=[Compressed("")]),
-                               "os.img: outputs[0].path: '' is no path, must be that of a file"),
+                               "os.img: outputs[0].path: '' is not a path, must be that of a file"),
     "no disk GUID": (lambda: disk(guid=NIL),
                      f"os.img: guid: {NIL} is the GUID that means 'none', must be 8-4-4-4-12 "
                      "hexadecimal digits, not all zero (leave it out to have one derived)"),
@@ -110,11 +111,11 @@ WRONG = {
     "no type": (lambda: disk(part={"type": NIL}),
                 f"os.img: partitions[0].type: '{NIL}' marks an entry that is not used, must be a"),
     "a Path as a key": (lambda: disk(Fat({Path("a/b"): b"x"})),
-                        "os.img: partitions[0].files[PosixPath('a/b')]: PosixPath('a/b') is no "
+                        "os.img: partitions[0].files[PosixPath('a/b')]: PosixPath('a/b') is not "
                         "text, a key is the path in the volume, as text (write 'a/b')"),
     "of Ext": (lambda: disk(Ext({Path("a/b"): b"x"}), part={"size": "2MiB"}), "(write 'a/b')"),
     "bytes as a key": (lambda: disk(Fat({b"a": b"x"})),
-                       "b'a' is no text, a key is the path in the volume, as text (write for "
+                       "b'a' is not text, a key is the path in the volume, as text (write for "
                        'example "a/b.bin")'),
 }  # fmt: skip
 

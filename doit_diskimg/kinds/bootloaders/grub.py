@@ -113,7 +113,7 @@ class Grub:
     def own_problems(self, where: str) -> Iterator[Problem]:
         """Yield what is wrong with the description itself."""
         if self.path is None and self.core_image is not None and not is_path(self.core_image):
-            yield BadValue(f"{where}core_image", f"{shown(self.core_image)} is no path",
+            yield BadValue(f"{where}core_image", f"{shown(self.core_image)} is not a path",
                            "must be a core.img that is there", 'write "build/core.img"')
             return
         if (self.path is None) == (self.core_image is None):
@@ -209,7 +209,7 @@ class CoreImage(BootCode):
         count = ceil_div(place.length, SECTOR) - 1
         if first[0x1FC:] != count.to_bytes(2, "little") + _SEGMENT.to_bytes(2, "little"):
             raise DescriptionError(BadValue(
-                where, f"{self.source!r} is no core.img of {count + 1} sectors",
+                where, f"{self.source!r} is not a core.img of {count + 1} sectors",
                 "must be what grub-mkimage -O i386-pc makes", "name another file",
             ))
         return super().stretches(place, own, files, numbers, where)
@@ -225,7 +225,7 @@ class GrubCore(embedding.SecondPart):
         self, where: str, size: int | None, sector_size: int = SECTOR
     ) -> Iterator[Problem]:
         if not is_path(self.path):
-            yield BadValue(f"{where}.payload", f"{shown(self.path)} is no path",
+            yield BadValue(f"{where}.payload", f"{shown(self.path)} is not a path",
                            "must be that of core.img", 'write GrubBios("build/core.img")')
 
     def length(self, files: Files, where: str) -> int:

@@ -67,32 +67,32 @@ class GrubImage:
     def problems(self, where: str = "") -> Iterator[Problem]:
         """Yield what is wrong with the description itself; ``where`` begins each place in it."""
         if not is_path(self.path) or not fspath(self.path):
-            yield BadValue(f"{where}path", f"{shown(self.path)} is no path",
+            yield BadValue(f"{where}path", f"{shown(self.path)} is not a path",
                            "must be the file to make", 'write for example "build/core.img"')
         if not isinstance(self.format, str) or self.format not in FORMATS:
             yield BadValue(f"{where}format", f"{shown(self.format)} is unknown",
                            f"must be {' or '.join(map(repr, FORMATS))}", "choose one")
         if not isinstance(self.prefix, str) or not self.prefix.isprintable() or not self.prefix:
-            yield BadValue(f"{where}prefix", f"{shown(self.prefix)} is no path of GRUB's",
+            yield BadValue(f"{where}prefix", f"{shown(self.prefix)} is not a path of GRUB's",
                            "must be where it finds grub.cfg",
                            'write for example "(,gpt2)/boot/grub"')
         yield from self._modules_problems(where)
         if self.directory is not None and not is_path(self.directory):
-            yield BadValue(f"{where}directory", f"{shown(self.directory)} is no path",
+            yield BadValue(f"{where}directory", f"{shown(self.directory)} is not a path",
                            "must be the folder with GRUB's files", "leave it out for Debian's")
         if not isinstance(self.program, str) or not self.program:
-            yield BadValue(f"{where}program", f"{shown(self.program)} is no program",
+            yield BadValue(f"{where}program", f"{shown(self.program)} is not a program",
                            "must be a name in PATH, or a path", "leave it out for grub-mkimage")
         yield from self._config_problems(where)
 
     def _config_problems(self, where: str) -> Iterator[Problem]:
         if self.config is not None and not isinstance(self.config, bytes):
             if not is_path(self.config):
-                yield BadValue(f"{where}config", f"{shown(self.config)} is no source",
+                yield BadValue(f"{where}config", f"{shown(self.config)} is not a source",
                                "must be the path of a file, or bytes", 'write b"..." for commands')
             elif "\n" in fspath(self.config):
-                yield BadValue(f"{where}config", f"{shown(self.config)} is no path", "text names a "
-                               "file, bytes are the commands themselves", 'write b"..."')
+                yield BadValue(f"{where}config", f"{shown(self.config)} is not a path", "text "
+                               "names a file, bytes are the commands themselves", 'write b"..."')
 
     def _modules_problems(self, where: str) -> Iterator[Problem]:
         modules = self.modules

@@ -83,11 +83,11 @@ class Limine:
     def problems(self, where: str, disk: Disk) -> Iterator[Problem]:
         """Yield what is wrong with the description, or with this disk for Limine."""
         if not is_path(self.folder):
-            yield BadValue(f"{where}.folder", f"{shown(self.folder)} is no path",
+            yield BadValue(f"{where}.folder", f"{shown(self.folder)} is not a path",
                            "must be the folder with Limine's files", 'write for example "limine"')
             return
         if not isinstance(self.hdd, str) or not self.hdd:
-            yield BadValue(f"{where}.hdd", f"{shown(self.hdd)} is no name",
+            yield BadValue(f"{where}.hdd", f"{shown(self.hdd)} is not a name",
                            "must be that of a file in the folder", "leave it out for a release's")
         if self.generation not in (None, *MOST):
             yield BadValue(f"{where}.generation", f"{shown(self.generation)} is unknown",
@@ -280,7 +280,7 @@ def read(path: str, files: Files, where: str) -> Hdd:
         data = _from_header(data)
     if len(data) <= SECTOR or data[510:SECTOR] != b"\x55\xaa":
         raise DescriptionError(BadValue(
-            where, f"{path!r} is no boot sector with a stage 2", "must be Limine's "
+            where, f"{path!r} is not a boot sector with a stage 2", "must be Limine's "
             "limine-bios-hdd.bin, or the C header of it", "write hdd=... for the name of that file",
         ))
     return Hdd(data[:SECTOR], data[SECTOR:])

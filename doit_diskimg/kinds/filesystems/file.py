@@ -43,7 +43,7 @@ class File(Payload):
             yield from self.path.source_problems(where)
         elif not is_file or not fspath(self.path):
             yield BadValue(
-                where, f"{self.path!r} is no path", "File(...) takes the path of a file",
+                where, f"{self.path!r} is not a path", "File(...) takes the path of a file",
                 'write for example File("build/root.ext2")',
             )
         yield from range_problems(self.offset, self.length, where, is_file=is_file)

@@ -152,11 +152,11 @@ class _Gatherer:
                 'write for example "a/b.bin"'
             )
             must = "a key is the path in the volume, as text"
-            self._wrong(BadPath, where, f"{key!r} is no text", must, change)
+            self._wrong(BadPath, where, f"{key!r} is not text", must, change)
             return
         if isinstance(sources, (list, tuple)) and not sources:
             must = "a list has one source or more"
-            self._wrong(BadValue, where, f"{sources!r} is no source", must, "leave the key out")
+            self._wrong(BadValue, where, f"{sources!r} is not a source", must, "leave the key out")
         path = key_path(key)
         for here, source in each(sources, where):
             if problem := _source_problem(key, source, here):
@@ -270,7 +270,7 @@ def _source_problem(key: str, source: object, where: str) -> Problem | None:
     """Return what is wrong with one source under this key."""
     if not isinstance(source, (str, PathLike, bytes, Tree)):
         must = "a source is a path of the host, bytes, or a Tree"
-        return BadValue(where, f"{source!r} is no source", must, "change it")
+        return BadValue(where, f"{source!r} is not a source", must, "change it")
     if key.endswith("/") and key_path(key) and not isinstance(source, Tree):
         name = "NAME" if isinstance(source, bytes) else fsdecode(source).rpartition("/")[2]
         return BadPath(

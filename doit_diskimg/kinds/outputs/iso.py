@@ -105,7 +105,7 @@ class Iso(OutputFile):
         known = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
         if not 0 < len(self.label) <= 32 or not known.issuperset(self.label):
             yield BadValue(
-                f"{where}.label", f"{self.label!r} is no volume id",
+                f"{where}.label", f"{self.label!r} is not a volume id",
                 "must be 1 to 32 of A-Z, 0-9 and _", 'write for example "MYOS"',
             )
         gathered = gather(self.files, where, _RULES)

@@ -47,6 +47,6 @@ def unknown(where: str, name: object, disk: Disk) -> Iterator[Problem]:
     names = [partition.name for partition in disk.partitions]
     if name not in names:
         yield BadValue(
-            where, f"{name!r} is no partition of this disk", "must be the name of one",
+            where, f"{name!r} is not a partition of this disk", "must be the name of one",
             f"it has {', '.join(map(repr, names))}" if names else "describe one",
         )

@@ -33,7 +33,7 @@ class Sha256(OutputFile):
         is_list = isinstance(self.of, Sequence) and not isinstance(self.of, (str, bytes))
         if self.of is not None and not (is_list and self.of and all(map(is_path, self.of))):
             yield BadValue(
-                f"{where}.of", f"{shown(self.of)} is no list of files", "must have one or more",
+                f"{where}.of", f"{shown(self.of)} is not a list of files", "must have one or more",
                 "leave it out for the image and all outputs",
             )
 

@@ -47,7 +47,7 @@ class VirtualDisk(OutputFile):
     def problems(self, where: str, disk: Disk) -> Iterable[Problem]:
         if not isinstance(self.options, Mapping):
             yield BadValue(
-                f"{where}.options", f"{shown(self.options)} is no mapping",
+                f"{where}.options", f"{shown(self.options)} is not a mapping",
                 "must be options of qemu-img and their values",
                 'write for example {"cluster_size": "128k"}',
             )
@@ -60,7 +60,7 @@ class VirtualDisk(OutputFile):
         """Return what is wrong with an option, what must be, and what to change."""
         if not isinstance(key, str) or not _OPTION.fullmatch(key):
             must = "must be the name of an option of qemu-img's"
-            return f"{shown(key)} is no option", must, "write its value as the value"
+            return f"{shown(key)} is not an option", must, "write its value as the value"
         if not isinstance(value, (str, int)) or "\0" in str(value):
             return f"{key} is {shown(value)}", "must be text or a number", "change it"
         if key in self.FIELDS:

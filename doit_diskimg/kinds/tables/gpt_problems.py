@@ -164,7 +164,7 @@ def _partition_problems(
 def _name_problems(partition: Partition, where: str) -> Iterator[Problem]:
     field = "name" if partition.partition_name is None else "partition_name"
     name = getattr(partition, field)
-    fault = "" if isinstance(name, str) else f"{name!r} is no text"
+    fault = "" if isinstance(name, str) else f"{name!r} is not text"
     if fault and field == "name":
         return  # reported with the disk
     try:
@@ -236,7 +236,7 @@ def _hybrid_problems(hybrid: Hybrid, disk: Disk) -> Iterator[Problem]:
     is_list = isinstance(hybrid, (Sequence, Mapping)) and not isinstance(hybrid, (str, bytes))
     if not is_list or len(names) != len(hybrid):
         yield BadValue(
-            "table.hybrid", f"{hybrid!r} is no list of names",
+            "table.hybrid", f"{hybrid!r} is not a list of names",
             "must name the partitions that the MBR mentions too", 'write for example ["esp"]',
         )
         return
@@ -250,7 +250,7 @@ def _hybrid_problems(hybrid: Hybrid, disk: Disk) -> Iterator[Problem]:
     for name in names:
         if name not in listed or names.count(name) > 1:
             yield BadValue(
-                "table.hybrid", f"{name!r} is no partition in the table, or is there twice",
+                "table.hybrid", f"{name!r} is not a partition in the table, or is there twice",
                 "must be the name of a partition, once",
                 f"the names are {', '.join(listed) or 'none: no partition is in the table'}",
             )

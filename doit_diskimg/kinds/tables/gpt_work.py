@@ -95,7 +95,7 @@ def type_of(described: str | int | None, payload_type: str | None) -> str:
         raise ValueError("no type is given, and the payload has no default type")
     guid = type_guid(given)
     if guid is None:
-        raise ValueError(f"{given!r} is no type that a GPT can store")
+        raise ValueError(f"{given!r} is not a type that a GPT can store")
     return guid
 
 

@@ -71,7 +71,8 @@ def _extended_problems(table: Mbr) -> Iterator[Problem]:
         )
     if type_byte(table.extended_type) not in EXTENDED_TYPES:
         yield BadValue(
-            "table.extended_type", f"{table.extended_type!r} is no type of an extended one",
+            "table.extended_type",
+            f"{table.extended_type!r} is not a type of an extended partition",
             "must be 0x05, 0x0f or 0x85", 'leave it out for "extended-lba", 0x0f',
         )
     yield from size_problems(table.extended_start, "table.extended_start", SECTOR)

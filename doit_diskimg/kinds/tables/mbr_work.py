@@ -83,7 +83,7 @@ def type_of(described: str | int | None, payload_type: str | None) -> str:
         raise ValueError("no type is given, and the payload has no default type")
     byte = type_byte(given)
     if byte is None:
-        raise ValueError(f"{given!r} is no type that an MBR can store")
+        raise ValueError(f"{given!r} is not a type that an MBR can store")
     return f"{byte:#04x}"
 
 

@@ -150,7 +150,8 @@ def _modes(modes: Mapping[str, int], where: str) -> Iterator[Problem]:
         found = f"{mode:#o}" if isinstance(mode, int) else f"{mode!r}"
         if not isinstance(path, str):
             yield BadPath(
-                f"{where}.modes", f"{path!r} is no path", "a key is text", 'write "/" for the root'
+                f"{where}.modes", f"{path!r} is not a path", "a key is text",
+                'write "/" for the root',
             )
         elif not isinstance(mode, int) or not 0 <= mode <= 0o7777 or not mode & 0o400:
             yield BadValue(

@@ -4,8 +4,8 @@ This is the one door to the work: `ext_volume.Ext` comes in here and nowhere els
 
 What mke2fs would take from its surroundings is given instead: features, inodes, UUID and hash seed
 by argument; its configuration as a file of ours; the clock by ``E2FSPROGS_FAKE_TIME``, which
-libext2fs reads.  Three things remain, which it copies from the staged files: their owner, who is
-whoever builds, and access and change time, which can't be set.  debugfs writes these, by inode
+libext2fs reads.  Three things remain, which it copies from the staged files: their owner, i.e. the
+user who builds, and access and change time, which can't be set.  debugfs writes these, by inode
 number, so that no name of the user's is ever part of a command.
 """
 

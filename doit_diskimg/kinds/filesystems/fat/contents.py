@@ -199,7 +199,7 @@ class FatContents:
             return sum(_LETTERS[letter] for letter in set(letters))
         self.wrong.append(
             BadValue(
-                where, f"{letters!r} is no set of attributes",
+                where, f"{letters!r} is not a set of attributes",
                 "must be letters: r read-only, h hidden, s system, a archive",
                 'write for example "hsr"',
             )

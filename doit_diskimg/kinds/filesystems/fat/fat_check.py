@@ -145,7 +145,7 @@ def volume_id(value: int | str) -> int:
         return value
     match = _VOLUME_ID.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"{value!r} is no volume id")
+        raise ValueError(f"{value!r} is not a volume id")
     return int(match[1] + match[2], 16)
 
 
@@ -167,7 +167,7 @@ def _files_problems(files: object, where: str) -> Iterator[Problem]:
     if isinstance(files, Tree):
         change = f'write {{"/": Tree({str(files.dir)!r})}} for its root'
     must = "files maps paths in the volume to sources"
-    yield BadValue(where, f"{shown(files)} is no mapping", must, change)
+    yield BadValue(where, f"{shown(files)} is not a mapping", must, change)
 
 
 def _label_problems(fat: Fat, where: str) -> Iterator[Problem]:
@@ -175,7 +175,7 @@ def _label_problems(fat: Fat, where: str) -> Iterator[Problem]:
     if label is None:
         return
     if not isinstance(label, str):
-        yield BadLabel(where, f"{label!r} is no text", "a volume label is text", "write text")
+        yield BadLabel(where, f"{label!r} is not text", "a volume label is text", "write text")
     elif fault := names.label_fault(label, lower_case=fat.lower_case_label):
         yield BadLabel(where, *fault)
 

@@ -80,7 +80,7 @@ def problems(
     """Yield what is wrong with the description."""
     if not is_path(image.path):
         yield BadValue(
-            f"{where}.path", f"{image.path!r} is no path", "must be the path of a FAT volume",
+            f"{where}.path", f"{image.path!r} is not a path", "must be the path of a FAT volume",
             'write for example FatImage("vendor.img", {...})',
         )
     yield from fat_check.all_problems(image.added, where, size or _ENOUGH, sector_size)
@@ -110,7 +110,7 @@ def read(image: FatImage, files: Files, where: str, sector_size: int) -> Base:
         base = Base(path, sector, boot, copy=0)
         clusters = base.clusters
     except (ValueError, ZeroDivisionError) as error:
-        raise _no_volume(where, f"{path!r} is no FAT volume: {error}") from None
+        raise _no_volume(where, f"{path!r} is not a FAT volume: {error}") from None
     if clusters < 1 or base.boot.is_fat32 != (base.fat == 32):
         raise _no_volume(where, f"{path!r} has {clusters:,} clusters, which no FAT of its kind has")
     if length < base.length:

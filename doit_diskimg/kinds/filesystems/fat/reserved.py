@@ -80,14 +80,14 @@ def gather(fat: Fat, files: Files | None, where: str) -> Area:
     if not isinstance(fat.reserved, Mapping):
         must, change = "reserved maps sectors to sources", 'write {1: "build/stage2.bin"}'
         area.wrong.append(
-            BadValue(f"{where}.reserved", f"{fat.reserved!r} is no mapping", must, change)
+            BadValue(f"{where}.reserved", f"{fat.reserved!r} is not a mapping", must, change)
         )
         return area
     for sector, source in fat.reserved.items():
         here = f"{where}.reserved[{sector!r}]"
         if isinstance(sector, bool) or not isinstance(sector, int) or not 1 <= sector <= MOST:
             must = f"must be the number of a sector, 1 to {MOST}"
-            area.wrong.append(BadValue(here, f"{sector!r} is no sector", must, "write a number"))
+            area.wrong.append(BadValue(here, f"{sector!r} is not a sector", must, "write a number"))
         elif isinstance(source, bytes):
             area.parts.append(ReservedPart(sector, len(source), source, here))
         elif isinstance(source, (str, PathLike, CodeSource)):
@@ -98,7 +98,7 @@ def gather(fat: Fat, files: Files | None, where: str) -> Area:
                 else path_text_problems(source, here)
             )
         else:
-            found = f"{source!r} is no source"
+            found = f"{source!r} is not a source"
             must = "must be the path of a file, bytes, or BootCode(...)"
             area.wrong.append(BadValue(here, found, must, "change it"))
     area.parts.sort(key=lambda part: part.sector)

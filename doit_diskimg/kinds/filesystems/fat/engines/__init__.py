@@ -50,8 +50,10 @@ def problems(fat: Fat, where: str) -> Iterator[Problem]:
         return
     if name not in NAMES:
         words = ", ".join(map(repr, (NATIVE, *NAMES)))
-        must = f"must be one of {words}"
-        yield BadValue(f"{where}.engine", f"{name!r} is no engine", must, "leave it out for native")
+        yield BadValue(
+            f"{where}.engine", f"{name!r} is not an engine", f"must be one of {words}",
+            "leave it out for native",
+        )
         return
     refuses = engine(name).REFUSES
     for field in fields(fat):
