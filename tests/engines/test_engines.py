@@ -382,7 +382,7 @@ def _flat(tree, path=""):
     return files
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=int(os.environ.get("TREES", "20")), suppress_health_check=list(HealthCheck))
 @given(tree=TREES, fat=st.sampled_from([12, 16, 32]), letters=LETTERS)
 def test_trees(shared_bench, tree, fat, letters):
     """Every engine makes the same volume or refuses it, whatever the names."""

@@ -1,5 +1,6 @@
 """Whole volumes, judged by other people's programs."""
 
+import os
 import random
 
 import pytest
@@ -190,7 +191,10 @@ def _flat(tree, path=""):
     return flat
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=int(os.environ.get("TREES", "40")), deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(tree=TREES, fat=st.sampled_from([12, 16, 32]))
 def test_trees(bench, fake, tree, fat):
     expected = _flat(tree)

@@ -108,12 +108,11 @@ def test_no_qemu_is_left_behind(tmp_path, task, number, code):
     project = make(tmp_path, test='expect="never"')
     project.doit("os.img")
     doit = Reader(start(project, "-m", "doit", "run", *task))
-    while not machines(tmp_path):
-        doit.more()
+    doit.until_a_machine_runs(tmp_path)
     if "boot" in task:
         doit.until("hello from here")
     doit.process.send_signal(number)
-    assert doit.end() == code
+    assert doit.end() == code, doit.text
     assert "Traceback" not in doit.text
     assert gone(tmp_path)
 
@@ -133,8 +132,7 @@ def test_ctrl_c_in_a_terminal_with_several_workers(tmp_path, mode):
     project = make(tmp_path, test='expect="never"')
     project.doit("os.img")
     doit = Reader(start(project, "-m", "doit", "run", *mode, "boots"))
-    while not machines(tmp_path):
-        doit.more()
+    doit.until_a_machine_runs(tmp_path)
     assert doit.end(signal.SIGINT) == -signal.SIGINT
     assert "Traceback" not in doit.text
     assert "doit: interrupted; the next doit goes on from here" in doit.text
@@ -162,8 +160,7 @@ def test_gdb(tmp_path):
     project = make(tmp_path, qemu='symbols="build/kernel.elf"')
     doit = Reader(start(project, "-m", "doit", "boot", "--gdb"))
     doit.until("waiting for: gdb -ex 'target remote localhost:1234' build/kernel.elf")
-    while not machines(tmp_path):
-        doit.more()
+    doit.until_a_machine_runs(tmp_path)
     assert speaks_gdb()
     assert "hello" not in doit.text  # it waits before the first instruction
     doit.end(signal.SIGINT)

@@ -70,6 +70,14 @@ class Reader:
         self.text += (self.process.stdout.read() or b"").decode()
         time.sleep(0.02)
 
+    def until_a_machine_runs(self, folder, seconds=60):
+        """Read until a QEMU runs that was started in ``folder``."""
+        deadline = time.monotonic() + seconds
+        while not machines(folder):
+            assert self.process.poll() is None, f"it ended before a machine ran: {self.text!r}"
+            assert time.monotonic() < deadline, f"no machine runs: {self.text!r}"
+            self.more()
+
     def end(self, number=None, seconds=60):
         """Send a signal to the whole group, as a terminal does, and return the exit code."""
         if number is not None:
@@ -96,8 +104,9 @@ def machines(folder):
     return found
 
 
-def gone(folder, seconds=10):
-    """Return whether no QEMU of that folder is left after a moment."""
+def gone(folder, seconds=60):
+    """Return whether no QEMU of that folder is left after a moment, which may be long under load.
+    """
     deadline = time.monotonic() + seconds
     while machines(folder):
         if time.monotonic() > deadline:

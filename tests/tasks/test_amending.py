@@ -110,6 +110,7 @@ PLANNED = {
 }
 
 
+@pytest.mark.cost
 @pytest.mark.parametrize(
     ("edit", "by"),
     [*((edit, "chain") for edit in AMENDED), ("longer", "doit"), ("in a tree", "doit")],
@@ -217,6 +218,7 @@ def test_where_more_depends_on_a_file_the_planner_is_asked(project, tmp_path, de
     assert built(project)[0] == clean(project, tmp_path / "clean")[0]
 
 
+@pytest.mark.cost
 @pytest.mark.parametrize("arguments", [["-n", "2"], ["-n", "2", "-P", "thread"]])
 def test_in_another_process_too(project, tmp_path, arguments):
     project.build()
@@ -281,6 +283,7 @@ def test_a_note_names_the_partition_by_its_number_now(project):
     assert "partitions[1]: 'modules/aux'" in project.build().out
 
 
+@pytest.mark.cost
 @pytest.mark.parametrize("name", ["\u6f22" * 36, "x" * 36])
 def test_a_long_name(project, tmp_path, name):
     project.dodo = project.dodo.replace('"esp", Fat', f'"{name}", Fat')

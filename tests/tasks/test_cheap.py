@@ -55,6 +55,7 @@ class Trace:
         return dict(found)
 
 
+@pytest.mark.cost
 def test_with_nothing_to_do_each_source_is_looked_at_once_and_none_is_opened(project):
     trace = Trace(project)
     assert trace.count(r"open\w*") == {}
@@ -82,6 +83,7 @@ tasks.boots tasks.clean tasks.crosscheck tasks.output_task tasks.verify_task ver
 """Modules that do work, of which there is none; what only describes and compares is not here."""
 
 
+@pytest.mark.cost
 def test_with_nothing_to_do_little_is_imported(project):
     """To compile a class or an expression takes longer than to find out that all is done."""
     code = (
