@@ -84,6 +84,17 @@ BAD = [
     ({"files": {"a": Tree("x", exclude="!")}}, "p.files['a'].exclude: '!' names nothing, must be a "
      "pattern of gitignore that matches something (write for example \"*.o\" or \"build/\"; a "
      "backslash takes a special meaning away)"),
+    *[
+        ({"files": {"a": Tree(wrong)}}, f"p.files['a'].dir: {wrong!r} is not a path, Tree(...) "
+         'takes a directory (write for example Tree("sysroot"))')
+        for wrong in ("", 5, None)
+    ],
+    *[
+        ({"files": {"a": Tree("x", include=wrong)}}, f"p.files['a'].include: {wrong!r} has "
+         'something else in it, must be patterns, one text or several (write for example ["a", '
+         '"b"])')
+        for wrong in (("a", 5), 5, None)
+    ],
 ]
 
 
@@ -167,6 +178,13 @@ def test_the_recipe():
     assert [wanted for question, wanted, _ in files.asked if question == "digest"] == [
         "tree/b c", "kernel", "tree/run.sh",
     ]
+
+
+@pytest.mark.parametrize(("epoch", "seconds"), [(0, "1"), (1, "1"), (2, "2")])
+def test_a_faked_time_of_zero_would_be_ignored(epoch, seconds):
+    files = FakeFiles(FILES)
+    EXT.fill(place(epoch=epoch), files, "p")
+    assert dict(files.recipes[0].environment)["E2FSPROGS_FAKE_TIME"] == seconds
 
 
 def test_the_place_on_the_disk_is_no_part_of_the_recipe():

@@ -210,6 +210,7 @@ def test_longer_sectors(sector_size):
     for size in (1 * MIB, 20 * MIB, 100 * MIB, 600 * MIB, 4 * GIB):
         found = plan(size, sector_size=sector_size)
         assert found.cluster_size >= sector_size
+        assert geometry._step(found) == 4096 // sector_size
         check(found, size)
 
 

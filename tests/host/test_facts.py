@@ -58,6 +58,8 @@ def test_it_runs_at_first_and_not_again(tmp_path):
     [
         ({"the image": "abd"}, "the image changed"),
         ({"the length": 4}, "the length is 4 now and was 3"),
+        ({"the length": "3"}, "the length changed"),
+        ({"its place": 5}, "its place changed"),
         ({"its place": [1, 3]}, "its place changed"),
         ({"the kernel": "x"}, "the kernel was not asked for before"),
         ({"the image": "x", "its place": []}, "the image changed; its place changed"),

@@ -135,6 +135,16 @@ def test_who_waits_for_one_holds_none_of_the_others(lock, here):
     assert {*lock._held} == {".a/lock", ".b/lock", ".c/lock", ".spare/lock"}
 
 
+def test_a_forked_child_holds_nothing(lock, here):
+    """It is another process: to a lock of its parent's it has to wait like any other."""
+    lock.hold_alone(".os.img/lock", nobody)
+    child = os.fork()
+    if not child:
+        os._exit(1 if lock.is_held(".os.img/lock") else 0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert lock.is_held(".os.img/lock")
+
+
 def lock_as_qemu(file, byte):
     """Take one of QEMU's locks: 100 + n to use permission n, 200 + n to forbid it (1: write)."""
     fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, byte, 1, 0))
