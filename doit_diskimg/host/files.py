@@ -249,12 +249,10 @@ def _status(path: str, where: str) -> os.stat_result:
     try:
         status = os.stat(path)
     except FileNotFoundError:
-        raise WorldError(
-            SourceMissing(
-                where, f"{path!r} does not exist",
-                "must be a file, or the target of another task", "build it or fix the path",
-            )
-        ) from None
+        raise WorldError(SourceMissing(
+            where, f"{path!r} does not exist",
+            "must be a file, or the target of another task", "build it or fix the path",
+        )) from None
     except ValueError:
         raise WorldError(no_path(path, where)) from None
     except OSError as error:

@@ -104,13 +104,11 @@ def check_read(path: str, count: int, signature: Signature, after: os.stat_resul
         raise changed(path)
     if count != signature.size:
         found = f"gives {count} bytes" if count < signature.size else "gives more bytes than that"
-        raise WorldError(
-            SourceLength(
-                path, f"its size is {signature.size}, and it {found}",
-                "a source must have the bytes that the system says it has, and such a file is "
-                "made while it is read", "copy it, and name the copy",
-            )
-        )
+        raise WorldError(SourceLength(
+            path, f"its size is {signature.size}, and it {found}",
+            "a source must have the bytes that the system says it has, and such a file is "
+            "made while it is read", "copy it, and name the copy",
+        ))
 
 
 def check_empty(path: str, status: os.stat_result, session: Session) -> None:
@@ -183,9 +181,7 @@ def stretch(path: str, offset: int, length: int, signature: Signature) -> Iterat
 
 def changed(path: str) -> WorldError:
     """Return the error for a source that changed under our hands."""
-    return WorldError(
-        SourceChanged(
-            path, "it changed while the image was built",
-            "must stay as it is until the build is done", "run doit again",
-        )
-    )
+    return WorldError(SourceChanged(
+        path, "it changed while the image was built",
+        "must stay as it is until the build is done", "run doit again",
+    ))

@@ -110,10 +110,8 @@ def busy(path: str, names: str) -> WorldError:
     """Return the error for an image that a running guest may write to."""
     pids = ", ".join(map(str, holders(path)))
     who = f"QEMU (pid {pids})" if pids else "a QEMU"
-    return WorldError(
-        ImageBusy(
-            path, f"it is open in {who}, which may write to {names}",
-            "a new image takes over what a guest wrote and can't follow one that runs",
-            "end that program and run doit again",
-        )
-    )
+    return WorldError(ImageBusy(
+        path, f"it is open in {who}, which may write to {names}",
+        "a new image takes over what a guest wrote and can't follow one that runs",
+        "end that program and run doit again",
+    ))

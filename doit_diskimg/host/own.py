@@ -172,32 +172,26 @@ def check_target(path: str) -> None:
 def _check_state(path: str) -> None:
     folder = os.path.dirname(path) or os.curdir
     if os.path.lexists(os.path.join(folder, MARKER)):
-        raise WorldError(
-            OwnFile(
-                path, f"{folder!r} is the state folder of an image",
-                "a build writes nothing else there", "name a file elsewhere",
-            )
-        )
+        raise WorldError(OwnFile(
+            path, f"{folder!r} is the state folder of an image",
+            "a build writes nothing else there", "name a file elsewhere",
+        ))
 
 
 def _check_folder(path: str) -> None:
     """Refuse a new file among the devices, where a wrong letter would have been a disk."""
     folder = os.path.realpath(os.path.dirname(path) or os.curdir)
     if (folder + "/").startswith("/dev/") and not (folder + "/").startswith("/dev/shm/"):
-        raise WorldError(
-            ImageKind(
-                path, "it would lie among the host's devices",
-                "an image is a regular file and nothing else",
-                "name a file elsewhere; nothing was written",
-            )
-        )
+        raise WorldError(ImageKind(
+            path, "it would lie among the host's devices",
+            "an image is a regular file and nothing else",
+            "name a file elsewhere; nothing was written",
+        ))
 
 
 def not_an_image(path: str, mode: int) -> WorldError:
     """Return the error for a file of that mode in the place of an image."""
-    return WorldError(
-        ImageKind(
-            path, f"it is a {kind_of(mode)}", "an image is a regular file and nothing else",
-            "name another file; nothing was written",
-        )
-    )
+    return WorldError(ImageKind(
+        path, f"it is a {kind_of(mode)}", "an image is a regular file and nothing else",
+        "name another file; nothing was written",
+    ))

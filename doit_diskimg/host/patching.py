@@ -104,12 +104,10 @@ def _in_use(path: str, busy: str) -> str:
     """Return what to say of an image that a QEMU has.  Raises WorldError if that is not wanted."""
     who = _who(holders(path))
     if busy == "error":
-        raise WorldError(
-            ImageBusy(
-                path, f"it is open in {who}", "busy='error' refuses to build it now",
-                "end that program, or leave busy out to have a new file put in its place",
-            )
-        )
+        raise WorldError(ImageBusy(
+            path, f"it is open in {who}", "busy='error' refuses to build it now",
+            "end that program, or leave busy out to have a new file put in its place",
+        ))
     return f"{path} is open in {who}, which keeps the old file"
 
 

@@ -257,12 +257,10 @@ def _lines(data: dict[str, object]) -> bytes:
 
 def broken(path: str, found: str) -> WorldError:
     """Return the error for a state file that is not what its task wrote."""
-    return WorldError(
-        StateBroken(
-            path, found, "an earlier task of this image wrote it",
-            "run doit for the whole image, or `doit clean` first",
-        )
-    )
+    return WorldError(StateBroken(
+        path, found, "an earlier task of this image wrote it",
+        "run doit for the whole image, or `doit clean` first",
+    ))
 
 
 def host_failed(path: str, error: OSError, action: str) -> WorldError:

@@ -184,12 +184,10 @@ class _Walker:
         self._refuse(child.path, f"is a {kind_of(child.stat().st_mode)}")
 
     def _refuse(self, path: str, found: str) -> None:
-        self.problems.append(
-            SourceKind(
-                self._where, f"{path!r} {found}", "a tree holds directories and regular files",
-                "remove it or exclude it",
-            )
-        )
+        self.problems.append(SourceKind(
+            self._where, f"{path!r} {found}", "a tree holds directories and regular files",
+            "remove it or exclude it",
+        ))
 
 
 def _patterns(lines: Sequence[str]) -> Any:

@@ -177,26 +177,22 @@ def _check(payload: str, recipe: Recipe, where: str) -> None:
             file.seek(must.offset)
             found = file.read(len(must.data))
             if found != must.data:
-                problems.append(
-                    ProgramFailed(
-                        where, f"{must.name}: {found.hex(' ')} is there, made by "
-                        f"{recipe.commands[-1].program.name}",
-                        f"{must.data.hex(' ')} was asked for",
-                        "use another version of it, or another program",
-                    )
-                )
+                problems.append(ProgramFailed(
+                    where, f"{must.name}: {found.hex(' ')} is there, made by "
+                    f"{recipe.commands[-1].program.name}",
+                    f"{must.data.hex(' ')} was asked for",
+                    "use another version of it, or another program",
+                ))
     if problems:
         raise WorldError(*problems)
 
 
 def _wrong_length(length: int, recipe: Recipe, where: str) -> WorldError:
     name = recipe.commands[-1].program.name
-    return WorldError(
-        ProgramFailed(
-            where, f"{name} made {length:,} bytes", f"there is room for {recipe.length:,}",
-            "use another version of it, or tell us",
-        )
-    )
+    return WorldError(ProgramFailed(
+        where, f"{name} made {length:,} bytes", f"there is room for {recipe.length:,}",
+        "use another version of it, or tell us",
+    ))
 
 
 def _find(recipe: Recipe, known: _Record, where: str) -> dict[str, Tool]:

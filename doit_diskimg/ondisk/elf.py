@@ -67,12 +67,10 @@ class Elf:
         if not symbols:
             raise DescriptionError(self._unknown(name, where))
         if len({symbol["st_value"] for symbol in symbols}) > 1:
-            raise DescriptionError(
-                UnknownSymbol(
-                    where, f"{self._path!r} has {name!r} {len(symbols)} times",
-                    "must be one place", "rename one, or make one of them global",
-                )
-            )
+            raise DescriptionError(UnknownSymbol(
+                where, f"{self._path!r} has {name!r} {len(symbols)} times",
+                "must be one place", "rename one, or make one of them global",
+            ))
         return self._found(symbols[0], where)
 
     def _found(self, symbol: Any, where: str) -> Found:
@@ -81,13 +79,11 @@ class Elf:
             what = "has no bytes in the binary"
             what = "is a number and no place" if index == "SHN_ABS" else what
             section = "" if isinstance(index, str) else f", it lies in {self._names[index]}"
-            raise DescriptionError(
-                PatchMisplaced(
-                    where, f"{symbol.name!r} {what}{section}",
-                    "a patched field has bytes in the binary",
-                    "put it into .text or .data, with a value: .long 0",
-                )
-            )
+            raise DescriptionError(PatchMisplaced(
+                where, f"{symbol.name!r} {what}{section}",
+                "a patched field has bytes in the binary",
+                "put it into .text or .data, with a value: .long 0",
+            ))
         within = symbol["st_value"] - self._elf.get_section(index)["sh_addr"]
         return Found(
             offset=self._loaded[index] - min(self._loaded.values()) + within,
@@ -133,19 +129,15 @@ def _elffile(where: str) -> Any:
     try:
         from elftools.elf import elffile
     except ImportError:
-        raise WorldError(
-            ProgramMissing(
-                where, "the package pyelftools is not installed",
-                "must be there to read ELF files", "pip install 'doit_diskimg[elf]'",
-            )
-        ) from None
+        raise WorldError(ProgramMissing(
+            where, "the package pyelftools is not installed",
+            "must be there to read ELF files", "pip install 'doit_diskimg[elf]'",
+        )) from None
     return elffile
 
 
 def _wrong_kind(path: str, what: str, where: str) -> WorldError:
-    return WorldError(
-        SourceKind(
-            where, f"{path!r} {what}", "must be the program that the flat binary was made of",
-            "name the file that objcopy read, or leave elf out and give offsets",
-        )
-    )
+    return WorldError(SourceKind(
+        where, f"{path!r} {what}", "must be the program that the flat binary was made of",
+        "name the file that objcopy read, or leave elf out and give offsets",
+    ))

@@ -18,6 +18,9 @@ FILE_SIZE = 28
 READ_ONLY, HIDDEN, SYSTEM, VOLUME_ID, DIRECTORY, ARCHIVE = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 """Bits of DIR_Attr."""
 
+LETTERS = {"r": READ_ONLY, "h": HIDDEN, "s": SYSTEM, "a": ARCHIVE}
+"""Bits of DIR_Attr that users set, by the letters of DOS's attrib and of mtools."""
+
 LOWER_BASE, LOWER_EXTENSION = 0x08, 0x10
 """Bits of DIR_NTRes.  The standard reserves the byte; Windows NT and Linux use it."""
 

@@ -44,13 +44,11 @@ def uefi(candidates: Sequence[Flash] = UEFI) -> Flash:
     for flash in candidates:
         if all(map(os.path.exists, flash)):
             return flash
-    raise WorldError(
-        ProgramMissing(
-            "UEFI", "no firmware for QEMU is installed", "must be OVMF's two files",
-            "install it (Debian package ovmf), or name the files: "
-            "firmware=('CODE.fd', 'VARS.fd')",
-        )
-    )
+    raise WorldError(ProgramMissing(
+        "UEFI", "no firmware for QEMU is installed", "must be OVMF's two files",
+        "install it (Debian package ovmf), or name the files: "
+        "firmware=('CODE.fd', 'VARS.fd')",
+    ))
 
 
 def version(path: str) -> str:

@@ -13,9 +13,10 @@ from doit_diskimg.disk.bootcode import BootCode
 from doit_diskimg.disk.model import Disk, Part
 from doit_diskimg.disk.segment import draw
 from doit_diskimg.disk.sockets import Payload, Place, Room
-from doit_diskimg.errors import BadValue, ContentTooLarge, DescriptionError, Problem
+from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.extent import Extent
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.kinds.filesystems.file import room_in
 from doit_diskimg.ondisk.guids import type_guid
 from doit_diskimg.plan.content import Files, Wanted
 from doit_diskimg.plan.picture import Canvas, Picture
@@ -99,7 +100,7 @@ class SecondPart(Payload):
 
     def fill(self, place: Place, files: Files, where: str) -> Picture:
         code, where, canvas = self.code(place.extent.start), f"{where}.payload", Canvas()
-        own = _fit(place, code.size(files, where), where, self._name)
+        own = room_in(place, code.size(files, where), where, self._name)
         draw(canvas, own.start, code.stretches(own, [own], files, None, where))
         return canvas.picture()
 
@@ -110,17 +111,3 @@ class SecondPart(Payload):
     def needed(self, extent: Extent, picture: Picture) -> Iterator[Extent]:
         for piece in picture.pieces:
             yield Extent(piece.start, piece.length)
-
-
-def _fit(place: Place, length: int, where: str, what: str) -> Extent:
-    """Return where ``length`` bytes lie that fill a partition from its beginning on.
-
-    Raises DescriptionError if they are more than it has, by a change since it was placed.
-    """
-    if length > place.extent.length:
-        raise DescriptionError(ContentTooLarge(
-            where, f"{what} has {exact_size(length)}",
-            f"its partition has {exact_size(place.extent.length)}",
-            "run doit again if it has just grown, else raise the partition's size",
-        ))
-    return Extent(place.extent.start, length)

@@ -238,4 +238,4 @@ class GrubCore(embedding.SecondPart):
 
     @property
     def _name(self) -> str:
-        return f"{fspath(self.path)!r}"
+        return shown(fspath(self.path))

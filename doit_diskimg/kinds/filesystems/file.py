@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import KW_ONLY
 from os import PathLike, fspath
 
-from doit_diskimg.disk.fields import range_problems
+from doit_diskimg.disk.fields import range_problems, shown
 from doit_diskimg.disk.segment import CodeSource, draw
 from doit_diskimg.disk.sockets import Payload, Place, Room
 from doit_diskimg.disk.symbols import Symbol
@@ -68,24 +68,16 @@ class File(Payload):
     def fill(self, place: Place, files: Files, where: str) -> Picture:
         where = f"{where}.payload"
         part = self._range(files, where)
-        if part.length > place.extent.length:
-            name = fspath(self.path) if isinstance(self.path, (str, PathLike)) else (
-                getattr(self.path, "source", "its source")
-            )
-            raise DescriptionError(
-                ContentTooLarge(
-                    where, f"{name!r} has {exact_size(part.length)}",
-                    f"its partition has {exact_size(place.extent.length)}",
-                    "run doit again if it has just grown, else raise the partition's size",
-                )
-            )
+        name = fspath(self.path) if isinstance(self.path, (str, PathLike)) else (
+            getattr(self.path, "source", "its source")
+        )
+        own = room_in(place, part.length, where, shown(name))
         canvas, start = Canvas(), place.extent.start
         if isinstance(self.path, (str, PathLike)):
             path = fspath(self.path)
             found = range_parts(files, path, part, files.size(path, where), where)
             canvas.parts(start - part.start, path, found)
         else:
-            own = Extent(start, part.length)
             draw(canvas, start, self.path.stretches(own, [own], files, place.numbers, where))
         return canvas.picture()
 
@@ -99,3 +91,17 @@ class File(Payload):
             path = fspath(self.path)
             return range_of(files.size(path, where), self.offset, self.length, path, where)
         return Extent(0, self.path.size(files, where))
+
+
+def room_in(place: Place, length: int, where: str, what: str) -> Extent:
+    """Return where ``length`` bytes lie that fill a partition from its beginning on.
+
+    Raises DescriptionError if they are more than it has, by a change since it was placed.
+    """
+    if length > place.extent.length:
+        raise DescriptionError(ContentTooLarge(
+            where, f"{what} has {exact_size(length)}",
+            f"its partition has {exact_size(place.extent.length)}",
+            "run doit again if it has just grown, else raise the partition's size",
+        ))
+    return Extent(place.extent.start, length)

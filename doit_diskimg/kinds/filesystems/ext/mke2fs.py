@@ -207,15 +207,13 @@ def _in_our_words(
     names = ", ".join(f"{path} {format_size(sizes[path])}" for path in largest)
     what = "inodes" if "allocate inode" in text else "blocks"
     remedy = "raise inodes, or leave it out" if what == "inodes" else "make the partition larger"
-    return DescriptionError(
-        VolumeFull(
-            f"{where}.files",
-            f"{len(nodes):,} files and directories with {total} "
-            f"(the largest: {names}) need more {what}",
-            f"the volume has {format_size(geometry.length)}",
-            f"{remedy}, or leave files out",
-        )
-    )
+    return DescriptionError(VolumeFull(
+        f"{where}.files",
+        f"{len(nodes):,} files and directories with {total} "
+        f"(the largest: {names}) need more {what}",
+        f"the volume has {format_size(geometry.length)}",
+        f"{remedy}, or leave files out",
+    ))
 
 
 def _name_fault(path: str, name: str) -> tuple[str, str, str] | None:

@@ -29,13 +29,6 @@ ROOT = ""
 
 LARGEST_FILE = 0xFFFFFFFF  # DIR_FileSize
 
-_LETTERS = {
-    "r": fat_dirent.READ_ONLY,
-    "h": fat_dirent.HIDDEN,
-    "s": fat_dirent.SYSTEM,
-    "a": fat_dirent.ARCHIVE,
-}
-
 
 class FatContents:
     """What goes into a volume, and how much room it takes there.
@@ -195,15 +188,13 @@ class FatContents:
         return None
 
     def _bits(self, letters: object, where: str) -> int:
-        if isinstance(letters, str) and not set(letters) - set(_LETTERS):
-            return sum(_LETTERS[letter] for letter in set(letters))
-        self.wrong.append(
-            BadValue(
-                where, f"{letters!r} is not a set of attributes",
-                "must be letters: r read-only, h hidden, s system, a archive",
-                'write for example "hsr"',
-            )
-        )
+        if isinstance(letters, str) and not set(letters) - set(fat_dirent.LETTERS):
+            return sum(fat_dirent.LETTERS[letter] for letter in set(letters))
+        self.wrong.append(BadValue(
+            where, f"{letters!r} is not a set of attributes",
+            "must be letters: r read-only, h hidden, s system, a archive",
+            'write for example "hsr"',
+        ))
         return 0
 
 

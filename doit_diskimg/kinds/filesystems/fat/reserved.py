@@ -234,12 +234,10 @@ def read_boot_sector(fat: Fat, files: Files, where: str) -> bytes | None:
         assert isinstance(source, bytes), "another kind was refused"
         data = source
     if len(data) > SIZE:
-        raise DescriptionError(
-            ContentTooLarge(
-                where, f"it has {len(data):,} bytes", f"a boot sector has at most {SIZE}",
-                "put the rest behind it: reserved={1: ...}, at sector 8 or later on FAT32",
-            )
-        )
+        raise DescriptionError(ContentTooLarge(
+            where, f"it has {len(data):,} bytes", f"a boot sector has at most {SIZE}",
+            "put the rest behind it: reserved={1: ...}, at sector 8 or later on FAT32",
+        ))
     return data.ljust(SIZE, b"\0")
 
 

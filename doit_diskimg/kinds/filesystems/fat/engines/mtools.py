@@ -38,10 +38,6 @@ each, which takes 0.3 s for so many, and minutes for a thousand."""
 _LONGEST_NAME = 255  # bytes of a name of the host's, under which a file is laid out
 _ROOM = 60_000
 """Bytes of arguments in one call; systems take 128 KiB and more."""
-_LETTERS = (
-    ("r", fat_dirent.READ_ONLY), ("h", fat_dirent.HIDDEN), ("s", fat_dirent.SYSTEM),
-    ("a", fat_dirent.ARCHIVE),
-)
 
 
 def faults(volume: FatLoad, where: str) -> Iterator[Problem]:
@@ -189,7 +185,7 @@ def _attributes(
         usual = 0 if isinstance(node, Directory) else fat_dirent.ARCHIVE
         flags = tuple(
             f"{'+' if node.attributes & bit else '-'}{letter}"
-            for letter, bit in _LETTERS if (node.attributes ^ usual) & bit
+            for letter, bit in fat_dirent.LETTERS.items() if (node.attributes ^ usual) & bit
         )
         if flags:
             wanted.setdefault(flags, []).append(path)

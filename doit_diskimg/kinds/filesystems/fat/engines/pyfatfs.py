@@ -49,17 +49,12 @@ def faults(volume: PlannedFat, where: str) -> Iterator[Problem]:
     must = "every engine makes the same volume, or none"
     change = "rename it, or write engine='native'"
     for path, node in staged.paths(volume):
-        stored = volume.stored[path_above(node.path)][node.name]
+        stored = volume.stored[staged.above(node.path)][node.name]
         fault = name_fault(stored.long) if stored.long else ""
         if path.count("/") > DEEPEST:
             fault = f"lies below more than {DEEPEST} directories"
         if fault:
             yield EngineCannot(node.where, f"{path!r} {fault}", must, change)
-
-
-def path_above(path: str) -> str:
-    """Return the path of the directory that something is in."""
-    return path.rpartition("/")[0]
 
 
 def name_fault(long: str) -> str:
@@ -145,7 +140,7 @@ def _children(volume: PlannedFat, places: dict[str, str]) -> list[dict[str, Any]
     for node in volume.root.everything():
         if node.path == ROOT:
             continue
-        stored = volume.stored[path_above(node.path)][node.name]
+        stored = volume.stored[staged.above(node.path)][node.name]
         entry: dict[str, Any] = {
             "short": stored.short.decode("ascii"),
             "long": stored.long,
@@ -159,7 +154,7 @@ def _children(volume: PlannedFat, places: dict[str, str]) -> list[dict[str, Any]
             below[node.path] = entry["children"]
         else:
             entry |= {"length": node.size, "file": places[node.path]}
-        below[path_above(node.path)].append(entry)
+        below[staged.above(node.path)].append(entry)
     return below[ROOT]
 
 

@@ -12,15 +12,10 @@ from doit_diskimg.ondisk import fat_boot, fat_dirent
 from doit_diskimg.plan.content import digest_of
 from doit_diskimg.plan.recipe import Contents, Must, Program, Staged, Stored
 
-_LETTERS = (
-    (fat_dirent.READ_ONLY, "r"), (fat_dirent.HIDDEN, "h"), (fat_dirent.SYSTEM, "s"),
-    (fat_dirent.ARCHIVE, "a"),
-)
-
 
 def name(volume: FatLoad, node: Node) -> str:
     """Return the name that readers will see: on a volume without long names, the short one."""
-    stored = volume.stored[_above(node.path)][node.name]
+    stored = volume.stored[above(node.path)][node.name]
     if stored.long or stored.case:
         return node.name
     return _short_text(stored)
@@ -36,7 +31,7 @@ def paths(volume: FatLoad) -> Iterator[tuple[str, Node]]:
     for node in sorted(nodes, key=lambda node: _order(node.path, first)) if first else nodes:
         if node.path == ROOT:
             continue
-        seen[node.path] = f"{seen[_above(node.path)]}{name(volume, node)}"
+        seen[node.path] = f"{seen[above(node.path)]}{name(volume, node)}"
         yield seen[node.path], node
         seen[node.path] += "/"
 
@@ -83,7 +78,7 @@ def contents(volume: FatLoad, base: str = "") -> Contents:
 
 
 def _stored(volume: FatLoad, path: str, node: Node) -> Stored:
-    letters = "".join(letter for bit, letter in _LETTERS if node.attributes & bit)
+    letters = "".join(letter for letter, bit in fat_dirent.LETTERS.items() if node.attributes & bit)
     if isinstance(node, Directory):
         return Stored(f"{path}/", 0, letters, "")
     if isinstance(node.source, str) and node.size:
@@ -103,7 +98,8 @@ def file(volume: FatLoad, node: FileNode, path: str) -> Staged:
     return Staged(path, source, digest, seconds=time.epoch())
 
 
-def _above(path: str) -> str:
+def above(path: str) -> str:
+    """Return the path of the directory that something is in."""
     return path.rpartition("/")[0]
 
 
