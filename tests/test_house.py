@@ -216,7 +216,7 @@ def below_the_host_there_is_no_world(module: str, tree: ast.Module) -> Iterator[
 
 def frozen_dataclasses_are_the_cheap_ones(module: str, tree: ast.Module) -> Iterator[str]:
     names = {target for target, *_ in imports(tree)}
-    if "dataclasses.dataclass" not in names:
+    if "dataclasses.dataclass" not in names or short(module) == "frozen":  # which defines it
         return
     for node in ast.walk(tree):
         text = ast.unparse(node) if isinstance(node, ast.Call) else ""
