@@ -10,6 +10,9 @@ import pytest
 from forked import doit
 from project import Project
 
+from doit_diskimg.chain import own_sources
+from doit_diskimg.plan.content import Tree
+
 HEAD = '''
 from doit_diskimg import (
     BootCode, Compressed, Disk, DiskImage, Esp, Fat, File, Gpt, Iso, Mbr, Partition, PartitionFile,
@@ -263,3 +266,16 @@ def test_notes_of_an_earlier_reading(tmp_path, monkeypatch):
     with pytest.raises(Exception, match=r"'b\.img' is made of 'a\.img', which is made of 'b\.img'"):
         tasks("b.img", "a.img")
     assert kept
+
+
+@pytest.mark.parametrize(
+    ("patterns", "taken"),
+    [
+        ({}, True), ({"exclude": "b"}, False), ({"exclude": "b/"}, True),
+        ({"exclude": "a/"}, False), ({"include": "b"}, True),
+        ({"include": "b/"}, False), ({"include": "a/"}, True),
+    ],
+)  # fmt: skip
+def test_what_a_tree_would_take_if_it_was_there(patterns, taken):
+    """A pattern that ends with a slash names directories only, and an image is a file."""
+    assert own_sources._takes(Tree("t", **patterns), "a/b") is taken
