@@ -8,7 +8,7 @@ from doit_diskimg.chain.job import Job, Shortcut, checked_epoch
 from doit_diskimg.chain.own_sources import all_problems
 from doit_diskimg.chain.run import run
 from doit_diskimg.chain.step import Step, in_order
-from doit_diskimg.chain.steps import create, geometry, populate_and_inject, seal, table
+from doit_diskimg.chain.steps import create, geometry, outputs, populate_and_inject, seal, table
 from doit_diskimg.disk.model import Disk
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.session import waiting_text
@@ -53,6 +53,7 @@ def build(
             create(job),                # a new, empty image, if the one there can't be patched
             *populate_and_inject(job),  # what are the bytes of each part, and which of them differ?
             seal(job),                  # finished, and in its place
+            *outputs(job),              # files that are made of the finished image
         ]  # fmt: skip
         return [_done(step, tell) for step in in_order(steps)]
 

@@ -6,9 +6,8 @@ An image in which a guest wrote nothing but what is its own stays what it is.
 from doit_diskimg.chain.guests import listed
 from doit_diskimg.chain.job import Job
 from doit_diskimg.chain.keeping import settled
-from doit_diskimg.chain.layout_of import layout_of
-from doit_diskimg.chain.proof import is_ours
-from doit_diskimg.chain.results import planned
+from doit_diskimg.chain.results import layout_of, planned
+from doit_diskimg.chain.run import is_ours
 from doit_diskimg.disk.placed import TABLE, Layout, decode_places
 from doit_diskimg.errors import ImageWritten, WorldError
 from doit_diskimg.host import kept, seal

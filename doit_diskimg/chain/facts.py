@@ -20,7 +20,7 @@ result that is newer than its facts never passes for up to date.
 What cannot be compared with the last time is a condition: ``unmet`` returns in words what does not
 hold (``the image is not as the last build left it``), empty if all does.
 
-`tasks.as_before.AsBefore` makes an object for doit's ``uptodate`` of it, and a step's action calls
+`tasks.action.AsBefore` makes an object for doit's ``uptodate`` of it, and a step's action calls
 `look` before its work and `keep` after it.
 """
 

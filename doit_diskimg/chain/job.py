@@ -27,6 +27,9 @@ INJECTED_FILES = ".files-injected.json"
 PLACES = ".places.json"
 """Ending of the state file with what others ask of a volume."""
 
+CLAIMS = ".output.json"
+"""Ending of the state file that says which file outside the state folder is ours."""
+
 
 class Shortcut(Protocol):
     """A quicker way to the same plan, which a skin may hand to the chain; see `shortcuts`."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from doit_diskimg.chain.guests import places
 from doit_diskimg.chain.job import Job
-from doit_diskimg.chain.layout_of import layout_of
+from doit_diskimg.chain.results import layout_of
 from doit_diskimg.disk.model import Disk
 from doit_diskimg.disk.placed import Layout
 from doit_diskimg.errors import KeptBytes, Problem, WorldError

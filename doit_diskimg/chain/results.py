@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from doit_diskimg.chain.job import Job
+from doit_diskimg.disk.placed import Layout, decode_layout
 from doit_diskimg.host.state import StateFolder, broken, load, need
 from doit_diskimg.plan.picture import Picture
 from doit_diskimg.plan.stored import Plan, decode_plan, decode_receipt
@@ -45,3 +47,8 @@ def receipts(
         if injected_into != generation:
             raise broken(path, "it is of another image")
     return found
+
+
+def layout_of(job: Job) -> Layout:
+    """Return the layout of a disk.  Raises WorldError."""
+    return load(job.state.file("layout.json"), decode_layout)

@@ -30,7 +30,8 @@ class Step:
     ``contents_of`` and ``sizes_of`` are sources of the user's, ``record`` the state file in which
     it keeps what it asked about them; ``placed`` is the part of the disk whose place it needs to
     know, ``needs`` what it needs of others; ``more`` are its own facts.  ``unmet`` says what else
-    makes it run; a step of a ``guest`` runs for no other reason.
+    makes it run; a step of a ``guest`` runs for no other reason.  A result outside the state folder
+    is ours if the state file ``claims`` says so.
     """
 
     def __init__(
@@ -53,14 +54,16 @@ class Step:
         more: Callable[[Found], Found] = nothing_more,
         unmet: Callable[[], str] = nothing_unmet,
         guest: bool = False,
+        claims: str = "",
     ) -> None:
         self.job = job
         self.name = name
         self.doc = doc
         self.index = index
-        """Of the partition or segment that the step is about."""
+        """Of the partition, segment or output that the step is about."""
         self.results = results
         self.of_guest = guest
+        self.claims = claims
         self.sources = [*contents_of, *sizes_of]
         self.trees = [want.source for want in self.sources if isinstance(want.source, Tree)]
         self.after = [*after, *(f"{volume}:populate" for volume in needs.volumes)]

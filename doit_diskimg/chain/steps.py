@@ -7,14 +7,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from doit_diskimg.chain.job import INJECTED_FILES, PLACES, Job
+from doit_diskimg.chain.facts import Found
+from doit_diskimg.chain.job import CLAIMS, INJECTED_FILES, PLACES, Job
 from doit_diskimg.chain.step import Step, Work
 from doit_diskimg.disk import links
 from doit_diskimg.disk.links import NOTHING, Needs
 from doit_diskimg.disk.model import Part, Partition
 from doit_diskimg.disk.placed import TABLE
-from doit_diskimg.host.paths import one_place
+from doit_diskimg.host.paths import normal, one_place
+from doit_diskimg.host.seal import sealed_digest
 from doit_diskimg.plan.content import Wanted
+from doit_diskimg.plan.recipe import Program
 
 
 def steps(job: Job) -> Iterator[Step]:
@@ -50,7 +53,7 @@ def _volume(job: Job, part: Part) -> Step:
 
 
 def _format(step: Step) -> str | None:
-    from doit_diskimg.chain.format import decide_geometry
+    from doit_diskimg.chain.populate import decide_geometry
 
     return decide_geometry(step)
 
@@ -76,9 +79,7 @@ def table(job: Job) -> Step:
         inputs=[state.file(name, ".geometry.json") for name in formatted],
         sizes_of=_asked_by_layout(job),
         record=state.file(TABLE, ".files.json"),
-        results=[
-            state.file("layout.json"), state.file(TABLE, ".plan"), state.file(TABLE, ".blob"),
-        ],
+        results=[state.file("layout.json"), *(state.file(TABLE, it) for it in (".plan", ".blob"))],
     )
 
 
@@ -205,7 +206,7 @@ def _inject_file(job: Job, part: Part) -> Step:
 
 
 def _write_file(step: Step) -> str | None:
-    from doit_diskimg.chain.inject_sources import inject_file
+    from doit_diskimg.chain.inject import inject_file
 
     return inject_file(step)
 
@@ -217,7 +218,7 @@ def _inject_segment(job: Job, index: int) -> Step:
 
 
 def _write_segment(step: Step) -> str | None:
-    from doit_diskimg.chain.inject_sources import inject_segment
+    from doit_diskimg.chain.inject import inject_segment
 
     return inject_segment(step)
 
@@ -246,7 +247,7 @@ def _with_needed(job: Job, sources: Iterable[Wanted], name: str) -> Iterator[Wan
     yield from sources
     needed = links.needs(job.disk, name).parts
     if needed:
-        from doit_diskimg.chain.numbers import sources_of
+        from doit_diskimg.chain.pictures import sources_of
 
         yield from sources_of(job.disk, needed)
 
@@ -258,7 +259,7 @@ def _of_others(job: Job, name: str) -> dict[str, Any]:
 
 
 def _resolved(job: Job, needs: Needs, before: Any) -> dict[str, Any]:
-    from doit_diskimg.chain.numbers import resolved
+    from doit_diskimg.chain.pictures import resolved
 
     return resolved(job, needs)
 
@@ -283,6 +284,49 @@ def _seal(step: Step) -> str | None:
     from doit_diskimg.chain.sealing import seal_image
 
     return seal_image(step.job)
+
+
+def outputs(job: Job) -> Iterator[Step]:
+    """Yield the step of each file that is made of the finished image."""
+    return (_output(job, index) for index in range(len(job.disk.outputs)))
+
+
+def _output(job: Job, index: int) -> Step:
+    from doit_diskimg.disk.identity import disk_guid
+
+    disk, state, output = job.disk, job.state, job.disk.outputs[index]
+    sources = list(output.sources(f"outputs[{index}]", disk))
+    return Step(
+        job, output.name, f"make {normal(output.path)} of the image", _make_output,
+        index=index,
+        about=[
+            output, output.made_with, str(disk_guid(disk)), job.epoch, sources,
+            # What it may ask of the disk and what is not in the image's bytes: its names.
+            state.image, disk.partitions,
+        ],
+        after=["seal"],
+        sizes_of=sources,
+        record=state.file(output.name, ".made.json") if sources else "",
+        results=one_place(output.path),
+        claims=state.file(output.name, CLAIMS),
+        more=partial(_made_with, state.image, output.programs),
+    )
+
+
+def _make_output(step: Step) -> str | None:
+    from doit_diskimg.chain.outputs import make_output
+
+    return make_output(step)
+
+
+def _made_with(image: str, programs: Sequence[Program], before: Found) -> Found:
+    """Return what the image holds, and the versions of the programs that make an output."""
+    found: dict[str, Any] = {f"the contents of {image!r}": sealed_digest(image)}
+    if programs:
+        from doit_diskimg.chain.outputs import versions_of
+
+        found |= versions_of(programs, before)
+    return found
 
 
 def _image_unlike(job: Job) -> str:

@@ -3,11 +3,10 @@
 import json
 from collections.abc import Callable
 
-from doit_diskimg.chain.format import facts_of, room_of
 from doit_diskimg.chain.guests import places
 from doit_diskimg.chain.job import Job
 from doit_diskimg.chain.keeping import check
-from doit_diskimg.chain.populate import asking
+from doit_diskimg.chain.populate import asking, facts_of, room_of
 from doit_diskimg.chain.show import layout_map
 from doit_diskimg.chain.step import Step
 from doit_diskimg.disk.identity import identity_of

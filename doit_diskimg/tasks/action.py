@@ -1,27 +1,19 @@
-"""What every action of ours is: a picklable object that never shows a traceback to a user."""
+"""What doit calls: picklable actions, which never show a traceback to a user, and their check."""
 
 import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn
+from typing import Any, NoReturn
 
+from doit_diskimg.chain.facts import Facts
 from doit_diskimg.chain.job import Job
 from doit_diskimg.chain.step import Step
+from doit_diskimg.disk.model import Disk
 from doit_diskimg.errors import DiskimgError
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.host.state import StateFolder, read_record, write_record
+from doit_diskimg.host.state import StateFolder
 from doit_diskimg.tasks import SESSION
-
-if TYPE_CHECKING:
-    from doit.exceptions import TaskFailed
-
-    from doit_diskimg.disk.model import Disk
-    from doit_diskimg.host.files import RealFiles
-    from doit_diskimg.host.written import Written
-
-CLAIMS = ".output.json"
-"""Ending of the state file that says which file outside the state folder is ours."""
 
 _INTERRUPTED = 130
 """What shells report of a program that Ctrl-C ended."""
@@ -35,7 +27,7 @@ class Action:
     processes are spawned.
     """
 
-    disk: "Disk"
+    disk: Disk
     epoch: int
 
     @cached_property
@@ -48,18 +40,11 @@ class Action:
         """The state folder of the disk's image."""
         return self.job.state
 
-    @property
-    def written(self) -> "Written":
-        """What this action's build writes, and what can't be a source of it."""
-        from doit_diskimg.chain.own_sources import written
-
-        return written(self.disk)
-
     def run(self) -> str | None:
         """Do the work and return what to tell the user, if anything."""
         raise NotImplementedError
 
-    def __call__(self) -> "TaskFailed | None":
+    def __call__(self) -> Any:
         """Called by doit."""
         return perform(self.job, self.run)
 
@@ -73,14 +58,17 @@ class RunStep:
     def __repr__(self) -> str:
         return f"<step {self._step.name}>"
 
-    def __call__(self) -> "TaskFailed | None":
+    def __call__(self) -> Any:
         """Called by doit."""
         self._step.job.session = SESSION  # of this process: doit may have handed us to a worker
         return perform(self._step.job, self._step.run)
 
 
-def perform(job: Job, work: Callable[[], str | None]) -> "TaskFailed | None":
-    """Do some work on an image.  The one place where our exceptions become a failed task."""
+def perform(job: Job, work: Callable[[], str | None]) -> Any:
+    """Do some work on an image; return None or doit's `TaskFailed`.
+
+    This is the one place where our exceptions become a failed task.
+    """
     from doit_diskimg.chain.run import run
     from doit_diskimg.host.child import follow_doit
     from doit_diskimg.host.terminal import fitting, say
@@ -89,7 +77,7 @@ def perform(job: Job, work: Callable[[], str | None]) -> "TaskFailed | None":
     try:
         text = run(job, work)
     except DiskimgError as error:
-        from doit.exceptions import TaskFailed
+        from doit.exceptions import TaskFailed  # late: a machine is described without doit
 
         return TaskFailed(fitting(failure_text(job.disk.name, error)))
     except KeyboardInterrupt:
@@ -104,41 +92,6 @@ def interrupted(name: str) -> NoReturn:
     # doit would show where in our code it was; nobody who pressed Ctrl-C asked for that.
     sys.stderr.write(f"{name}: interrupted; the next doit goes on from here\n")
     raise SystemExit(_INTERRUPTED) from None
-
-
-@dataclass(frozen=True)
-class AskingAction(Action):
-    """A step that asks about the user's files.
-
-    The record of what it asked vouches for what it made, so it is written last: a record that a
-    killed build leaves never speaks of results that are not there.
-    """
-
-    @property
-    def record(self) -> str:
-        """The state file with what was asked; see `chain.job.Asked`."""
-        raise NotImplementedError
-
-    @property
-    def payload(self) -> str:
-        """The file in which a payload goes that programs make."""
-        return ""
-
-    def run(self) -> str | None:
-        """Do the work, then write down what was asked."""
-        from doit_diskimg.chain.populate import judge
-        from doit_diskimg.host.files import RealFiles
-
-        files = RealFiles(
-            read_record(self.record), self.payload, self.written, judge, SESSION
-        )
-        text = self.work(files)
-        write_record(self.record, files.record())
-        return text
-
-    def work(self, files: "RealFiles") -> str | None:
-        """Do the work and return what to tell the user, if anything."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -174,9 +127,43 @@ class Late:
         step: Action = getattr(import_module(f"{__package__}.{module}"), name)(*self._arguments)
         return step
 
-    def __call__(self) -> "TaskFailed | None":
+    def __call__(self) -> Any:
         """Called by doit."""
         return self.step()
+
+
+class AsBefore:
+    """Nothing changed that the task depends on: `chain.facts` for doit.
+
+    doit looks at a task's ``uptodate`` objects first, and `doit info` prints those that say no;
+    their ``repr`` is the sentence that a user reads there.  A check looks and compares.
+
+    Facts with a path are stored by the action (`Facts.keep`).  Those without one, of a task that
+    has no state folder, are kept in doit's database: then ``stored`` is true.
+    """
+
+    KEY = "doit_diskimg:facts"
+    text = ""
+
+    def __init__(self, facts: Facts, *, stored: bool = False) -> None:
+        self.facts = facts
+        self._stored = stored
+
+    def configure_task(self, task: Any) -> None:
+        """Called by doit when the task is made: ask for a word after each success."""
+        if self._stored:
+            task.value_savers.append(lambda: {self.KEY: dict(self.facts.values())})
+
+    def __call__(self, task: Any, values: dict[str, Any]) -> bool:
+        """Called by doit: may the task be skipped?"""
+        try:
+            self.text = self.facts.difference(values.get(self.KEY))
+        except KeyboardInterrupt:
+            interrupted(task.name)
+        return not self.text
+
+    def __repr__(self) -> str:
+        return self.text or "nothing changed that it depends on"
 
 
 class CleanFile:

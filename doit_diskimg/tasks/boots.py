@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.chain.facts import Facts, Found
+from doit_diskimg.chain.job import CLAIMS
 from doit_diskimg.errors import BootFailed, DiskimgError, ProgramMissing, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host import own
@@ -21,7 +22,7 @@ from doit_diskimg.host.state import StateFolder, host_failed, read
 from doit_diskimg.plan.content import FORMAT, digest_of
 from doit_diskimg.plan.recipe import plain
 from doit_diskimg.tasks import SESSION
-from doit_diskimg.tasks.action import CLAIMS, failure_text
+from doit_diskimg.tasks.action import failure_text
 from doit_diskimg.tasks.on_request import skipped
 from doit_diskimg.tasks.turn import leave
 

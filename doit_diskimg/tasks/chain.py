@@ -9,8 +9,9 @@ from typing import Any
 
 from doit_diskimg.chain.job import Job, Shortcut
 from doit_diskimg.chain.step import Step
-from doit_diskimg.chain.steps import steps
+from doit_diskimg.chain.steps import outputs, steps
 from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.sockets import Engines
 from doit_diskimg.errors import WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.paths import normal, spellings, spellings_below
@@ -18,9 +19,8 @@ from doit_diskimg.host.state import StateFolder, read_json
 from doit_diskimg.host.walk import walk
 from doit_diskimg.plan.content import Tree, Wanted
 from doit_diskimg.tasks import SESSION
-from doit_diskimg.tasks.action import Clean, RunStep
-from doit_diskimg.tasks.as_before import AsBefore
-from doit_diskimg.tasks.on_request import LateOnRequest, OnRequest, crosscheck_tasks, verify_task
+from doit_diskimg.tasks.action import AsBefore, Clean, CleanFile, RunStep
+from doit_diskimg.tasks.on_request import LateOnRequest, OnRequest, second_look
 from doit_diskimg.tasks.turn import OrderOnly, in_turn
 
 _Task = dict[str, Any]
@@ -43,13 +43,10 @@ class DiskTasks:
 
     def _tasks(self) -> Iterator[_Task]:
         yield from map(self.of_step, steps(self.job))
-        yield verify_task(self)
+        yield self._verify()
         yield from self._resets()
-        yield from crosscheck_tasks(self)
-        if self.disk.outputs:
-            from doit_diskimg.tasks.output_task import output_task
-
-            yield from (output_task(self, index) for index in range(len(self.disk.outputs)))
+        yield from self._crosschecks()
+        yield from map(self.of_step, outputs(self.job))
 
     def of_step(self, step: Step) -> _Task:
         """Return the task of a step: doit orders it, `Facts` tells whether it runs."""
@@ -71,7 +68,42 @@ class DiskTasks:
         }
         if step.name == "seal":
             task["clean"] = [Clean(self.state.image, name, self.job.guests)]
+        if step.claims:
+            task["clean"] = [CleanFile(self.state.image, name, step.claims, step.results[0])]
         return task
+
+    def _verify(self) -> _Task:
+        """Return the task that reads the finished image back."""
+        name = self.disk.name
+        return {
+            "basename": name,
+            "name": "verify",
+            "doc": "read the image back and look for defects (when asked for by name)",
+            "actions": [LateOnRequest("verify_task.Verify", self.disk, self.epoch, self.job.parts)],
+            "task_dep": [f"{name}:seal"],
+            "uptodate": [second_look(
+                self.state.file("seal.json"), "the seal of the image", "it was not read back yet"
+            )],
+        }
+
+    def _crosschecks(self) -> Iterator[_Task]:
+        """Yield the task of each volume that several engines can make."""
+        name = self.disk.name
+        for part in self.disk.parts():
+            if isinstance(part.payload, Engines):
+                late = LateOnRequest("crosscheck.CrossCheck", self.disk, self.epoch, part.index)
+                yield {
+                    "basename": name,
+                    "name": f"{part.name}:crosscheck",
+                    "doc": f"make the volume in {part.name} with every engine "
+                    "(when asked for by name)",
+                    "actions": [late],
+                    "task_dep": [f"{name}:{part.name}:populate"],
+                    "uptodate": [second_look(
+                        self.state.file(part.name, ".plan"), "the plan of the volume",
+                        "the other engines have not made it yet",
+                    )],
+                }
 
     def _resets(self) -> Iterator[_Task]:
         """Yield a task for each partition that is the guest's, whether it is described or not."""

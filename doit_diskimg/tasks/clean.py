@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from doit_diskimg.chain.guests import places
-from doit_diskimg.chain.proof import is_proved
+from doit_diskimg.chain.run import is_proved
 from doit_diskimg.errors import KeptBytes, WorldError
 from doit_diskimg.host import own
 from doit_diskimg.host.own import check_target

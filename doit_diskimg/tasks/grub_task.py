@@ -16,8 +16,7 @@ from doit_diskimg.host.state import StateFolder
 from doit_diskimg.kinds.bootloaders.grub import Grub
 from doit_diskimg.kinds.bootloaders.grub_image import GrubImage
 from doit_diskimg.tasks import SESSION
-from doit_diskimg.tasks.action import CleanFile, failure_text
-from doit_diskimg.tasks.as_before import AsBefore
+from doit_diskimg.tasks.action import AsBefore, CleanFile, failure_text
 
 if TYPE_CHECKING:
     from doit.exceptions import TaskFailed

@@ -8,11 +8,11 @@ from os.path import abspath
 from typing import Any
 
 from doit_diskimg.chain.facts import Found
-from doit_diskimg.chain.job import Job
-from doit_diskimg.chain.layout_of import layout_of
-from doit_diskimg.chain.numbers import described, resolved, sources_of
+from doit_diskimg.chain.job import CLAIMS, Job
 from doit_diskimg.chain.own_sources import linked_image, written
-from doit_diskimg.chain.pictures import fill, fill_segment
+from doit_diskimg.chain.pictures import described, fill, fill_segment, resolved, sources_of
+from doit_diskimg.chain.populate import judge
+from doit_diskimg.chain.results import layout_of
 from doit_diskimg.chain.results import planned as planned_of
 from doit_diskimg.chain.step import Step
 from doit_diskimg.disk import links
@@ -32,14 +32,14 @@ from doit_diskimg.host.machine import boot_id
 from doit_diskimg.host.own import check_target
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.recorded import still_true
-from doit_diskimg.host.state import host_failed, load_if_whole, write
-from doit_diskimg.host.written import Written
+from doit_diskimg.host.state import host_failed, load_if_whole, read_record, write, write_record
 from doit_diskimg.kinds.outputs.link_formats import Linked, can_name, descriptor, link
 from doit_diskimg.plan.content import digest_of, parts
 from doit_diskimg.plan.patch import diff
 from doit_diskimg.plan.picture import BLOB, Picture, Piece
 from doit_diskimg.plan.stored import decode_plan, decode_receipt, encode_plan, encode_receipt
-from doit_diskimg.tasks.action import CLAIMS, AskingAction, CleanFile
+from doit_diskimg.tasks import SESSION
+from doit_diskimg.tasks.action import Action, CleanFile
 from doit_diskimg.tasks.chain import DiskTasks
 from doit_diskimg.tasks.turn import in_turn
 from doit_diskimg.units import format_size
@@ -96,27 +96,27 @@ def _link(path: str, step: Step) -> str | None:
 
 
 @dataclass(frozen=True)
-class WriteLinked(AskingAction):
-    """Writes the descriptor and patches what is not linked."""
+class WriteLinked(Action):
+    """Writes the descriptor and patches what is not linked.
+
+    The record of what it asked about the user's files vouches for what it made, so it is written
+    last: a record that a killed build leaves never speaks of results that are not there.
+    """
 
     path: str
 
-    @property
-    def record(self) -> str:
-        """The state file with what was asked."""
-        return self.state.file("linked.sources.json")
+    def run(self) -> str:
+        """Do the work, then write down what was asked."""
+        record = self.state.file("linked.sources.json")
+        payload = self.state.file("linked", ".payload")
+        # What is written, but for the state: payloads that programs made lie there.
+        ours = written(self.disk, state=False, more=[linked_image(self.path)])
+        files = RealFiles(read_record(record), payload, ours, judge, SESSION)
+        text = self._write(files)
+        write_record(record, files.record())
+        return text
 
-    @property
-    def payload(self) -> str:
-        """The file in which a payload goes that programs make."""
-        return self.state.file("linked", ".payload")
-
-    @property
-    def written(self) -> Written:
-        """What is written, but for the state: payloads that programs made lie there."""
-        return written(self.disk, state=False, more=[linked_image(self.path)])
-
-    def work(self, files: RealFiles) -> str:
+    def _write(self, files: RealFiles) -> str:
         """Write the descriptor; until all is whole, there is none that anybody takes for good."""
         state, size = self.state, layout_of(self.job).size
         check_target(self.path)

@@ -5,28 +5,19 @@ To start a machine, to write a medium: nobody wants that from a plain `doit`.  d
 ask for it.  So such a task has an `OnRequest` in its ``uptodate``.  It counts as asked for
 if it, or a task that needs it, is named: on the command line, by its target, or in
 ``default_tasks``; and if a task that does run from a plain `doit` needs it.
-
-The second looks at a disk are here too, ``verify`` and ``crosscheck``: every `doit` makes their
-tasks, and what they do is in modules that only these import.
 """
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from doit.dependency import UptodateCalculator
+from doit.exceptions import TaskFailed
 
 from doit_diskimg.chain.facts import Facts
-from doit_diskimg.disk.sockets import Engines
 from doit_diskimg.host.state import read
 from doit_diskimg.plan.content import digest_of
-from doit_diskimg.tasks.action import Late
-from doit_diskimg.tasks.as_before import AsBefore
-
-if TYPE_CHECKING:
-    from doit.exceptions import TaskFailed
-
-    from doit_diskimg.tasks.chain import DiskTasks
+from doit_diskimg.tasks.action import AsBefore, Late
 
 _Tasks = dict[str, Any]
 
@@ -141,7 +132,7 @@ def _needing(task: Any, tasks: _Tasks, but: set[str]) -> Iterator[Any]:
 class LateOnRequest(Late):
     """A step that is made when doit runs it, and runs when somebody asked for it."""
 
-    def __call__(self, task: Any) -> "TaskFailed | None":  # type: ignore[override]
+    def __call__(self, task: Any) -> TaskFailed | None:  # type: ignore[override]
         """Called by doit."""
         return None if skipped(task) else super().__call__()
 
@@ -155,38 +146,7 @@ class SecondLook(OnRequest):
     by_group = False  # `doit os.img` builds the image, and that is all
 
 
-def _second_look(path: str, what: str, first: str) -> SecondLook:
+def second_look(path: str, what: str, first: str) -> SecondLook:
     """Return why to look: the state file at ``path`` is not the one of the last look."""
     facts = Facts(lambda before: {what: digest_of(read(path) or b"")}, first=first)
     return SecondLook(AsBefore(facts, stored=True))
-
-
-def verify_task(tasks: "DiskTasks") -> dict[str, Any]:
-    """Return the task that reads the finished image back."""
-    return {
-        "basename": tasks.disk.name,
-        "name": "verify",
-        "doc": "read the image back and look for defects (when asked for by name)",
-        "actions": [LateOnRequest("verify_task.Verify", tasks.disk, tasks.epoch, tasks.parts)],
-        "task_dep": [f"{tasks.disk.name}:seal"],
-        "uptodate": [_second_look(
-            tasks.state.file("seal.json"), "the seal of the image", "it was not read back yet"
-        )],
-    }
-
-
-def crosscheck_tasks(tasks: "DiskTasks") -> Iterator[dict[str, Any]]:
-    """Yield the task of each volume that several engines can make."""
-    for index, part in enumerate(tasks.disk.partitions):
-        if isinstance(part.payload, Engines):
-            yield {
-                "basename": tasks.disk.name,
-                "name": f"{part.name}:crosscheck",
-                "doc": f"make the volume in {part.name} with every engine (when asked for by name)",
-                "actions": [LateOnRequest("crosscheck.CrossCheck", tasks.disk, tasks.epoch, index)],
-                "task_dep": [f"{tasks.disk.name}:{part.name}:populate"],
-                "uptodate": [_second_look(
-                    tasks.state.file(part.name, ".plan"), "the plan of the volume",
-                    "the other engines have not made it yet",
-                )],
-            }

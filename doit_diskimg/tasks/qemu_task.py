@@ -108,8 +108,7 @@ class Qemu:
         The task runs when it is asked for, and only if the image's contents, QEMU's version, the
         firmware, the arguments or the patterns changed.  The guest never writes to the image.
         """
-        from doit_diskimg.tasks.action import CleanFile
-        from doit_diskimg.tasks.as_before import AsBefore
+        from doit_diskimg.tasks.action import AsBefore, CleanFile
         from doit_diskimg.tasks.boots import Test, facts_of
         from doit_diskimg.tasks.on_request import OnRequest
         from doit_diskimg.tasks.turn import in_turn

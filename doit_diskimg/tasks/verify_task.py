@@ -26,7 +26,7 @@ class Verify(Action):
 
     def run(self) -> str:
         """Return the warnings, one a line.  Raises WorldError with all errors."""
-        from doit_diskimg.chain.as_planned import compare_bytes
+        from doit_diskimg.chain.compare import compare_bytes
         from doit_diskimg.chain.guests import ours
         from doit_diskimg.verify.judge import Known, inspect
         from doit_diskimg.verify.source import Source

@@ -14,7 +14,7 @@ import pytest
 from forked import doit
 from project import Project
 
-from doit_diskimg.chain import proof
+from doit_diskimg.chain.run import is_ours
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host import folder, own
 from doit_diskimg.host.scratch import Scratch
@@ -421,7 +421,7 @@ def test_what_proves_a_file_ours(tmp_path):
     assert not ours()
     place.symlink_to("new")
     assert not ours()
-    assert proof.is_ours(SimpleNamespace(state=StateFolder(str(tmp_path / "nothing"))))
+    assert is_ours(SimpleNamespace(state=StateFolder(str(tmp_path / "nothing"))))
 
 
 # Other names of a file ----------------------------------------------------------------------------

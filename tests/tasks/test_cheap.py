@@ -67,9 +67,8 @@ def test_with_nothing_to_do_each_source_is_looked_at_once_and_none_is_opened(pro
 
 
 WORKERS = """
-chain.as_planned chain.compare chain.create chain.format chain.inject chain.inject_sources
-chain.keeping chain.numbers chain.pictures chain.populate chain.readback chain.results chain.run
-chain.sealing chain.show chain.table
+chain.compare chain.create chain.inject chain.keeping chain.pictures chain.populate
+chain.readback chain.results chain.run chain.sealing chain.show chain.table
 disk.arrange disk.bootcode disk.bootfield disk.check disk.check_links disk.check_parts
 disk.identity disk.layout disk.overlaps host.files host.hashing host.image host.patching
 host.scratch
@@ -78,7 +77,7 @@ kinds.filesystems.fat.encode kinds.filesystems.fat.fat_check kinds.filesystems.f
 kinds.filesystems.fat.names kinds.filesystems.tree kinds.tables.gpt_work
 kinds.tables.gpt_problems kinds.tables.mbr_problems kinds.tables.mbr_work kinds.tables.rules
 ondisk.gpt_header ondisk.guids ondisk.mbr_sector plan.patch plan.patterns shortcuts.amending
-tasks.boots tasks.clean tasks.crosscheck tasks.output_task tasks.verify_task verify
+tasks.boots tasks.clean tasks.crosscheck chain.outputs tasks.verify_task verify
 """
 """Modules that do work, of which there is none; what only describes and compares is not here."""
 

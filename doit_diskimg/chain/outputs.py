@@ -1,80 +1,48 @@
-"""The tasks of a disk's outputs: one each, after the seal."""
+"""The outputs of a disk: files made of the finished image, which keep up with it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from doit_diskimg.chain.facts import Found
+from doit_diskimg.chain.guests import ours
 from doit_diskimg.chain.job import Job
+from doit_diskimg.chain.own_sources import written_by_output
+from doit_diskimg.chain.results import injected, layout_of
 from doit_diskimg.chain.step import Step
-from doit_diskimg.disk.identity import disk_guid
 from doit_diskimg.disk.model import Disk
 from doit_diskimg.disk.placed import TABLE, Layout
 from doit_diskimg.disk.sockets import Selective
 from doit_diskimg.errors import SourceChanged, WorldError
 from doit_diskimg.extent import Extent, merged
-from doit_diskimg.host.paths import normal, one_place
+from doit_diskimg.host import own
+from doit_diskimg.host.files import RealFiles
+from doit_diskimg.host.own import check_target
+from doit_diskimg.host.paths import normal
+from doit_diskimg.host.program import installed
+from doit_diskimg.host.recorded import still_true
 from doit_diskimg.host.seal import sealed_digest
 from doit_diskimg.host.state import read_record, write_record
+from doit_diskimg.host.work import RealWork
 from doit_diskimg.plan.content import Tree
 from doit_diskimg.plan.picture import Picture
 from doit_diskimg.plan.recipe import Program
-from doit_diskimg.tasks.action import CLAIMS, CleanFile
-
-if TYPE_CHECKING:
-    from doit_diskimg.host.files import RealFiles
-    from doit_diskimg.host.work import RealWork
-    from doit_diskimg.tasks.chain import DiskTasks
 
 _Values = dict[str, Any]
 
 
-def output_task(tasks: "DiskTasks", index: int) -> _Values:
-    """Return the task of one output."""
-    disk, state, output = tasks.disk, tasks.state, tasks.disk.outputs[index]
-    sources = list(output.sources(f"outputs[{index}]", disk))
-    path = normal(output.path)
-    step = Step(
-        tasks.job, output.name, f"make {path} of the image", _make,
-        index=index,
-        about=[
-            output, output.made_with, str(disk_guid(disk)), tasks.epoch, sources,
-            # What it may ask of the disk and what is not in the image's bytes: its names.
-            state.image, disk.partitions,
-        ],
-        after=["seal"],
-        sizes_of=sources,
-        record=state.file(output.name, ".made.json") if sources else "",
-        results=one_place(output.path),
-        more=partial(_made_with, state.image, output.programs),
-    )
-    clean = CleanFile(state.image, disk.name, state.file(output.name, CLAIMS), path)
-    return {**tasks.of_step(step), "clean": [clean]}
+def versions_of(programs: Sequence[Program], before: Found) -> Found:
+    """Return the versions of the programs that make an output, in words."""
+    words = {f"the version of {one.name}": one for one in programs}
+    return {word: installed(one, before.get(word, [])) for word, one in words.items()}
 
 
-def _made_with(image: str, programs: Sequence[Program], before: Found) -> Found:
-    """Return what the image holds, and the versions of the programs that make an output."""
-    found: _Values = {f"the contents of {image!r}": sealed_digest(image)}
-    if programs:
-        from doit_diskimg.host.program import installed
-
-        for one in programs:
-            word = f"the version of {one.name}"
-            found[word] = installed(one, before.get(word, []))
-    return found
-
-
-def _make(step: Step) -> str | None:
+def make_output(step: Step) -> str | None:
     """Write the file; it takes its name when it is whole and the image has not changed."""
-    from doit_diskimg.host import own
-    from doit_diskimg.host.own import check_target
-    from doit_diskimg.host.recorded import still_true
-
     disk, state = step.job.disk, step.job.state
     output, where = disk.outputs[step.index], f"outputs[{step.index}]"
     digest = sealed_digest(state.image)
     record = _record(step) if step.asked else {}
-    final, claims = normal(output.path), state.file(output.name, CLAIMS)
+    final, claims = step.results[0], step.claims
     check_target(final)
     if not own.is_recorded(claims) and step.facts.made(final):
         own.claim(claims, final, final)  # the record was lost
@@ -92,12 +60,7 @@ def _make(step: Step) -> str | None:
     return text
 
 
-def _work(job: Job, final: str) -> "RealWork":
-    from doit_diskimg.chain.guests import ours
-    from doit_diskimg.chain.layout_of import layout_of
-    from doit_diskimg.chain.results import injected
-    from doit_diskimg.host.work import RealWork
-
+def _work(job: Job, final: str) -> RealWork:
     layout = layout_of(job)
     pictures = injected(job.state, ours(job.state, job.parts), job.state.generation())
     pieces = (piece for picture in pictures.values() for piece in picture.pieces)
@@ -133,9 +96,6 @@ def _needed(
 
 def _record(step: Step) -> _Values:
     """Return the state of every source."""
-    from doit_diskimg.chain.own_sources import written_by_output
-    from doit_diskimg.host.files import RealFiles
-
     assert step.asked is not None
     # An output can't be made of itself, or of the state.
     written = written_by_output(step.job.disk, step.index)
@@ -151,7 +111,7 @@ def _record(step: Step) -> _Values:
     return files.record()
 
 
-def _ask(files: "RealFiles", path: str, where: str) -> None:
+def _ask(files: RealFiles, path: str, where: str) -> None:
     """Ask what an output may store of a file."""
     files.digest(path, where)
     files.executable(path, where)
