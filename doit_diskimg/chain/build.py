@@ -37,7 +37,7 @@ def build(
     tell: Tell | None = None,
     shortcut: Callable[[], Shortcut | None] | None = None,
 ) -> list[Done]:
-    """Build the image of a disk, and return what each step did.
+    """Build the image of a disk and its outputs, and return what each step did.
 
     A step whose facts did not change does not run, whether doit or this function ran it last.
     Sources must exist: no other task makes them here.  ``tell`` gets a line for each step that

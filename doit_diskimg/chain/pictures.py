@@ -16,10 +16,10 @@ from doit_diskimg.chain.results import layout_of
 from doit_diskimg.disk import links
 from doit_diskimg.disk.identity import disk_guid, identity_of, partition_guid
 from doit_diskimg.disk.links import Needs, no_file
-from doit_diskimg.disk.model import Disk
+from doit_diskimg.disk.model import Disk, Part
 from doit_diskimg.disk.placed import Layout, decode_layout
 from doit_diskimg.disk.sockets import Locating, Place
-from doit_diskimg.errors import DescriptionError, DiskimgError
+from doit_diskimg.errors import BadValue, DescriptionError, DiskimgError, Problem
 from doit_diskimg.extent import Extent
 from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.hashing import changed
@@ -35,8 +35,31 @@ _Values = dict[str, Any]
 
 def fill(job: Job, index: int, files: RealFiles) -> Picture:
     """Return the bytes of a partition's payload.  Raises DescriptionError or WorldError."""
-    part = job.disk.parts()[index]
-    return part.payload.fill(place_of(job, index, files), files, part.where)
+    part, place = job.disk.parts()[index], place_of(job, index, files)
+    picture = part.payload.fill(place, files, part.where)
+    if problem := _misdrawn(part, place, picture):
+        raise DescriptionError(problem)
+    return picture
+
+
+def _misdrawn(part: Part, place: Place, picture: object) -> Problem | None:
+    """Return what is wrong with a picture that lies outside its partition, or is none."""
+    name = type(part.payload).__name__
+    if not isinstance(picture, Picture):
+        return BadValue(
+            part.where, f"{name}.fill returned {picture!r}", "must return a picture",
+            f"write {name}.fill, for example with a canvas (ports.Canvas)",
+        )
+    outside = [it for it in (*picture.pieces[:1], *picture.pieces[-1:])
+               if not place.extent.contains(Extent(it.start, it.length))]
+    if not outside:
+        return None
+    start, end = outside[0].start, outside[0].end
+    return BadValue(
+        part.where, f"{name}.fill drew bytes {start} to {end} of the disk",
+        f"must stay in its partition, {place.extent.start} to {place.extent.end}",
+        f"ask for more room in {name}.room, or draw at place.extent.start",
+    )
 
 
 def place_of(job: Job, index: int, files: RealFiles) -> Place:

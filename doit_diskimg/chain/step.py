@@ -8,9 +8,9 @@ from typing import Any
 from doit_diskimg.chain.facts import FACTS, NOTES, Facts, Found, nothing_unmet
 from doit_diskimg.chain.job import Asked, Job
 from doit_diskimg.disk.links import NOTHING, Needs
-from doit_diskimg.host.machine import as_made
+from doit_diskimg.host.machine import as_made, code_of
 from doit_diskimg.host.state import read
-from doit_diskimg.plan.canonical import canonical_digest
+from doit_diskimg.plan.canonical import canonical_digest, files_of_theirs
 from doit_diskimg.plan.content import Tree, Wanted, digest_of
 
 Work = Callable[["Step"], str | None]
@@ -87,6 +87,8 @@ class Step:
     def _find(self, before: Any) -> dict[str, Any]:
         found: dict[str, Any] = {"its part of the description": canonical_digest(self._about)}
         found |= _contents(self._inputs, before.get(NOTES, {}))
+        for path in filter(None, files_of_theirs(self._about)):
+            found[f"the code in {path!r}"] = digest_of(code_of(path))
         if self.placed:
             places = self.job.stored_places()[0]
             found[f"the place of {self.placed} on the disk"] = places.get(self.placed, [])

@@ -87,6 +87,15 @@ class Signature(NamedTuple):
         return settled((self.mtime_ns, self.ctime_ns), now)
 
 
+def code_of(path: str) -> bytes:
+    """Return the text of a module of the user's; none if it can't be read, as in an archive."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
 def as_made(path: str) -> list[int]:
     """Return what tells a file of ours from what was put there later; nothing if there is none.
 

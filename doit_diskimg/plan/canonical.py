@@ -4,8 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from os import PathLike, fspath
+from sys import modules, stdlib_module_names
 
 from doit_diskimg.plan.content import digest_of
+
+_PACKAGE = __name__.partition(".")[0]
 
 
 def canonical(value: object) -> object:
@@ -42,9 +45,29 @@ def canonical_digest(value: object) -> str:
     return digest_of(repr(canonical(value)).encode("utf-8", "surrogatepass"))
 
 
+def files_of_theirs(value: object) -> Iterator[str]:
+    """Yield the source files of the classes in a description that are not this package's.
+
+    What such a class does is part of the description: after an edit of it, bytes may differ.
+    """
+    if isinstance(value, (str, bytes, bytearray, PathLike)):
+        return
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, Iterable):
+        for item in value:
+            yield from files_of_theirs(item)
+        return
+    yield from files_of_theirs(list(getattr(value, "__dict__", {}).values()))
+    if hasattr(value, "__dict__") and not is_ours(value):
+        for cls in type(value).__mro__:
+            if cls.__module__.partition(".")[0] not in (*stdlib_module_names, _PACKAGE):
+                yield getattr(modules.get(cls.__module__), "__file__", None) or ""
+
+
 def is_ours(value: object) -> bool:
     """Return whether the class of ``value`` is one of this package's and none of the user's."""
-    return type(value).__module__.partition(".")[0] == __name__.partition(".")[0]
+    return type(value).__module__.partition(".")[0] == _PACKAGE
 
 
 def _attributes(value: object) -> Iterator[object]:

@@ -1,5 +1,6 @@
 """`doit_diskimg.build`: the chain in this process, and one history with doit's."""
 
+import gzip
 import hashlib
 import os
 from pathlib import Path
@@ -9,6 +10,7 @@ from project import Project
 
 import doit_diskimg
 from doit_diskimg import (
+    Compressed,
     DescriptionError,
     Disk,
     Esp,
@@ -81,6 +83,17 @@ def clean(folder):
         project.write(path, Path(path).read_bytes())
     project.doit()
     return hashlib.sha256((folder / "build/os.img").read_bytes()).hexdigest()
+
+
+def test_outputs_are_made_of_the_finished_image(project):
+    packed = Path("build/os.img.gz")
+    outputs = [Compressed(str(packed))]
+    assert by_build(outputs=outputs) == [*STEPS, "gz"]
+    assert gzip.decompress(packed.read_bytes()) == Path("build/os.img").read_bytes()
+    assert by_build(outputs=outputs) == []
+    project.write("root.ext2", b"x" * 70_000)
+    assert by_build(outputs=outputs)[-2:] == ["seal", "gz"]
+    assert gzip.decompress(packed.read_bytes()) == Path("build/os.img").read_bytes()
 
 
 def state_of(folder="build"):
