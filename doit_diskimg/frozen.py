@@ -288,7 +288,8 @@ def misuse(
             must = f"{name} has {', '.join(names)}"
             found.append(Misuse(field_, UNKNOWN, must, change))
     if count > len(places):
-        must = f"{name} takes {', '.join(places) or 'none'} so"
+        allowed = f"only {', '.join(places)}" if places else "none"
+        must = f"{name} takes {allowed} without a name"
         found.append(
             Misuse("", f"{count} values without a name", must, "write the names of the fields")
         )

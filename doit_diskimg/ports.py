@@ -94,7 +94,7 @@ from doit_diskimg.errors import (
     refuse,
 )
 from doit_diskimg.extent import Extent
-from doit_diskimg.frozen import dataclass
+from doit_diskimg.frozen import dataclass, keep_copies
 from doit_diskimg.kinds.filesystems.tree import Directory, FileNode, Rules, gather
 from doit_diskimg.kinds.outputs.output_file import OutputFile
 from doit_diskimg.plan.content import (
@@ -238,6 +238,7 @@ __all__ = [
     "gather",
     "hasher",
     "is_path",
+    "keep_copies",
     "kind_problems",
     "parse_size",
     "parts",

@@ -147,6 +147,13 @@ def part_of(module: str) -> str:
     return module.partition(".")[2].partition(".")[0]
 
 
+@cache
+def faces() -> frozenset[str]:
+    """Return the public names, as an import from the package itself has them."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_bytes())
+    return frozenset(f"{NAME}.{target.rpartition('.')[2]}" for target, *_ in imports(tree))
+
+
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -173,7 +180,9 @@ def imports_go_down(module: str, tree: ast.Module) -> Iterator[str]:
             yield f"{line}: {target} is relative"
         if target.partition(".")[0] != NAME or room in FACES or other == room:
             continue
-        if other not in LEVEL:
+        if other in FACES or target in faces():
+            yield f"{line}: {target} is shown by a face, import it from its home instead"
+        elif other not in LEVEL:
             yield f"{line}: {target} is in no room"
         elif is_door(module, target):
             continue
@@ -512,7 +521,11 @@ STUB = "class P(Protocol):\n    'Doc.'\n    def f(self): ..."
         (imports_go_down, "disk.model", "from .layout import Layout",
          ["1: .layout.Layout is relative"]),
         (imports_go_down, "disk.model", "from doit_diskimg import Fat",
-         ["1: doit_diskimg.Fat is in no room"]),
+         ["1: doit_diskimg.Fat is shown by a face, import it from its home instead"]),
+        (imports_go_down, "disk.model", "from doit_diskimg.ports import MIB",
+         ["1: doit_diskimg.ports.MIB is shown by a face, import it from its home instead"]),
+        (imports_go_down, "disk.model", "from doit_diskimg.attic import MIB",
+         ["1: doit_diskimg.attic.MIB is in no room"]),
         (imports_go_down, "disk.model", "def f():\n    from doit_diskimg.tasks.chain import f", []),
         (imports_go_down, "disk.layout", "def f():\n    from doit_diskimg.tasks.chain import f",
          ["2: disk imports tasks, which is above it"]),
@@ -752,6 +765,17 @@ def test_every_public_name_can_be_imported():
     assert "Disk DiskImage Partition Esp" in done.stdout
 
 
+def test_a_public_name_stands_in_all_three_lists():
+    import doit_diskimg
+
+    homes = {f"{NAME}.{home}.{name}" for name, home in doit_diskimg._HOME.items()}
+    tree = ast.parse((PACKAGE / "__init__.py").read_bytes())
+    assert {target for target, _, typing_only, _ in imports(tree) if typing_only} == {
+        *homes, f"{NAME}.disk.at"
+    }  # fmt: skip
+    assert {*doit_diskimg.__all__} == {*doit_diskimg._HOME, "at"}
+
+
 def test_the_version_is_that_of_the_package():
     import doit_diskimg
 
@@ -764,6 +788,14 @@ def test_an_unknown_name_is_no_attribute():
 
     with pytest.raises(AttributeError, match="no attribute 'Dsik'"):
         _ = doit_diskimg.Dsik
+
+
+def test_the_test_command_installs_every_judge():
+    tests = Path(__file__).parent
+    _, _, rest = (tests / "run").read_text().partition('PACKAGES="')
+    named = dict(containers(ast.parse((tests / "support/tools.py").read_bytes())))["PACKAGES"]
+    essential = {"coreutils"}  # every Debian has them
+    assert {*ast.literal_eval(named).values()} - essential <= {*rest.partition('"')[0].split()}
 
 
 # Run as a program --------------------------------------------------------------------------------

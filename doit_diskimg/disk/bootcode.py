@@ -12,7 +12,7 @@ from dataclasses import KW_ONLY
 from os import PathLike, fsdecode
 
 from doit_diskimg.disk.bootfield import Patch, PatchField, misplaced, resolve
-from doit_diskimg.disk.fields import path_text_problems
+from doit_diskimg.disk.fields import path_text_problems, shown
 from doit_diskimg.disk.model import Disk
 from doit_diskimg.disk.segment import Segment, Stretch, stretch_of
 from doit_diskimg.disk.symbols import Numbers, Symbol
@@ -88,7 +88,7 @@ class BootCode:
         """Yield what is wrong with the description; ``kept`` are bytes that no patch may touch."""
         if not isinstance(self.source, (str, PathLike, bytes)) or not self.source:
             yield BadValue(
-                f"{where}.source", f"{self.source!r} is not a source",
+                f"{where}.source", f"{shown(self.source)} is not a source",
                 "must be the path of a file, or bytes", 'write for example "build/stage1.bin"',
             )
         yield from path_text_problems(self.source, f"{where}.source")

@@ -49,10 +49,13 @@ def partition_problems(disk: Disk, part: Part) -> Iterator[Problem]:
     yield from _unlisted_problems(it, where)
     yield from kind_problems(it, f"{where}.", _PARTITION)
     if not fits(it.payload, Payload):
+        found, change = shown(it.payload), 'write for example File("build/root.ext2")'
+        if isinstance(it.payload, type):  # forgotten parentheses
+            found, change = f"the class {it.payload.__name__}", f"write {it.payload.__name__}(...)"
         yield BadValue(
-            f"{where}.payload", f"{shown(it.payload)} is not a payload",
+            f"{where}.payload", f"{found} is not a payload",
             "must be Fat(...), File(...) or an object of your own that fits the Payload port",
-            'write for example File("build/root.ext2")',
+            change,
         )
     given = disk.size if disk.is_one_volume and it.size in (None, REST) else it.size
     is_open = given in (None, AUTO, REST)
@@ -101,7 +104,7 @@ def segment_problems(it: Segment, where: str) -> Iterator[Problem]:
         yield from it.source.source_problems(source_of(where), _kept(it))
     elif not isinstance(it.source, (str, PathLike, bytes)):
         yield BadValue(
-            source_of(where), f"{it.source!r} is not a source",
+            source_of(where), f"{shown(it.source)} is not a source",
             "must be the path of a file, bytes, or BootCode(...)",
             'write for example "build/stage2.bin"',
         )

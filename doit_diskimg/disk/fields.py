@@ -42,7 +42,10 @@ YES_OR_NO = Kind(is_bool, "must be True or False", "leave it out if in doubt")
 def shown(value: object) -> str:
     """Return a value of the user's as text for a message, a long one shortened."""
     text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+    if len(text) <= _SHOWN:
+        return text
+    described = is_dataclass(value) and not isinstance(value, type)
+    return f"{type(value).__name__}(...)" if described else f"{text[: _SHOWN - 3]}..."
 
 
 def name_problems(name: object, where: str) -> Iterator[Problem]:

@@ -278,12 +278,11 @@ def _record(
             try:
                 type_ = disk.table.type_of(described, room.type)
             except ValueError as error:
-                problems.append(
-                    UnknownType(
-                        f"{part.where}.type", str(error),
-                        "the table must say what the partition is", 'write for example type="esp"',
-                    )
-                )
+                must = "the table must say what the partition is"
+                if described.type is None and room.type is not None:
+                    must = f"{type(described.payload).__name__}(...) brings it, and {must}"
+                change = 'write for example type="linux-filesystem"'
+                problems.append(UnknownType(f"{part.where}.type", str(error), must, change))
         placed.append(
             PlacedPartition(
                 number=numbers[index],

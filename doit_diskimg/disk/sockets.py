@@ -44,7 +44,8 @@ class Room:
     length: int
     """Bytes that the payload takes."""
     type: str | None = None
-    """The partition type that goes with it, by name; None leaves it to the description."""
+    """The partition type that goes with it, by a name that both tables know (`ondisk.guids`), such
+    as "linux-filesystem"; None leaves it to the description."""
     facts: tuple[tuple[str, str], ...] = ()
     """What a person would like to know, as (term, value)."""
 
@@ -61,6 +62,7 @@ class Payload(Protocol):
     def problems(self, where: str, size: int | None, sector_size: int) -> Iterable[Problem]:
         """Yield what is wrong with the description itself.
 
+        ``where`` is the partition's place in it, such as ``partitions[0]``; add ``.field``.
         ``size`` is the partition's; None if the payload will be asked for one, or if the layout
         has still to find how much the others leave.  ``sector_size`` is the disk's, in bytes.
         """
@@ -71,11 +73,15 @@ class Payload(Protocol):
         return ()
 
     def blank(self) -> object:
-        """Return the part of the description that decides the room, as plain data."""
+        """Return the part of the description that decides the room, as plain data.
+
+        It is asked only where `populated`.
+        """
         return None
 
     def room(self, size: int | None, files: Files, where: str, sector_size: int) -> Room:
-        """Answer how much room is needed; by default none, so that the partition needs a size.
+        """Return the bytes it takes; more than ``size`` is refused.  By default none, so that the
+        partition needs a size.
 
         Without a ``size``: the least that holds the contents.  With one: what becomes of a
         partition of that size, which may decide its type; lengths of files at most play a part

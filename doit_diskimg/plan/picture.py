@@ -3,7 +3,7 @@
 A `Picture` is a sorted list of pieces.  Each piece is a range of some file, either of one of the
 user's own files or of the picture's **blob**, which holds the metadata that we make (boot sectors,
 tables, directories).  What no piece covers is zero, so a picture of a 64 GiB volume is as small as
-what is in it.  Ribs draw pictures with `Canvas`; `plan` stores and `patch` compares them.
+what is in it.  Kinds draw pictures with `Canvas`; `plan` stores and `patch` compares them.
 """
 
 from collections.abc import Iterable
@@ -106,7 +106,7 @@ def _crc32_of_zeros(length: int, value: int) -> int:
 
 
 class Canvas:
-    """Collects what a rib wants to see on the disk and returns it as a `Picture`."""
+    """Collects what a kind wants to see on the disk and returns it as a `Picture`."""
 
     def __init__(self) -> None:
         self._pieces: list[Piece] = []
@@ -178,7 +178,7 @@ class Canvas:
             self._blob += data
 
     def picture(self, notes: Iterable[str] = ()) -> Picture:
-        """Return everything, sorted.  Raises ValueError if two pieces overlap: a rib's own bug."""
+        """Return everything, sorted.  Raises ValueError if two pieces overlap: a kind's own bug."""
         pieces = sorted(self._pieces)
         end = 0
         for piece in pieces:

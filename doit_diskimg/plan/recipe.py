@@ -1,7 +1,7 @@
 """What outside programs have to do to make a payload, as plain data.
 
-A rib that leaves its bytes to a program writes a `Recipe` and asks `content.Files.make` for the
-result, as it asks for the digest of a file.  So a rib stays a pure function: what it says is which
+A kind that leaves its bytes to a program writes a `Recipe` and asks `content.Files.make` for the
+result, as it asks for the digest of a file.  So a kind stays a pure function: what it says is which
 files are laid out, which programs run with which arguments, and how long the payload is.  The host
 does it (`host.workshop`), and what comes back is a file with the digests of its chunks.
 

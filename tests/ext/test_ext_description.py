@@ -73,7 +73,7 @@ BAD = [
     ({"files": {"a": [b"", "b"]}}, "p.files['a'][1]: 'a' is the file 'b' here, and inline bytes in "
      "p.files['a'][0], a path has one source (remove one of the two)"),
     ({"files": [Tree("x"), "b"]}, "p.files[1]: the path names no file, only a Tree can be merged "
-     "into the root (give the file a name)"),
+     "into the root (give the file a name, or write Tree('b') for what is in a directory)"),
     ({"files": {"etc/": "build/fstab"}}, "p.files['etc/']: 'etc/' is a directory, a file needs a "
      "name in it (write 'etc/fstab', or leave the slash out)"),
     ({"files": {"fstab": "/dev/sda1 /\n"}}, "p.files['fstab']: '/dev/sda1 /\\n' has a line break, "

@@ -168,7 +168,7 @@ PROBLEMS = [
     (
         {"/": "build/a"},
         "BadPath: p.files['/']: the path names no file, only a Tree can be merged into the root "
-        "(give the file a name)",
+        "(give the file a name, or write Tree('build/a') for what is in a directory)",
     ),
     # Text where bytes were meant.
     (

@@ -20,7 +20,7 @@ def test_fits_the_port():
 
 
 def test_is_cheap_to_import():
-    """A dodo.py is read on every doit; of the rib it needs one module."""
+    """A dodo.py is read on every doit; of the kind it needs one module."""
     code = (
         "import sys, doit_diskimg.kinds.filesystems.fat.volume as v;"
         "v.Fat({'a': b''});"

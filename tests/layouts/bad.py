@@ -705,7 +705,7 @@ BAD = [
         mbr(root(type=None)),
         [
             "partitions[0].type: no type is given, and the payload has no default type, the "
-            "table must say what the partition is (write for example type=\"esp\")",
+            "table must say what the partition is (write for example type=\"linux-filesystem\")",
         ],
     ),
     Bad(

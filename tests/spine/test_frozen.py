@@ -206,8 +206,8 @@ CALLS = [
     (("a",), {}, [("size", "it is missing", "Described needs it", "write size=...")]),
     (("a", 1), {"name": "b"}, [("name", "it is given twice", "a field has one value",
                                 "remove one of the two")]),
-    (("a", 1, "esp"), {}, [("", "3 values without a name", "Described takes name, size so",
-                            "write the names of the fields")]),
+    (("a", 1, "esp"), {}, [("", "3 values without a name", "Described takes only name, size "
+                            "without a name", "write the names of the fields")]),
 ]  # fmt: skip
 
 

@@ -209,7 +209,7 @@ def test_whatever_has_a_place_overlaps_nothing_and_keeps_its_order(lengths, segm
         # types
         ([part("a", 512, type="unknown")], {},
          ["partitions[0].type: 'unknown' is not a type, the table must say what the partition is "
-          '(write for example type="esp")']),
+          '(write for example type="linux-filesystem")']),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(parts, described, problems):

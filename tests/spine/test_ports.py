@@ -47,3 +47,21 @@ def test_the_smallest_payload_says_what_its_bytes_are_and_no_more():
     from doit_diskimg import Disk, Gpt
 
     assert Disk("os.img", size="4MiB", table=Gpt(), partitions=[part]).problems() == []
+
+
+def test_a_type_that_the_table_can_t_store_is_said_to_be_the_payload_s():
+    @ports.dataclass(frozen=True)
+    class Minix(ports.Payload):
+        def room(self, size, files, where, sector_size):
+            return ports.Room(length=512, type="minix")
+
+    from doit_diskimg import Disk, Gpt
+    from doit_diskimg.disk.layout import place
+
+    disk = Disk("os.img", size="4MiB", table=Gpt(), partitions=[ports.Partition("a", Minix())])
+    with pytest.raises(ports.DescriptionError) as caught:
+        place(disk, [Minix().room(None, None, "", 512)], {})
+    assert [*map(str, caught.value.problems)] == [
+        "partitions[0].type: 'minix' is not a type that a GPT can store, Minix(...) brings it, and "
+        'the table must say what the partition is (write for example type="linux-filesystem")'
+    ]

@@ -37,8 +37,8 @@ def with_output(output):
 
 MISTAKES = [
     (gpt(Partition("a", Fat, size="1MiB", type="esp")),
-     "partitions[0].payload: <class 'doit_diskimg.kinds.filesystems.fat.volume.Fat'> is not "
-     "a payload, " + FITS),
+     "partitions[0].payload: the class Fat is not a payload, "
+     + FITS.replace('for example File("build/root.ext2")', "Fat(...)")),
     (gpt(Partition("a", [Fat({})], size="1MiB", type="esp")),
      "partitions[0].payload: [Fat(files={}, fat=None, prefer=None, size=None, free=Non... is "
      "not a payload, " + FITS),
@@ -183,8 +183,8 @@ def test_what_is_missing_is_one_line():
         "size: it is missing, Disk needs it (write size=...)",
         "table: it is missing, Disk needs it (write table=...)",
         "partitions[0].payload: it is missing, Partition needs it (write payload=...)",
-        "partitions[1]: 3 values without a name, Partition takes name, payload so (write the names "
-        "of the fields)",
+        "partitions[1]: 3 values without a name, Partition takes only name, payload without a "
+        "name (write the names of the fields)",
     ]
 
 

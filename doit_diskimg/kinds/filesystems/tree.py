@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from os import PathLike, fsdecode, fspath
 from typing import NamedTuple, TypeAlias
 
-from doit_diskimg.disk.fields import path_text_problems
+from doit_diskimg.disk.fields import path_text_problems, shown
 from doit_diskimg.errors import (
     BadPath,
     BadValue,
@@ -192,8 +192,10 @@ class _Gatherer:
     def _file(self, path: str, source: str | bytes, where: str) -> None:
         above, _, name = path.rpartition("/")
         if not name:
-            must = "only a Tree can be merged into the root"
-            self._wrong(BadPath, where, "the path names no file", must, "give the file a name")
+            must, change = "only a Tree can be merged into the root", "give the file a name"
+            if isinstance(source, str):
+                change += f", or write Tree({source!r}) for what is in a directory"
+            self._wrong(BadPath, where, "the path names no file", must, change)
             return
         directory = self._directory(above, where)
         if directory is None or not self._name_fits(path, name, where):
@@ -270,7 +272,7 @@ def _source_problem(key: str, source: object, where: str) -> Problem | None:
     """Return what is wrong with one source under this key."""
     if not isinstance(source, (str, PathLike, bytes, Tree)):
         must = "a source is a path of the host, bytes, or a Tree"
-        return BadValue(where, f"{source!r} is not a source", must, "change it")
+        return BadValue(where, f"{shown(source)} is not a source", must, "change it")
     if key.endswith("/") and key_path(key) and not isinstance(source, Tree):
         name = "NAME" if isinstance(source, bytes) else fsdecode(source).rpartition("/")[2]
         return BadPath(

@@ -15,7 +15,7 @@ from itertools import pairwise
 from os import PathLike, fsdecode
 from typing import NamedTuple
 
-from doit_diskimg.disk.fields import path_text_problems
+from doit_diskimg.disk.fields import path_text_problems, shown
 from doit_diskimg.disk.segment import CodeSource, Stretch
 from doit_diskimg.disk.sockets import Place
 from doit_diskimg.disk.symbols import Numbers
@@ -98,7 +98,7 @@ def gather(fat: Fat, files: Files | None, where: str) -> Area:
                 else path_text_problems(source, here)
             )
         else:
-            found = f"{source!r} is not a source"
+            found = f"{shown(source)} is not a source"
             must = "must be the path of a file, bytes, or BootCode(...)"
             area.wrong.append(BadValue(here, found, must, "change it"))
     area.parts.sort(key=lambda part: part.sector)
