@@ -140,7 +140,10 @@ def test_the_planner_is_asked(project, tmp_path, edit):
     assert not project.build().ran
 
 
-@pytest.mark.parametrize("name", ["esp.plan", "esp.blob", "esp.outline.json", "esp.files.json"])
+@pytest.mark.parametrize("name", [
+    "esp.plan", "esp.blob", "esp.files.json",
+    pytest.param("esp.outline.json", marks=pytest.mark.cost),  # the shortcut's own
+])
 @pytest.mark.parametrize("damage", ["lost", "cut", "older"])
 def test_of_a_state_file_that_is_not_right_the_planner_makes_another(
     project, tmp_path, name, damage
