@@ -148,11 +148,13 @@ def check(boot: BootFields, room: int, window: Window, found: Findings) -> Volum
         return None
     if boot.sectors * size > room:
         text = f"it has {boot.sectors * size:,} bytes, there is room for {room:,}"
-        found.add("fat-beyond", text, at=19 if boot.sectors_16 else 32, length=4)
+        at, length = (19, 2) if boot.sectors_16 else (32, 4)
+        found.add("fat-beyond", text, at=at, length=length)
     fat = _check_type(boot, clusters, found)
     if table * 8 // fat < clusters + 2:
         text = f"{table} bytes have {table * 8 // fat:,} entries, {clusters + 2:,} are needed"
-        found.add("fat-table-small", text, at=36 if boot.wide else 22, length=4)
+        at, length = (36, 4) if boot.wide else (22, 2)
+        found.add("fat-table-small", text, at=at, length=length)
         clusters = table * 8 // fat - 2
     if clusters < 1 or table_start >= window.length:
         return None

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tools import tool
 
-from doit_diskimg.ondisk import fat_dirent, fat_entries
+from doit_diskimg.ondisk import fat_boot, fat_dirent, fat_entries
 from doit_diskimg.ondisk.fat_boot import BootSector, FsInfo
 from doit_diskimg.ondisk.fat_dirent import Timestamp
 from doit_diskimg.ondisk.fat_entries import ClusterRun
@@ -26,6 +26,13 @@ def mkfs(path, size, *options):
 
 
 # Boot sector and FSInfo --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("fat", "end"), [(12, 62), (16, 62), (32, 90)])
+def test_fields_of_the_boot_sector_lie_end_to_end(fat, end):
+    found = fat_boot.fields(fat)
+    assert [field.start for field in found] == [11, *(field.end for field in found[:-1])]
+    assert found[-1].end == fat_boot.code_start(fat) == end
 
 
 @pytest.mark.parametrize(

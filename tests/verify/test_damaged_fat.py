@@ -460,6 +460,19 @@ def test_one_defect(volumes, tmp_path, name):
     for one in found:
         assert "\n" not in str(one)
         assert one.start is None or 0 <= one.start <= volume.length
+        if one.start is not None and one.start + one.length <= 512:
+            assert {one.start, one.start + one.length} <= BOOT_FIELDS[fat], str(one)
+
+
+# Where a field of the boot sector begins; Microsoft, "FAT32 File System Specification", 1.03.
+_NARROW = {
+    0, 3, 11, 13, 14, 16, 17, 19, 21, 22, 24, 26, 28, 32, 36, 37, 38, 39, 43, 54, 62, 510, 512,
+}
+_WIDE = {
+    0, 3, 11, 13, 14, 16, 17, 19, 21, 22, 24, 26, 28, 32, 36, 40, 42, 44, 48, 50, 52, 64, 65, 66,
+    67, 71, 82, 90, 510, 512,
+}
+BOOT_FIELDS = {12: _NARROW, 16: _NARROW, 32: _WIDE}
 
 
 def test_a_directory_of_more_than_65536_entries(tmp_path):

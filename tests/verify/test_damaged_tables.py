@@ -299,6 +299,13 @@ def zero_guid(d):
     both(d, lambda d, at: d.__setitem__(slice(at + 144, at + 160), bytes(16)))
 
 
+@case("a disk without a GUID", "gpt", "gpt-guid-zero")
+def zero_disk_guid(d):
+    for header in (1, LAST):
+        put(d, header * 512 + 56, "16s", bytes(16))
+        reseal(d, header)
+
+
 @case("half of a character", "gpt", "gpt-name")
 def name(d):
     both(d, lambda d, at: put(d, at + 56, "H", 0xD800))
@@ -345,6 +352,20 @@ def test_one_defect(disks, tmp_path, name):
     path.write_bytes(data)
     found = verify_image(path)
     assert {one.code for one in found} - {"part-not-fat"} == expected, "\n".join(map(str, found))
+    if table == "gpt":
+        for one in found:
+            assert is_told_by_fields(one), str(one)
+
+
+# Where a field of the header begins; UEFI 2.10, table 5-5.
+HEADER_FIELDS = {0, 8, 12, 16, 20, 24, 32, 40, 48, 56, 72, 80, 84, 88, 92, 512}
+
+
+def is_told_by_fields(one):
+    """Return whether a finding in a header is about whole fields of it."""
+    lba, at = divmod(one.start or 0, 512)
+    in_header = one.code.startswith("gpt-") and lba in (1, LAST) and one.length <= 512
+    return not in_header or {at, at + one.length} <= HEADER_FIELDS
 
 
 def test_a_header_that_is_gone_is_told_with_its_sector(disks, tmp_path):
@@ -385,7 +406,7 @@ def test_a_volume_longer_than_its_partition(tmp_path):
         file.write(volume.read_bytes())
     (found,) = verify_image(disk)
     assert str(found) == (
-        "error fat-beyond 0x100013..0x100017: partition 1: it has 8,388,608 bytes, "
+        "error fat-beyond 0x100013..0x100015: partition 1: it has 8,388,608 bytes, "
         "there is room for 7,340,032"
     )
 
