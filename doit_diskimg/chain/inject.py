@@ -1,7 +1,6 @@
 """What differs between the image and the plan of one part of the disk, written into the image.
 
-The steps before decide; here the image is patched.  A part that needs no step of its own to be
-planned is planned on the spot.
+The steps before decide; here the image is patched.
 """
 
 from collections.abc import Iterator
@@ -10,14 +9,10 @@ from typing import TypeVar
 
 from doit_diskimg.chain.guests import listed
 from doit_diskimg.chain.job import Job
-from doit_diskimg.chain.pictures import fill, fill_segment
-from doit_diskimg.chain.populate import asking
-from doit_diskimg.chain.results import layout_of, receipts, stored_plan
+from doit_diskimg.chain.results import receipts, stored_plan
 from doit_diskimg.chain.step import Step
-from doit_diskimg.disk.segment import signature_note
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host import kept
-from doit_diskimg.host.files import RealFiles
 from doit_diskimg.host.image import ImageFile
 from doit_diskimg.host.patching import alone, open_for_patching
 from doit_diskimg.host.state import UNREADABLE, StateFolder, broken, read, write
@@ -126,28 +121,3 @@ def _decode_whole(receipt: bytes) -> tuple[str, Plan]:
 
 def _unusable(path: str, error: Exception) -> WorldError:
     return broken(path, f"it can't be used: {error}")
-
-
-def inject_file(step: Step) -> str:
-    """Inject a payload that needs no file system: it is planned on the spot."""
-    if text := left_alone(step.job, step.part):
-        return text
-    with asking(step) as files:
-        return inject_plan(step, encode_plan(fill(step.job, step.index, files)))
-
-
-def inject_segment(step: Step) -> str:
-    """Inject bytes outside the partitions."""
-    job = step.job
-    with asking(step) as files:
-        picture = fill_segment(job, step.index, files)
-        text = inject_plan(step, encode_plan(picture))
-        note = "" if job.disk.table else _note(job, step.index, picture, files)
-    return "\n".join(filter(None, (text, note)))
-
-
-def _note(job: Job, index: int, picture: Picture, files: RealFiles) -> str:
-    where, segment = job.disk.outside[index]
-    layout = layout_of(job)
-    others = [region.extent for region in layout.regions if region.name != segment.name]
-    return signature_note(where, layout.extent(segment.name), others, picture, files)

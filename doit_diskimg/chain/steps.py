@@ -206,7 +206,7 @@ def _inject_file(job: Job, part: Part) -> Step:
 
 
 def _write_file(step: Step) -> str | None:
-    from doit_diskimg.chain.inject import inject_file
+    from doit_diskimg.chain.inject_sources import inject_file
 
     return inject_file(step)
 
@@ -218,7 +218,7 @@ def _inject_segment(job: Job, index: int) -> Step:
 
 
 def _write_segment(step: Step) -> str | None:
-    from doit_diskimg.chain.inject import inject_segment
+    from doit_diskimg.chain.inject_sources import inject_segment
 
     return inject_segment(step)
 

@@ -67,8 +67,8 @@ def test_with_nothing_to_do_each_source_is_looked_at_once_and_none_is_opened(pro
 
 
 WORKERS = """
-chain.compare chain.create chain.inject chain.keeping chain.pictures chain.populate
-chain.readback chain.results chain.run chain.sealing chain.show chain.table
+chain.compare chain.create chain.inject chain.inject_sources chain.keeping chain.pictures
+chain.populate chain.readback chain.results chain.run chain.sealing chain.show chain.table
 disk.arrange disk.bootcode disk.bootfield disk.check disk.check_links disk.check_parts
 disk.identity disk.layout disk.overlaps host.files host.hashing host.image host.patching
 host.scratch
