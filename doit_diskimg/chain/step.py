@@ -85,9 +85,11 @@ class Step:
         return self.name.rpartition(":")[0]
 
     def _find(self, before: Any) -> dict[str, Any]:
-        found: dict[str, Any] = {"its part of the description": canonical_digest(self._about)}
+        classes = set[type]()
+        about = canonical_digest(self._about, classes)
+        found: dict[str, Any] = {"its part of the description": about}
         found |= _contents(self._inputs, before.get(NOTES, {}))
-        for path in filter(None, files_of_theirs(self._about)):
+        for path in files_of_theirs(classes):
             found[f"the code in {path!r}"] = digest_of(code_of(path))
         if self.placed:
             places = self.job.stored_places()[0]
