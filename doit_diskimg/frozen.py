@@ -79,7 +79,7 @@ class _Shape:
         for base in self.cls.__mro__[:0:-1]:
             found |= getattr(base, "__dataclass_fields__", {})
         kw_only = self.kw_only
-        for name, annotation in vars(self.cls).get("__annotations__", {}).items():
+        for name, annotation in self.cls.__annotations__.items():
             if annotation is KW_ONLY:
                 kw_only = True
             elif get_origin(annotation) is not ClassVar:
@@ -96,6 +96,11 @@ class _Shape:
         """What `__init__` takes: keyword-only fields come last, wherever they stand."""
         taken = (field_ for field_ in self.fields.values() if field_.init)
         return sorted(taken, key=lambda it: bool(it.kw_only))
+
+    @cached_property
+    def rows(self) -> list[tuple[str, Any, Any]]:
+        """Name, default and default factory of what `__init__` takes, in this order."""
+        return [(it.name, it.default, it.default_factory) for it in self.ordered]
 
     @cached_property
     def places(self) -> tuple[str, ...]:
@@ -115,7 +120,16 @@ class _Shape:
     @cached_property
     def signature(self) -> Signature:
         """How the class is called."""
-        return _signature(self.ordered)
+        return Signature(
+            [
+                Parameter(
+                    it.name,
+                    Parameter.KEYWORD_ONLY if it.kw_only else Parameter.POSITIONAL_OR_KEYWORD,
+                    default=Parameter.empty if _is_needed(it) else it.default,
+                )
+                for it in self.ordered
+            ]
+        )
 
 
 class _OfShape:
@@ -220,15 +234,12 @@ _SHARED = (
 
 def _init(shape: _Shape) -> Callable[..., None]:
     """Return ``__init__`` of a class."""
-    rows: list[tuple[str, Any, Any]] = []
 
     def __init__(self: Any, *args: Any, **given: Any) -> None:  # noqa: N807
-        if not rows:
-            rows.extend((it.name, it.default, it.default_factory) for it in shape.ordered)
         places = shape.places
         values, count, used, missing = self.__dict__, len(args), 0, False
         values.update(zip(places, args, strict=False))
-        for name, default, factory in rows[min(count, len(places)) :]:
+        for name, default, factory in shape.rows[min(count, len(places)) :]:
             if name in given:
                 values[name] = given[name]
                 used += 1
@@ -316,20 +327,6 @@ def _complain(self: Any, shape: _Shape, args: Any, given: Any) -> None:
     except TypeError as error:
         raise TypeError(f"{name}(): {error}") from None
     raise AssertionError("these arguments are fine")
-
-
-def _signature(ordered: list[Field[Any]]) -> Signature:
-    """Return how a class with these fields is called."""
-    return Signature(
-        [
-            Parameter(
-                field_.name,
-                Parameter.KEYWORD_ONLY if field_.kw_only else Parameter.POSITIONAL_OR_KEYWORD,
-                default=Parameter.empty if _is_needed(field_) else field_.default,
-            )
-            for field_ in ordered
-        ]
-    )
 
 
 def _is_needed(field_: Field[Any]) -> bool:
