@@ -53,6 +53,7 @@ DOORS = (
     ("tasks.*", "chain.*"),  # a task to its action
     ("chain.steps", "chain.*"),  # a step to its work
     ("chain.steps", "disk.identity.*"),  # of outputs, which most disks have not
+    ("chain.steps", "host.program.*"),  # of those that programs make
     ("shortcuts.checked", "chain.own_sources.*"),  # asked only of a description that is new
     ("chain.*", "chain.compare.*"),  # what reads the whole image, with the judge's code
     ("chain.*", "chain.keeping.*"),  # of guests, which most disks have not

@@ -1,9 +1,8 @@
 """The outputs of a disk: files made of the finished image, which keep up with it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from doit_diskimg.chain.facts import Found
 from doit_diskimg.chain.guests import ours
 from doit_diskimg.chain.job import Job
 from doit_diskimg.chain.own_sources import written_by_output
@@ -16,24 +15,15 @@ from doit_diskimg.errors import SourceChanged, WorldError
 from doit_diskimg.extent import Extent, merged
 from doit_diskimg.host import own
 from doit_diskimg.host.files import RealFiles
-from doit_diskimg.host.own import check_target
 from doit_diskimg.host.paths import normal
-from doit_diskimg.host.program import installed
 from doit_diskimg.host.recorded import still_true
 from doit_diskimg.host.seal import sealed_digest
 from doit_diskimg.host.state import read_record, write_record
 from doit_diskimg.host.work import RealWork
 from doit_diskimg.plan.content import Tree
 from doit_diskimg.plan.picture import Picture
-from doit_diskimg.plan.recipe import Program
 
 _Values = dict[str, Any]
-
-
-def versions_of(programs: Sequence[Program], before: Found) -> Found:
-    """Return the versions of the programs that make an output, in words."""
-    words = {f"the version of {one.name}": one for one in programs}
-    return {word: installed(one, before.get(word, [])) for word, one in words.items()}
 
 
 def make_output(step: Step) -> str | None:
@@ -43,7 +33,7 @@ def make_output(step: Step) -> str | None:
     digest = sealed_digest(state.image)
     record = _record(step) if step.asked else {}
     final, claims = step.results[0], step.claims
-    check_target(final)
+    own.check_target(final)
     if not own.is_recorded(claims) and step.facts.made(final):
         own.claim(claims, final, final)  # the record was lost
     own.check_file(claims, final, replace=disk.replace)

@@ -9,7 +9,6 @@ from doit_diskimg.errors import DiskimgError
 from doit_diskimg.host import own
 from doit_diskimg.host.failure import failed
 from doit_diskimg.host.machine import which
-from doit_diskimg.host.own import check_target
 from doit_diskimg.host.state import StateFolder, read_json
 
 
@@ -20,16 +19,16 @@ def run(job: Job, work: Callable[[], str | None]) -> str | None:
     an unfinished image is removed if its room has ended.
     """
     try:
-        check_target(job.state.image)
+        own.check_target(job.state.image)
         job.state.check()
-        check(job)
+        _check(job)
         with no_collector():
             return work()
     except DiskimgError as error:
         raise failed(job.state, error) from error
 
 
-def check(job: Job) -> None:
+def _check(job: Job) -> None:
     """Raise WorldError unless the image is ours, or not there, or may be replaced whatever it is.
     """
     if not job.disk.replace and not is_ours(job):

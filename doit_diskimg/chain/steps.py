@@ -301,8 +301,7 @@ def _output(job: Job, index: int) -> Step:
         index=index,
         about=[
             output, output.made_with, str(disk_guid(disk)), job.epoch, sources,
-            # What it may ask of the disk and what is not in the image's bytes: its names.
-            state.image, disk.partitions,
+            state.image, disk.partitions,  # it may ask for names, which no byte of the image has
         ],
         after=["seal"],
         sizes_of=sources,
@@ -323,9 +322,10 @@ def _made_with(image: str, programs: Sequence[Program], before: Found) -> Found:
     """Return what the image holds, and the versions of the programs that make an output."""
     found: dict[str, Any] = {f"the contents of {image!r}": sealed_digest(image)}
     if programs:
-        from doit_diskimg.chain.outputs import versions_of
+        from doit_diskimg.host.program import installed
 
-        found |= versions_of(programs, before)
+        words = {f"the version of {one.name}": one for one in programs}
+        found |= {word: installed(one, before.get(word, [])) for word, one in words.items()}
     return found
 
 
