@@ -27,7 +27,7 @@ from doit_diskimg.host.paths import normal
 from doit_diskimg.host.state import load, load_if_whole, write_json
 from doit_diskimg.plan.canonical import canonical_digest
 from doit_diskimg.plan.content import FORMAT, Wanted
-from doit_diskimg.plan.picture import Picture
+from doit_diskimg.plan.picture import Picture, Piece
 from doit_diskimg.units import parse_size
 
 _Values = dict[str, Any]
@@ -50,16 +50,18 @@ def _misdrawn(part: Part, place: Place, picture: object) -> Problem | None:
             part.where, f"{name}.fill returned {picture!r}", "must return a picture",
             f"write {name}.fill, for example with a canvas (ports.Canvas)",
         )
-    outside = [it for it in (*picture.pieces[:1], *picture.pieces[-1:])
-               if not place.extent.contains(Extent(it.start, it.length))]
-    if not outside:
-        return None
-    start, end = outside[0].start, outside[0].end
-    return BadValue(
-        part.where, f"{name}.fill drew bytes {start} to {end} of the disk",
+    piece = _outside(picture, place.extent)
+    return piece and BadValue(
+        part.where, f"{name}.fill drew bytes {piece.start} to {piece.end} of the disk",
         f"must stay in its partition, {place.extent.start} to {place.extent.end}",
         f"ask for more room in {name}.room, or draw at place.extent.start",
     )
+
+
+def _outside(picture: Picture, extent: Extent) -> Piece | None:
+    """Return a piece of a picture that does not lie within ``extent``, None if all do."""
+    found = (it for it in picture.pieces if it.start < extent.start or it.end > extent.end)
+    return next(found, None)
 
 
 def place_of(job: Job, index: int, files: RealFiles) -> Place:
@@ -83,7 +85,7 @@ def fill_segment(job: Job, index: int, files: RealFiles) -> Picture:
     extent = layout.extent(segment.name)
     start = extent.start if segment.start is None else None
     picture = segment.fill(files, where, DiskNumbers(job, layout, files), start)
-    if any(not extent.contains(Extent(*piece[:2])) for piece in picture.pieces):
+    if _outside(picture, extent):
         raise changed(", ".join(normal(str(want.source)) for want in segment.sources(where)))
     return picture
 
