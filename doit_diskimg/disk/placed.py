@@ -47,6 +47,17 @@ class PlacedPartition:
     """Where the sector that records a logical partition begins; None for all others."""
 
 
+def given_type(described: str | int | None, payload_type: str | None) -> str | int:
+    """Return the type of a partition as it is described, else that of its payload.
+
+    Raises ValueError, in words for the user, if neither has one.
+    """
+    given = payload_type if described is None else described
+    if given is None:
+        raise ValueError("no type is given, and the payload has no default type")
+    return given
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layout:
     """A disk of ``size`` bytes with every region in its place, sorted by start."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from zlib import crc32
 
 from doit_diskimg.disk.model import Identity
-from doit_diskimg.disk.placed import PlacedPartition
+from doit_diskimg.disk.placed import PlacedPartition, given_type
 from doit_diskimg.errors import DescriptionError, OutsideDisk
 from doit_diskimg.kinds.tables.gpt import HEADER_LBA, Gpt, Hybrid
 from doit_diskimg.ondisk import mbr_sector
@@ -90,9 +90,7 @@ def type_of(described: str | int | None, payload_type: str | None) -> str:
 
     Raises ValueError, in words for the user, if there is no type or it is unknown.
     """
-    given = payload_type if described is None else described
-    if given is None:
-        raise ValueError("no type is given, and the payload has no default type")
+    given = given_type(described, payload_type)
     guid = type_guid(given)
     if guid is None:
         raise ValueError(f"{given!r} is not a type that a GPT can store")

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from doit_diskimg.disk.fields import as_size
 from doit_diskimg.disk.model import Chain, Disk, Identity
-from doit_diskimg.disk.placed import PlacedPartition
+from doit_diskimg.disk.placed import PlacedPartition, given_type
 from doit_diskimg.kinds.tables.mbr import Mbr
 from doit_diskimg.ondisk import mbr_sector as ondisk
 from doit_diskimg.ondisk.guids import type_byte
@@ -78,9 +78,7 @@ def type_of(described: str | int | None, payload_type: str | None) -> str:
 
     Raises ValueError, in words for the user, if there is no type or it is unknown.
     """
-    given = payload_type if described is None else described
-    if given is None:
-        raise ValueError("no type is given, and the payload has no default type")
+    given = given_type(described, payload_type)
     byte = type_byte(given)
     if byte is None:
         raise ValueError(f"{given!r} is not a type that an MBR can store")
