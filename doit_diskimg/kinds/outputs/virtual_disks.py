@@ -42,7 +42,7 @@ class VirtualDisk(OutputFile):
 
     programs: ClassVar[Sequence[Program]] = (QEMU_IMG,)
     FIELDS: ClassVar[Mapping[str, str]] = {}
-    """Option of qemu-img's -> the field that decides it."""
+    """Option of qemu-img's -> the field that decides it; None leaves the option out."""
 
     def problems(self, where: str, disk: Disk) -> Iterable[Problem]:
         if not isinstance(self.options, Mapping):
@@ -71,19 +71,19 @@ class VirtualDisk(OutputFile):
             return f"{key!r} is about another file", must, "leave it out"
         return None
 
+    @property
+    def _flags(self) -> Sequence[str]:
+        """More arguments for qemu-img."""
+        return ()
+
     def make(self, disk: Disk, work: Work, where: str) -> str | None:
-        convert(work, self.KIND, self.options)
+        own = {option: getattr(self, name) for option, name in self.FIELDS.items()}
+        options = {key: value for key, value in own.items() if value is not None} | {**self.options}
+        text = ",".join(f"{key}={_doubled(value)}" for key, value in sorted(options.items()))
+        arguments = ["convert", "-q", "-f", "raw", "-O", self.KIND, *self._flags]
+        arguments += ["-o", text] if text else []
+        work.run(QEMU_IMG, *arguments, plain(work.image), plain(work.target))
         return None
-
-
-def convert(
-    work: Work, format_: str, options: Mapping[str, str | int], *flags: str
-) -> None:
-    """Run the conversion into the target."""
-    text = ",".join(f"{key}={_doubled(value)}" for key, value in sorted(options.items()))
-    arguments = ["convert", "-q", "-f", "raw", "-O", format_, *flags]
-    arguments += ["-o", text] if text else []
-    work.run(QEMU_IMG, *arguments, plain(work.image), plain(work.target))
 
 
 def choice(
@@ -115,12 +115,9 @@ class Qcow2(VirtualDisk):
         yield from super().problems(where, disk)
         yield from choice(where, "compress", self.compress, (None, "zlib", "zstd"))
 
-    def make(self, disk: Disk, work: Work, where: str) -> str | None:
-        if self.compress is None:
-            convert(work, self.KIND, self.options)
-        else:
-            convert(work, self.KIND, {"compression_type": self.compress, **self.options}, "-c")
-        return None
+    @property
+    def _flags(self) -> Sequence[str]:
+        return ("-c",) if self.compress else ()
 
 
 _UUIDS = 0x188
@@ -173,7 +170,7 @@ class Vmdk(VirtualDisk):
             )
 
     def make(self, disk: Disk, work: Work, where: str) -> str | None:
-        convert(work, self.KIND, {"subformat": self.subformat, **self.options})
+        super().make(disk, work, where)
         start, length = _DESCRIPTOR
         text = work.written(start, length).rstrip(b"\0")
         # 0xfffffffe and 0xffffffff mean that there is none.
@@ -208,7 +205,7 @@ class Vhdx(VirtualDisk):
         yield from choice(where, "subformat", self.subformat, ("dynamic", "fixed"))
 
     def make(self, disk: Disk, work: Work, where: str) -> str | None:
-        convert(work, self.KIND, {"subformat": self.subformat, **self.options})
+        super().make(disk, work, where)
         try:
             _rename(disk, work)
         except ValueError as error:
