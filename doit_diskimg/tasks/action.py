@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from importlib import import_module
 from typing import Any, NoReturn
 
 from doit_diskimg.chain.facts import Facts
@@ -105,31 +104,6 @@ class GiveUp(Action):
         from doit_diskimg.chain.keeping import give_up
 
         return give_up(self.job, self.name)
-
-
-class Late:
-    """A step that is made, and its module imported, when doit runs it: most runs need few steps.
-
-    ``step`` is the module of `doit_diskimg.tasks` and the name in it, ``arguments`` are the step's.
-    """
-
-    def __init__(self, step: str, *arguments: object) -> None:
-        self._step = step
-        self._arguments = arguments
-
-    def __repr__(self) -> str:
-        return f"<step {self._step}>"
-
-    @property
-    def step(self) -> Action:
-        """The step itself."""
-        module, _, name = self._step.partition(".")
-        step: Action = getattr(import_module(f"{__package__}.{module}"), name)(*self._arguments)
-        return step
-
-    def __call__(self) -> Any:
-        """Called by doit."""
-        return self.step()
 
 
 class AsBefore:

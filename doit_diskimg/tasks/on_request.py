@@ -9,6 +9,7 @@ if it, or a task that needs it, is named: on the command line, by its target, or
 
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 from doit.dependency import UptodateCalculator
@@ -17,7 +18,7 @@ from doit.exceptions import TaskFailed
 from doit_diskimg.chain.facts import Facts
 from doit_diskimg.host.state import read
 from doit_diskimg.plan.content import digest_of
-from doit_diskimg.tasks.action import AsBefore, Late
+from doit_diskimg.tasks.action import Action, AsBefore
 
 _Tasks = dict[str, Any]
 
@@ -129,12 +130,29 @@ def _needing(task: Any, tasks: _Tasks, but: set[str]) -> Iterator[Any]:
                 queue.append(other)
 
 
-class LateOnRequest(Late):
-    """A step that is made when doit runs it, and runs when somebody asked for it."""
+class LateOnRequest:
+    """A step that is made, and its module imported, when doit runs it because somebody asked.
 
-    def __call__(self, task: Any) -> TaskFailed | None:  # type: ignore[override]
+    ``step`` is the module of `doit_diskimg.tasks` and the name in it, ``arguments`` are the step's.
+    """
+
+    def __init__(self, step: str, *arguments: object) -> None:
+        self._step = step
+        self._arguments = arguments
+
+    def __repr__(self) -> str:
+        return f"<step {self._step}>"
+
+    @property
+    def step(self) -> Action:
+        """The step itself."""
+        module, _, name = self._step.partition(".")
+        step: Action = getattr(import_module(f"{__package__}.{module}"), name)(*self._arguments)
+        return step
+
+    def __call__(self, task: Any) -> TaskFailed | None:
         """Called by doit."""
-        return None if skipped(task) else super().__call__()
+        return None if skipped(task) else self.step()
 
 
 # The second looks at a disk ----------------------------------------------------------------------
