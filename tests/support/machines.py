@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from guests import boot_code
@@ -42,10 +43,14 @@ STARTED = []
 
 
 def start(project, *args):
-    """Start Python in a process group of its own; what it says comes as bytes."""
+    """Start Python in a process group of its own; what it says comes as bytes.
+
+    It minds SIGHUP, even if these tests run under nohup, whose children do not.
+    """
     process = subprocess.Popen(
         [sys.executable, *args], cwd=project.folder, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        preexec_fn=partial(signal.signal, signal.SIGHUP, signal.SIG_DFL),
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", **project.env},
     )
     STARTED.append(process)
