@@ -118,6 +118,15 @@ def marked(count):
     return make
 
 
+def test_a_fat32_has_every_mark(tmp_path):
+    """The length of its FAT lies in a field of its own, which holds less than 2**24."""
+    data = bytearray(foreign.mkfs(tmp_path / "v.img", 32, 64 << 10).read_bytes()[:512])
+    assert boot_sector.marks(bytes(data)) == 9
+    for length, count in (((1 << 24) - 1, 9), (1 << 24, 8), (1, 9), (0, 8)):
+        data[36:40] = length.to_bytes(4, "little")
+        assert boot_sector.marks(bytes(data)) == count
+
+
 def iso(folder):
     """xorriso's ISO with GRUB's code for hybrid disks in its first sectors, and a table."""
     tool("xorriso")

@@ -80,6 +80,19 @@ def test_another_listing_of_pyfatfs_is_a_warning(tmp_path, monkeypatch):
     assert "'GHOST'" in found.text
 
 
+@pytest.mark.parametrize(("error", "said"), [
+    (IndexError("no such cluster"), "witness 0x0..0x1: pyfatfs: IndexError: no such cluster"),
+    (MemoryError(), "witness-silent 0x0..0x1: pyfatfs: not enough memory"),
+], ids=["an exception", "no memory"])
+def test_pyfatfs_that_fails_is_a_warning(tmp_path, monkeypatch, error, said):
+    def fails(*_arguments):
+        raise error
+
+    volume = foreign.filled(tmp_path / "v.img", 12)
+    monkeypatch.setattr(pyfat_reader, "listing", fails)
+    assert [str(one) for one in verify_image(volume)] == [f"warning {said}"]
+
+
 def limited(path, *options, room):
     """Run the command with ``room`` bytes of memory more than it has once everything is loaded."""
     code = (
