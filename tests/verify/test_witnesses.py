@@ -12,6 +12,7 @@ import pytest
 from tools import tool
 
 from doit_diskimg import verify_image
+from doit_diskimg.host.program import ask_program
 from doit_diskimg.verify import pyfat_reader
 
 
@@ -78,6 +79,13 @@ def test_another_listing_of_pyfatfs_is_a_warning(tmp_path, monkeypatch):
     (found,) = verify_image(volume)
     assert (found.severity, found.code) == ("warning", "witness")
     assert "'GHOST'" in found.text
+
+
+def test_of_what_a_program_says_64_kib_are_kept(tmp_path, program):
+    program("fsck.fat", "x" * 70_000, 1)
+    with open(tmp_path / "file", "w+b") as file:
+        answer = ask_program("fsck.fat", [], file.fileno())
+    assert answer == (1, "x" * 65_536)
 
 
 @pytest.mark.parametrize(("error", "said"), [
