@@ -62,6 +62,24 @@ def project(tmp_path, monkeypatch):
     return project
 
 
+@pytest.fixture
+def reaching(monkeypatch):
+    """What reaches the disk, and what gets its name, in order."""
+    events, fsync, replace = [], os.fsync, os.replace
+
+    def synced(handle):
+        fsync(handle)
+        events.append(Path(f"/proc/self/fd/{handle}").readlink().name)
+
+    def replaced(old, new, **folders):
+        replace(old, new, **folders)
+        events.append(f"-> {Path(new).name}")
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    return events
+
+
 def by_build(**more):
     """Build in this process; return the steps that ran."""
     return [done.step for done in build(described(**more)) if done.ran]
@@ -185,3 +203,22 @@ def test_a_build_that_is_stopped_goes_on(project, tmp_path):
     # What was decided stays decided; an image that is not finished is begun anew.
     assert by_doit() == ["create", *[step for step in STEPS if "inject" in step], "seal"]
     assert image() == clean(tmp_path / "clean")
+
+
+def test_a_durable_image_is_on_the_disk_before_it_counts_as_finished(project, reaching):
+    """First its bytes, then the seal and its name, then what holds those names."""
+    described_once = described(durable=True)
+    build(described_once)
+    new = next(event for event in reaching if event.startswith("new-"))
+    wanted = [new, "-> seal.json", "-> os.img", ".os.img", "build"]
+    assert [event for event in reaching if event in wanted] == wanted
+    reaching.clear()
+    project.write("root.ext2", b"R" * 70_000)
+    build(described_once)
+    wanted = ["os.img", "-> seal.json", ".os.img", "build"]
+    assert [event for event in reaching if event in wanted] == wanted
+
+
+def test_an_image_is_not_waited_for(project, reaching):
+    build(described())
+    assert [event for event in reaching if not event.startswith("->")] == []
