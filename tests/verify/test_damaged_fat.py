@@ -440,14 +440,17 @@ def attributes(v):
     v.put(v.short(KERNEL) + 11, b"\xa0")
 
 
-@case("month 13", "fat-time")
-def month(v):
-    v.put16(v.short(KERNEL) + 24, 43 << 9 | 13 << 5 | 1)
+def moment(name, at, value):
+    case(name, "fat-time")(lambda v: v.put16(v.short(KERNEL) + at, value))
 
 
-@case("62 seconds", "fat-time")
-def second(v):
-    v.put16(v.short(KERNEL) + 22, 31)
+moment("month 13", 24, 43 << 9 | 13 << 5 | 1)
+moment("month 0", 24, 43 << 9 | 1)
+moment("the 31st of April", 24, 43 << 9 | 4 << 5 | 31)
+moment("day 0", 24, 43 << 9 | 1 << 5)
+moment("60 seconds", 22, 30)
+moment("60 minutes", 22, 60 << 5)
+moment("24 hours", 22, 24 << 11)
 
 
 @pytest.mark.parametrize("name", CASES)

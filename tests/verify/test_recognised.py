@@ -14,7 +14,7 @@ from doit_diskimg import verify_image
 from doit_diskimg.disk.model import Disk, Partition
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.kinds.tables.gpt import Gpt
-from doit_diskimg.verify import boot_sector
+from doit_diskimg.verify import boot_sector, mbr_reader
 from doit_diskimg.verify.judge import Known, inspect
 from doit_diskimg.verify.source import Source
 
@@ -100,6 +100,18 @@ def test_a_table_is_a_table(tmp_path, name):
     disk = tmp_path / "disk.img"
     make(disk)
     assert list(map(str, verify_image(disk))) == expected
+
+
+@pytest.mark.parametrize(("sectors", "size"), [(2047, 4096), (2048, 4096), (2049, 512)])
+def test_sectors_of_4096_are_told_by_a_chain_that_is_on_the_disk(tmp_path, sectors, size):
+    """To its last sector and no further."""
+    disk = bytearray(4096 * 4096)
+    for at, type_ in ((0, 0x05), (2048 * 4096, 0x83)):
+        disk[at + 446 : at + 462] = struct.pack("<B3xB3xII", 0, type_, 2048, sectors)
+        disk[at + 510 : at + 512] = b"\x55\xaa"
+    (tmp_path / "disk.img").write_bytes(disk)
+    with Source(tmp_path / "disk.img") as source:
+        assert mbr_reader.sector_size(source) == size
 
 
 # FAT or not --------------------------------------------------------------------------------------
