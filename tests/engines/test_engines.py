@@ -292,6 +292,17 @@ def test_a_volume_that_is_full_to_the_last_cluster(bench, engine):
         assert list(differences(one, two)) == []
 
 
+@pytest.mark.parametrize("clusters", [679, 680, 1022, 1023])
+@pytest.mark.parametrize("engine", OTHERS)
+def test_a_table_that_is_full_to_its_last_entry(bench, engine, clusters):
+    """Two sectors of a FAT12's table have 682 entries and four bits: pyfatfs counts 681."""
+    full = Fat({"fill": b"f" * 512 * clusters}, free=0, cluster_size=512)
+    size = full.room(None, _NoFiles(), "p").length
+    one, two = (survey(bench.make(full, size, name)) for name in ("native", engine))
+    assert two.errors == ()
+    assert list(differences(one, two)) == []
+
+
 @pytest.mark.parametrize("engine", OTHERS)
 def test_a_file_that_native_knows_by_its_parts(bench, engine):
     data = bytes(range(1, 252)) * 60_000 + bytes(4 * MIB) + b"end"
