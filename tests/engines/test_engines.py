@@ -453,6 +453,21 @@ def test_all_of_an_engine_s_volume_is_needed(bench):
         assert (list(fat.needed(extent, picture)) == [extent]) is alone
 
 
+@pytest.mark.parametrize("engine", [*OTHERS, "guestfish"])
+@pytest.mark.parametrize("size", [MIB, 40 * MIB])
+def test_an_engine_is_asked_for_a_volume_of_that_length(bench, monkeypatch, engine, size):
+    asked = []
+
+    def make(self, recipe, where):
+        asked.append(recipe)
+        raise NotImplementedError
+
+    monkeypatch.setattr(RealFiles, "make", make)
+    with pytest.raises(NotImplementedError):
+        bench.make(Fat({"a": b"a"}), size, engine)
+    assert [recipe.length for recipe in asked] == [size]
+
+
 def test_engines_are_a_field_of_the_description():
     disk = Disk("os.img", size="16MiB", table=Gpt(), partitions=[
         Partition("esp", Fat({}, engine="mtools", first=["x"]), type="esp", size="4MiB"),
