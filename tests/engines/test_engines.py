@@ -255,6 +255,14 @@ def test_a_name_that_an_engine_gets_wrong(bench, engine, path, message):
     assert read_volume(bench.make(Fat({path: b"x"}), MIB, "native"))[path] == b"x"
 
 
+@pytest.mark.parametrize(("engine", "path"), [
+    ("mtools", "文" * 85), ("pyfatfs", "x" * 127), ("pyfatfs", "/".join("d" * 101)),
+], ids=["mtools", "pyfatfs", "pyfatfs, deep"])
+def test_the_longest_name_that_an_engine_gets_right(bench, engine, path):
+    files = survey(bench.make(Fat({path: b"x"}), MIB, engine)).files
+    assert [name for name in files if not name.endswith("/")] == [path]
+
+
 def test_short_names_that_would_take_mtools_minutes(bench):
     files = {f"dir/longfilename{n}.bin": b"" for n in range(301)}
     with pytest.raises(DescriptionError) as caught:

@@ -308,6 +308,12 @@ def test_refusals(arguments, message):
     assert str(caught.value) == message
 
 
+def test_the_longest_volume():
+    """Of as many sectors as the boot sector can count; one more is refused above."""
+    check(plan(2 * TIB - 512), 2 * TIB - 512)
+    assert plan(2 * TIB - 512).total_sectors == 0xFFFFFFFF
+
+
 @pytest.mark.parametrize(
     ("text", "fat", "cluster_size"),
     [("33MiB", 32, None), ("257MiB", 32, 4 * KIB), ("2079KiB", 16, None), ("127MiB", 12, None),

@@ -70,7 +70,7 @@ def built(tmp_path_factory):
     project = make(tmp_path_factory.mktemp("outputs"), b"\xee" * 5_000_000)
     project.doit()
     project.write("kernel.elf", KERNEL)
-    project.doit()
+    assert project.doit().err == "", "neither a program nor Python has a word to say"
     return project
 
 

@@ -219,6 +219,26 @@ def test_a_durable_image_is_on_the_disk_before_it_counts_as_finished(project, re
     assert [event for event in reaching if event in wanted] == wanted
 
 
+def test_a_guests_bytes_are_on_the_disk_before_the_image_that_has_them_counts(project, reaching):
+    """Also if nobody asked for it: they are in no source."""
+    def guests(size):
+        return Disk("build/os.img", size=size, table=Gpt(), partitions=[
+            Partition("data", File("root.ext2"), type="linux-filesystem", size="1MiB",
+                      persist=True),
+        ])
+
+    for size in ("4MiB", "5MiB"):
+        reaching.clear()
+        build(guests(size))
+        new = next(event for event in reaching if event.startswith("new-"))
+        wanted = [new, "-> kept.json", "kept.json", ".os.img", "-> os.img"]
+        events = iter(reaching)
+        assert all(event in events for event in wanted), reaching
+    reaching.clear()
+    build(guests("5MiB"))
+    assert reaching == []
+
+
 def test_an_image_is_not_waited_for(project, reaching):
     build(described())
     assert [event for event in reaching if not event.startswith("->")] == []
