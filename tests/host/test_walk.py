@@ -142,6 +142,8 @@ PATTERNS = [
     [r"\#notes", r"\!bang"],
     ["# a comment", ""],
     ["A.O"],
+    [r"[\]!]bang"],
+    [r"a.[\ch]"],
 ]
 
 

@@ -359,11 +359,15 @@ def test_one_defect(disks, tmp_path, name):
 
 # Where a field of the header begins; UEFI 2.10, table 5-5.
 HEADER_FIELDS = {0, 8, 12, 16, 20, 24, 32, 40, 48, 56, 72, 80, 84, 88, 92, 512}
+# And where one of an entry begins; table 5-6.
+ENTRY_FIELDS = {0, 16, 32, 40, 48, 56}
 
 
 def is_told_by_fields(one):
-    """Return whether a finding in a header is about whole fields of it."""
+    """Return whether a finding in a header or in an array is about whole fields of it."""
     lba, at = divmod(one.start or 0, 512)
+    if 2 <= lba < 34 or LAST - 32 <= lba < LAST:
+        return {at % 128, (at + one.length) % 128} <= ENTRY_FIELDS
     in_header = one.code.startswith("gpt-") and lba in (1, LAST) and one.length <= 512
     return not in_header or {at, at + one.length} <= HEADER_FIELDS
 
