@@ -117,6 +117,33 @@ def test_the_linked_image_killed_when_its_record_is_written(make, monkeypatch):
     assert linked_image.ready("os.img") == "os.img.vmdk"
 
 
+# Whose image it is, is known at every moment -----------------------------------------------------
+
+MOMENTS = {
+    "the old seal is broken": r"at('replace', r'broken\.json$', kill)",
+    "the new one is written": r"at('replace', r'^seal\.json$', kill, 2)",
+    "it is recorded which file is ours": r"at('replace', r'images\.json$', kill)",
+    "the new image has its name": r"at('replace', r'^os\.img$', kill)",
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("wrote", [False, True], ids=["", "a guest wrote"])
+def test_killed_when_a_new_image_takes_its_place(make, tmp_path, moment, wrote):
+    """A doit that must not lose what others wrote knows that nobody did; if somebody did, one that
+    may replace it knows that the image is ours.
+    """
+    spec = FAT % ("" if wrote else ', guest_writes="error"')
+    project = make(spec)
+    project.write("spec.py", spec.replace("2MiB", "3MiB"))
+    project.write("hook.py", MOMENTS[moment])
+    assert project.doit(code=None).code == -9
+    if wrote:
+        with project.image_path.open("r+b") as image:
+            image.write(b"written by a guest")
+    settled(project, tmp_path)
+
+
 # What a task saw is what is stored, not what is there when doit hears of its end ------------------
 
 
