@@ -495,6 +495,20 @@ def test_a_directory_of_more_than_65536_entries(tmp_path):
     assert [one.code for one in verify_image(path)] == ["fat-dir-large"]
 
 
+def test_a_page_of_lost_clusters(tmp_path):
+    """All bytes of it alike; only one of zeros is passed over."""
+    path = foreign.mkfs(tmp_path / "v.img", 16, 16 << 10, "-s", "1")
+    volume = Volume(path.read_bytes(), 16)
+    page, table = 2 << 14, volume.table_sectors * 512
+    for copy in range(2):
+        volume.put(volume.reserved * 512 + copy * table + page, b"\1" * (table - page))
+    (found,) = verify_image(volume.write(path))
+    last = 2 + (volume.length - volume.first) // 512 - 1
+    assert found.code == "fat-lost"
+    assert f"{last - 16384 + 1:,} clusters" in found.text
+    assert f"16384..{last}" in found.text
+
+
 def test_clusters_of_64_kib(tmp_path):
     path = foreign.mkfs(tmp_path / "v.img", 16, 512 << 10, "-s", "128")
     assert [one.code for one in verify_image(path)] == ["fat-cluster-large"]

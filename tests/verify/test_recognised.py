@@ -139,6 +139,23 @@ def test_a_fat32_has_every_mark(tmp_path):
         assert boot_sector.marks(bytes(data)) == count
 
 
+@pytest.mark.parametrize(("fat", "kib"), [(12, 1 << 10), (16, 16 << 10), (32, 64 << 10)])
+def test_the_last_fields_are_those_of_mkfs(tmp_path, fat, kib):
+    """BS_BootSig says which there are: 0x28 that the id is the last."""
+    options = ["-i", "89ABCDEF", "-n", "SOME LABEL", "-h", "77"]
+    data = bytearray(foreign.mkfs(tmp_path / "v.img", fat, kib, *options).read_bytes()[:512])
+    last = boot_sector.decode(bytes(data))
+    assert (last.volume_id, last.label, last.hidden) == (0x89ABCDEF, b"SOME LABEL ", 77)
+    assert last.type_text == b"FAT%d   " % fat
+    assert last.extended
+    data[66 if fat == 32 else 38] = 0x28
+    short = boot_sector.decode(bytes(data))
+    assert (short.volume_id, short.label, short.type_text) == (0x89ABCDEF, None, b"")
+    assert short.extended
+    data[66 if fat == 32 else 38] = 0x27
+    assert boot_sector.decode(bytes(data)).extended == (fat == 32)
+
+
 def iso(folder):
     """xorriso's ISO with GRUB's code for hybrid disks in its first sectors, and a table."""
     tool("xorriso")
