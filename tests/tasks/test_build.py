@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -64,19 +65,29 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def reaching(monkeypatch):
-    """What reaches the disk, and what gets its name, in order."""
-    events, fsync, replace = [], os.fsync, os.replace
+    """What reaches the disk, what gets its name, and whose bytes are written, in order."""
+    events, fsync, replace, pwrite = [], os.fsync, os.replace, os.pwrite
+
+    def name_of(handle):
+        return Path(f"/proc/self/fd/{handle}").readlink().name
 
     def synced(handle):
         fsync(handle)
-        events.append(Path(f"/proc/self/fd/{handle}").readlink().name)
+        events.append(name_of(handle))
 
     def replaced(old, new, **folders):
         replace(old, new, **folders)
         events.append(f"-> {Path(new).name}")
 
+    def written(handle, *arguments):
+        event = f"write {name_of(handle)}"
+        if event.endswith(".img") and events[-1:] != [event]:
+            events.append(event)
+        return pwrite(handle, *arguments)
+
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", replaced)
+    monkeypatch.setattr(os, "pwrite", written)
     return events
 
 
@@ -241,4 +252,21 @@ def test_a_guests_bytes_are_on_the_disk_before_the_image_that_has_them_counts(pr
 
 def test_an_image_is_not_waited_for(project, reaching):
     build(described())
-    assert [event for event in reaching if not event.startswith("->")] == []
+    assert [event for event in reaching if not event.startswith(("->", "write "))] == []
+
+
+def test_before_the_first_byte_nothing_vouches_for_the_image(project, reaching):
+    """Neither its seal nor the receipt of that part; a receipt is whole after the last byte."""
+    build(described())
+    of_root = ["-> root.injected", "write new", "-> root.injected"]
+    events = [re.sub("new-.*", "new", event) for event in reaching]
+    at = events.index("-> root.injected")
+    assert events[at : at + 3] == of_root
+    reaching.clear()
+    project.write("root.ext2", b"R" * 70_000)
+    build(described())
+    assert [event for event in reaching if not event.endswith((".json", ".facts"))] == [
+        "-> root.injected", "write os.img", "-> root.injected",
+    ]
+    assert reaching.index("-> broken.json") < reaching.index("-> root.injected")
+    assert reaching[-1] == "-> seal.facts"
