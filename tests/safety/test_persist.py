@@ -412,6 +412,27 @@ def test_every_single_change_fails(project, tmp_path, scenario, kind, build):
     print(f"\n{scenario}, {kind}: hit {hit} times, the guest's bytes there each time")
 
 
+MOMENTS = [
+    *(("moved", name) for name in (
+        "generation", "broken.json", "seal.json", "kept.json", "images.json", "os.img",
+        "seal.facts",
+    )),
+    *(("swapped", name) for name in ("kept.json", "os.img")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("scenario", "name"), MOMENTS)
+def test_killed_when_a_file_gets_its_name(project, tmp_path, scenario, name):
+    """The moments at which it is decided which image has the guest's bytes, and where."""
+    kept = restore(project, chain)
+    SCENARIOS[scenario](project)
+    code, said = chain(project, f"named:{name}")
+    assert code == -signal.SIGKILL, said
+    code, said = chain(project)
+    assert code == 0, said
+    must_be_clean(project, tmp_path / "clean", kept)
+
+
 # Real guests -------------------------------------------------------------------------------------
 
 
