@@ -330,6 +330,8 @@ def test_clean_removes_nothing(project, tmp_path):
 def test_reset_makes_one_partition_anew(project, tmp_path):
     fresh, kept = guests_bytes(project), guest_writes(project)
     project.doit("os.img:data:reset")
+    vouching = {"seal.json", "data.plan", "data.injected"}  # of a time when the guest had it
+    assert not vouching & {path.name for path in (project.folder / STATE).iterdir()}
     run = project.doit()
     assert {"os.img:data:populate", "os.img:data:inject"} <= run.ran
     assert "os.img:log:inject" not in run.ran
