@@ -465,6 +465,10 @@ def test_one_defect(volumes, tmp_path, name):
         assert one.start is None or 0 <= one.start <= volume.length
         if one.start is not None and one.start + one.length <= 512:
             assert {one.start, one.start + one.length} <= BOOT_FIELDS[fat], str(one)
+        elif one.code in IN_ENTRIES:
+            assert (one.start % 32, one.length) == IN_ENTRIES[one.code], str(one)
+        elif one.code.startswith("fat-long-"):
+            assert (one.start % 32, one.length % 32) == (0, 0), str(one)
 
 
 # Where a field of the boot sector begins; Microsoft, "FAT32 File System Specification", 1.03.
@@ -476,6 +480,15 @@ _WIDE = {
     67, 71, 82, 90, 510, 512,
 }
 BOOT_FIELDS = {12: _NARROW, 16: _NARROW, 32: _WIDE}
+# Which bytes of an entry of a directory a finding is about: the name, attributes and NT byte, all
+# times, the checksum in a piece of a long name, or the entry as a whole.
+_NAME, _WHOLE = (0, 11), (0, 32)
+IN_ENTRIES = {
+    "fat-short-char": _NAME, "fat-short-lower": _NAME, "fat-short-twice": _NAME,
+    "fat-label-char": _NAME, "fat-label-place": _WHOLE, "fat-label-twice": _WHOLE,
+    "fat-dot": _WHOLE, "fat-attributes": (11, 2), "fat-time": (13, 13),
+    "fat-long-checksum": (13, 1),
+}
 
 
 def test_a_directory_of_more_than_65536_entries(tmp_path):
