@@ -404,6 +404,13 @@ def long_fill(v):
     v.put(v.short(SPACES) - 96 + 28, b"A\0")
 
 
+@case("a last piece that holds nothing", "fat-long-fill")
+def long_empty(v):
+    at = v.short(SPACES) - 96
+    for place, data in ((1, bytes(2) + b"\xff" * 8), (14, b"\xff" * 12), (28, b"\xff" * 4)):
+        v.put(at + place, data)
+
+
 @case("a long name's entry with a cluster", "fat-long-fill")
 def long_cluster(v):
     v.put16(v.short(SPACES) - 32 + 26, 5)
@@ -506,6 +513,16 @@ def test_a_directory_of_more_than_65536_entries(tmp_path):
         file.seek(volume.place(2) + 64)
         file.write(b"\xe5" * ((2 << 20) + 2048 - 64))
     assert [one.code for one in verify_image(path)] == ["fat-dir-large"]
+
+
+def test_fsinfo_behind_the_reserved_sectors(volumes, tmp_path):
+    """The last that may be it, and the first that may not."""
+    behind = "it is in sector 32, reserved are 32"
+    for sector, text in ((31, "a signature is missing"), (32, behind)):
+        volume = Volume(volumes[32], 32)
+        for at in (48, 6 * 512 + 48):
+            volume.put16(at, sector)
+        assert [one.text for one in verify_image(volume.write(tmp_path / "v.img"))] == [text]
 
 
 def test_a_page_of_lost_clusters(tmp_path):

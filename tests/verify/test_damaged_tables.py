@@ -279,6 +279,11 @@ def outside(d):
     both(d, lambda d, at: put(d, at + 128 + 40, "Q", LAST - 1))
 
 
+@case("to the last sector of the disk", "gpt", "gpt-outside")
+def gpt_to_the_end(d):
+    both(d, lambda d, at: put(d, at + 128 + 40, "Q", LAST))
+
+
 @case("beyond the disk, GPT", "gpt", "gpt-outside", "part-beyond")
 def gpt_beyond(d):
     both(d, lambda d, at: put(d, at + 128 + 40, "Q", LAST + 1))
@@ -311,9 +316,15 @@ def name(d):
     both(d, lambda d, at: put(d, at + 56, "H", 0xD800))
 
 
-@case("reserved attributes", "gpt", "gpt-attributes")
+for bit in (3, 20, 47):
+    @case(f"the reserved attribute {bit}", "gpt", "gpt-attributes")
+    def attribute(d, bit=bit):
+        both(d, lambda d, at: put(d, at + 48, "Q", 1 << bit))
+
+
+@case("all attributes that are not reserved", "gpt")
 def attributes(d):
-    both(d, lambda d, at: put(d, at + 48, "Q", 1 << 20))
+    both(d, lambda d, at: put(d, at + 48, "Q", 0xFFFF << 48 | 7))
 
 
 @case("no protective entry", "gpt", "pmbr-missing")
