@@ -1,7 +1,10 @@
 """QEMU's argument list: what goes in, what comes out."""
 
+import io
+
 import pytest
 
+from doit_diskimg.host.qemu import find
 from doit_diskimg.host.qemu.command import (
     Flash,
     Host,
@@ -88,3 +91,18 @@ def test_the_words_that_may_be_files():
     assert [*words(arguments)] == [
         "-kernel", "build/k.elf", "-drive", "ide", "a,b.img", "-m", "1G",
     ]
+
+
+@pytest.mark.parametrize(("kvm", "flags", "accel"), [
+    (True, "fpu vmx sse", "kvm"), (True, "fpu svm", "kvm"), (True, "fpu sse", "tcg"),
+    (True, "vmx_of_another_name", "tcg"), (True, None, "tcg"), (False, "fpu vmx", "tcg"),
+])
+def test_kvm_is_used_where_the_cpu_is_made_for_it(monkeypatch, kvm, flags, accel):
+    def cpuinfo(path, **options):
+        if flags is None:
+            raise FileNotFoundError(path)
+        return io.StringIO(f"processor : 0\nvendor_id : vmx svm\nflags : {flags}\n")
+
+    monkeypatch.setattr(find.os, "access", lambda path, mode: kvm and path == "/dev/kvm")
+    monkeypatch.setattr(find, "open", cpuinfo, raising=False)
+    assert find.accel() == accel
