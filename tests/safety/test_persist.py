@@ -275,6 +275,12 @@ REFUSED = {
         "what a guest wrote may not be lost (copy it out of the image, and run doit "
         "os.img:data:reset)",
     ),
+    "the state lost, and another length": (
+        both(lose_state, spec(size="20MiB", replace=True)),
+        "build/os.img: nothing says where in it 'data' lies, "
+        "what a guest wrote may not be lost (copy it out of the image, and run doit "
+        "os.img:data:reset)",
+    ),
     "another image": (
         lambda project: os.truncate(project.image_path, 5 << 20),
         "build/os.img: it has 5,242,880 bytes, and no longer all of what a guest wrote to 'data', "
