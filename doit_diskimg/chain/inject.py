@@ -16,7 +16,8 @@ from doit_diskimg.host import kept
 from doit_diskimg.host.image import ImageFile
 from doit_diskimg.host.patching import alone, open_for_patching
 from doit_diskimg.host.state import UNREADABLE, StateFolder, broken, read, write
-from doit_diskimg.plan.patch import ImagePatch, diff
+from doit_diskimg.plan.moves import in_words
+from doit_diskimg.plan.patch import diff
 from doit_diskimg.plan.picture import Picture
 from doit_diskimg.plan.stored import (
     Plan,
@@ -27,7 +28,7 @@ from doit_diskimg.plan.stored import (
     encode_receipt,
     encode_torn,
 )
-from doit_diskimg.units import format_size
+from doit_diskimg.units import counted, format_size
 
 _T = TypeVar("_T")
 
@@ -61,8 +62,8 @@ def inject_plan(step: Step, plan: Plan) -> str:
     state, receipt = job.state, job.state.file(name, ".injected")
     generation = state.generation()
     held = _held(state, name, generation)
-    patch = _patch(state, name, held, plan)
-    news = ""
+    old, new = _pictures(state, name, held, plan)
+    patch, news = diff(old, new), ""
     if patch.extents:
         image, news = open_for_patching(
             state, generation, job.disk.busy, receipt, listed(job.guests)
@@ -73,8 +74,10 @@ def inject_plan(step: Step, plan: Plan) -> str:
             image.apply(patch, plan.blob, fresh=fresh)
         step.written = image.written
     write(receipt, encode_receipt(plan, generation))
-    extents = "1 extent" if patch.extents == 1 else f"{patch.extents} extents"
-    return "\n".join(filter(None, (news, f"{extents}, {format_size(step.written)} written")))
+    edits, moved, lines = in_words(old, new) if old.pieces else ("", "", [])
+    extents = f"{counted(patch.extents, 'extent')}, {format_size(step.written)} written"
+    said = f"{edits}{': ' * bool(edits)}{extents}{', ' * bool(moved)}{moved}"
+    return "\n".join(filter(None, (news, said, *lines)))
 
 
 @contextmanager
@@ -88,15 +91,17 @@ def _noted(job: Job, image: ImageFile) -> Iterator[None]:
                 image.note_ours(job.state)
 
 
-def _patch(state: StateFolder, name: str, held: Plan, plan: Plan) -> ImagePatch:
+def _pictures(
+    state: StateFolder, name: str, held: Plan, plan: Plan
+) -> tuple[Picture, Picture]:
+    """Return what the image holds and what it must hold, without what is in both."""
     try:
-        pictures = decode_differing(held, plan)
+        return decode_differing(held, plan)
     except UNREADABLE as error:
         with suppress(*UNREADABLE):
             decode_plan(plan)
             raise _unusable(state.file(name, ".injected"), error) from error
         raise _unusable(state.file(name, ".plan"), error) from error
-    return diff(*pictures)
 
 
 def _held(state: StateFolder, name: str, generation: str) -> Plan:
