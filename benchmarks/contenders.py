@@ -115,6 +115,8 @@ class Contender:
     waste: list[str] = field(default_factory=list)
     """What a clean build must not find."""
     image: str = "os.img"
+    undo: list[str] = field(default_factory=list)
+    """What takes the edited file out of the image again; by default the same after it is gone."""
 
     def prepare(self) -> None:
         """Make the folder and build once."""
@@ -241,7 +243,8 @@ def mcopy_in_place(folder: Path, work: Workload) -> Contender | None:
         return None
     first = [made.argv]
     argv = ["mcopy", "-o", "-i", "os.img@@1M", work.edited, f"::{work.edited}"]
-    return Contender("mcopy -o, in place", folder, work, argv, first=first)
+    undo = ["mdel", "-i", "os.img@@1M", f"::{work.edited}"]
+    return Contender("mcopy -o, in place", folder, work, argv, first=first, undo=undo)
 
 
 def guestfish(folder: Path, work: Workload) -> Contender | None:

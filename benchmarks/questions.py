@@ -112,6 +112,14 @@ def many_files(bench: Bench) -> Iterator[Answer]:
                  in_turn([pair[0], *empty], bench.runs))
 
 
+def added_file(bench: Bench) -> Iterator[Answer]:
+    """P13."""
+    makers = [contenders.ours, contenders.mcopy_in_place, contenders.genimage]
+    all_ = bench.made(workloads.added(), makers)
+    yield Answer("P13", "a file of 4 KB added to 5,000",
+                 in_turn(all_, bench.runs, add, Contender.check))
+
+
 def more_files(bench: Bench) -> Iterator[Answer]:
     """P7."""
     pair = [bench.made(workloads.many(count), [contenders.ours])[0] for count in (20_000, 5000)]
@@ -211,6 +219,15 @@ def edit(contender: Contender, number: int) -> None:
     contender.workload.edit(contender.folder, number)
 
 
+def add(contender: Contender, number: int) -> None:
+    """Take the edited file out, and write it anew."""
+    file = contender.folder / contender.workload.edited
+    file.unlink()
+    contenders.run(contender.undo or contender.argv, contender.folder)
+    file.touch()
+    edit(contender, number)
+
+
 def forget(contender: Contender, number: int) -> None:
     """Remove what was built."""
     contender.forget()
@@ -223,6 +240,7 @@ QUESTIONS: dict[str, Callable[[Bench], Iterator[Answer]]] = {
     "loop": loop,
     "clean": clean,
     "many": many_files,
+    "added": added_file,
     "more": more_files,
     "huge": huge_disk,
     "memory": memory,

@@ -82,3 +82,9 @@ def many(count: int, folders: int = 50) -> Workload:
         f"tree/d{number % folders:02}/f{number:05}.txt": 4000 for number in range(count)
     }
     return Workload(f"many-{count}", 512 * MIB, 508 * MIB, files, "tree/d07/f00007.txt")
+
+
+def added() -> Workload:
+    """Return 5,000 files of 4 KB, of which the one that is edited was not there before."""
+    base, new = many(5000), "tree/d07/a.txt"  # before all others of its folder
+    return Workload("added", base.disk_size, base.volume_size, base.files | {new: 4000}, new)
