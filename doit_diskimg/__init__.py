@@ -7,7 +7,7 @@ names below are all there is to import; they load on first use, because dodo.py 
 The map, lowest room first; a room imports those above it in this list, never those below:
 
     errors, units, extent, frozen                                  the ground stones
-    plan/       where bytes come from and where they go, as data: content, picture, patch, stored
+    plan/       where bytes come from and where they go, as data: content, picture, placement, patch
     ondisk/     bytes <-> dataclass: MBR, GPT, FAT, ELF, VHDX, with the standard's section
     disk/       what the user says, its sockets, what is wrong with it, where everything lies
     kinds/      one file or folder for each kind of thing that fits a socket:

@@ -12,6 +12,9 @@ from doit_diskimg.frozen import dataclass
 SIZE = 32
 """Bytes in every entry."""
 
+FREE = b"\xe5".ljust(SIZE, b"\0")
+"""An entry that is free and has others behind it (DIR_Name[0])."""
+
 FILE_SIZE = 28
 """Offset of DIR_FileSize in an 8.3 entry: four bytes, the last."""
 

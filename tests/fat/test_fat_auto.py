@@ -173,7 +173,7 @@ def test_what_decides_an_automatic_size_is_in_its_key():
         Fat({"a": b"x"}, minimum=1), Fat({"a": b"x"}, label="L"), Fat({"a": b"x"}, size=MIB),
         Fat({"a": b"x"}, case_bits=True), Fat({"a": b"x"}, number_of_fats=1),
         Fat({"a": b"x"}, reserved={1: b""}), Fat({"a": b"x"}, root_entries=16),
-        Fat({"a": b"x"}, prefer=32),
+        Fat({"a": b"x"}, prefer=32), Fat({"a": b"x"}, first=["a"]),
     ]
     keys = [repr(base), *(repr(fat.blank()) for fat in others)]
     assert len(set(keys)) == len(keys)

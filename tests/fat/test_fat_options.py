@@ -53,6 +53,25 @@ def test_first_does_not_move_when_others_change(bench, fake):
     assert clusters(5000) == clusters(1 * MIB) == "<2>"
 
 
+@pytest.mark.parametrize(
+    ("fat", "options", "expected"),
+    [
+        (16, {"low": ["big", "d/x"]}, {"big": "<2-18>", "d/x": "<20>"}),  # 17 in a slot of 18
+        (16, {"first": ["d/x"], "low": ["big", "d/x"]}, {"d/x": "<2>", "big": "<3-19>"}),
+        (32, {"low": ["D/X"]}, {"d/x": "<9>"}),  # behind the root
+        (16, {"low": ["d"]}, {"d": "<2>"}),
+    ],
+)
+def test_low(bench, fat, options, expected):
+    """mshowfat, a tool of mtools, says which clusters what is wanted low has got."""
+    size = 34 * MIB if fat == 32 else 16 * MIB
+    files = {"big": b"b" * 17 * 512, "d/x": b"x", **{f"f{n}": b"f" for n in range(50)}}
+    path = bench.make(Fat(files, fat=fat, cluster_size=512, **options), size)
+    bench.judge(path, {**files, "d/": b""})
+    for name, clusters in expected.items():
+        assert clusters in bench.mtools("mshowfat", "-i", path, f"::{name}")
+
+
 # Attributes and times ----------------------------------------------------------------------------
 
 

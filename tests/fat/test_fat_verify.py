@@ -51,7 +51,7 @@ DAMAGE = [
 @pytest.mark.parametrize(("message", "damage"), DAMAGE, ids=[message for message, _ in DAMAGE])
 def test_notices_damage(bench, message, damage):
     """One change each: both tables where the table is meant, unless they are to differ."""
-    path = bench.make(Fat({"a": b"a", "b": b"b" * 9000}, fat=16), 16 * MIB)
+    path = bench.make(Fat({"a": b"a", "b": b"b" * 9000}, fat=16, low=["b", "a"]), 16 * MIB)
     data = bytearray(path.read_bytes())
     reserved, fats, sectors = struct.unpack_from("<HB5xH", data, 14)
     table = reserved * 512

@@ -51,6 +51,7 @@ class EspOptions(_OfPartition, total=False):
     boot_sector: str | PathLike[str] | bytes | CodeSource | None
     bpb: Literal["match", "replace"]
     first: Sequence[str]
+    low: Sequence[str]
     attributes: Mapping[str, str]
     times: Literal["epoch", "source", "clamped"]
     long_names: bool

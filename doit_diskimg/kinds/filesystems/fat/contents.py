@@ -4,11 +4,14 @@ Asks the world for names and sizes and for nothing else, so that it serves both 
 room, and what bytes.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from doit_diskimg.errors import BadPath, BadValue, DuplicatePath, Problem, WorldError
-from doit_diskimg.kinds.filesystems.fat import names, reserved
-from doit_diskimg.kinds.filesystems.fat.geometry import ClusterNeeds, FatGeometry, Need
+from doit_diskimg.kinds.filesystems.fat import entry_gaps, names, reserved
+from doit_diskimg.kinds.filesystems.fat.allocate import ClusterNeeds
+from doit_diskimg.kinds.filesystems.fat.entry_gaps import Gaps
+from doit_diskimg.kinds.filesystems.fat.geometry import FatGeometry
 from doit_diskimg.kinds.filesystems.fat.names import StoredName
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.kinds.filesystems.tree import (
@@ -28,6 +31,9 @@ ROOT = ""
 """The path of the root directory."""
 
 LARGEST_FILE = 0xFFFFFFFF  # DIR_FileSize
+
+MOST_ENTRIES = 65536
+"""Entries in the longest directory: the standard's limit of 2 MiB."""
 
 
 class FatContents:
@@ -49,7 +55,10 @@ class FatContents:
         self._is_known = files is not None or not _has_trees(fat)
         for node in self.root.everything():
             node.attributes = _kind(node)
+        self._leading = Counter[str]()
+        """How many entries of each directory, by path, come before those in the order of names."""
         self.first = self._bring_first(fat.first, where)
+        self._low = [node.path for node in self._all_marked(fat.low, f"{where}.low")]
         self._set_attributes(fat.attributes, where)
         nodes = list(self.root.everything())
         self.directories = [node for node in nodes if isinstance(node, Directory)]
@@ -58,16 +67,10 @@ class FatContents:
         """How each directory, by path, stores each name in it."""
         self.entries: dict[str, int] = {}
         """How many entries each directory has, by path."""
+        self.gaps: dict[str, Gaps] = {}
+        """Where the names of directories lie that are better off with gaps, by path."""
         for directory in self.directories:
-            stored = names.assign(
-                (child.name for child in directory.children.values()),
-                long_names=fat.long_names,
-                case_bits=fat.case_bits,
-            )
-            # Beside the children: "." and "..", or the label.
-            own = int(bool(fat.label)) if directory.path == ROOT else 2
-            self.stored[directory.path] = stored
-            self.entries[directory.path] = own + sum(name.entries for name in stored.values())
+            self._store(directory, fat)
         self._needs: dict[tuple[int, bool], ClusterNeeds] = {}
 
     def find(self, path: str) -> Node | None:
@@ -82,22 +85,51 @@ class FatContents:
         return self._needs[key]
 
     def _find_needs(self, size: int, has_root: bool) -> ClusterNeeds:
-        directories = {
-            path: Need(path, max(1, ceil_div(entries * fat_dirent.SIZE, size)))
-            for path, entries in self.entries.items()
-            # FAT12 and FAT16 keep the root directory outside the clusters.
-            if path != ROOT or has_root
-        }
-        files = {file.path: Need(file.path, ceil_div(file.size, size)) for file in self.files}
-        both = {**directories, **files}
-        # FAT32's root stays at the first cluster, where readers may expect it (BPB_RootClus).
-        leading = [ROOT, *self.first] if self.first and has_root else self.first
-        first = [both[path] for path in dict.fromkeys(leading)]
+        # FAT12 and FAT16 keep the root directory outside the clusters.
+        paths = [path for path in self.entries if path != ROOT or has_root]
+        # FAT32's stays at the first cluster, where readers may expect it (BPB_RootClus).
+        low = dict.fromkeys([*([ROOT] if has_root else []), *self.first, *self._low])
         return ClusterNeeds(
-            first,
-            [need for need in directories.values() if need not in first],
-            [need for need in files.values() if need not in first],
+            list(low),
+            {path: _clusters(self.entries[path], size) for path in paths},
+            {path: _clusters(self._roomy(path), size) for path in paths},
+            {file.path: ceil_div(file.size, size) for file in self.files},
         )
+
+    def _roomy(self, path: str) -> int:
+        """Return the entries of a directory with gaps between them, if it may have any."""
+        return self.gaps[path].length if path in self.gaps else self.entries[path]
+
+    def _store(self, directory: Directory, fat: Fat) -> None:
+        """Decide how a directory stores its names, and where, if it is a long one."""
+        path = directory.path
+        stored = self.stored[path] = names.assign(
+            (child.name for child in directory.children.values()),
+            long_names=fat.long_names,
+            case_bits=fat.case_bits,
+        )
+        names_in_order = (child.name for child in directory.children.values())
+        lengths = {name: stored[name].entries for name in names_in_order}
+        # Beside the children: "." and "..", or the label.
+        own = int(bool(fat.label)) if path == ROOT else 2
+        self.entries[path] = own + sum(lengths.values())
+        if self.entries[path] > entry_gaps.LEAST:
+            for name in list(lengths)[: self._leading[path]]:
+                own += lengths.pop(name)
+            gaps = entry_gaps.with_gaps(own, lengths)
+            if gaps.length <= MOST_ENTRIES:
+                self.gaps[path] = gaps
+
+    def starts(self, geometry: FatGeometry, *, roomy: bool) -> dict[str, int]:
+        """Return which entry is the first of each path, in the directories that have gaps."""
+        found = dict[str, int]()
+        for path, gaps in self.gaps.items():
+            # The room of a root outside the clusters is given.
+            outside = path == ROOT and geometry.fat != 32
+            if gaps.length <= geometry.root_entries if outside else roomy:
+                above = f"{path}/" if path else ""
+                found |= {above + name: start for name, start in gaps.starts.items()}
+        return found
 
     def digests(
         self, files: Files, *, whole: bool
@@ -148,17 +180,21 @@ class FatContents:
 
     def _bring_first(self, paths: object, where: str) -> list[str]:
         """Move what is at ``paths`` before the other entries; return the paths as stored."""
-        nodes = list[Node]()
-        # What is no list or no mapping is reported with the other fields.
-        for index, path in enumerate(paths if isinstance(paths, (list, tuple)) else ()):
-            node = self._marked(path, f"{where}.first[{index}]")
-            if node is not None:
-                nodes.append(node)
+        nodes = self._all_marked(paths, f"{where}.first")
         for node in reversed(nodes):
             parent = self.find(node.path.rpartition("/")[0])
             if isinstance(parent, Directory):
                 parent.children = {names.fold(node.name): node, **parent.children}
-        return [node.path for node in nodes]
+        found = list(dict.fromkeys(node.path for node in nodes))
+        self._leading.update(path.rpartition("/")[0] for path in found)
+        return found
+
+    def _all_marked(self, paths: object, where: str) -> list[Node]:
+        """Return what is at ``paths``; note in `wrong` where there is nothing."""
+        # What is no list is reported with the other fields.
+        listed = paths if isinstance(paths, (list, tuple)) else ()
+        found = (self._marked(path, f"{where}[{index}]") for index, path in enumerate(listed))
+        return [node for node in found if node is not None]
 
     def _set_attributes(self, attributes: object, where: str) -> None:
         """Give what is in the volume the attributes of the description; each once."""
@@ -213,6 +249,11 @@ def no_place(path: str, node: Node | None, *, empty: bool) -> str:
     if isinstance(node, Directory):
         return f"{path!r} is a directory"
     return f"{path!r} is empty and has no cluster" if empty else ""
+
+
+def _clusters(entries: int, size: int) -> int:
+    """Return the clusters of a directory; one without entries has one too."""
+    return max(1, ceil_div(entries * fat_dirent.SIZE, size))
 
 
 def _tree(fat: Fat, files: Files | None, where: str) -> Gathered:

@@ -48,6 +48,8 @@ class PlannedFat(FatLoad):
     geometry: FatGeometry
     runs: Mapping[str, ClusterRun]
     """Clusters by path; on FAT32 also those of the root."""
+    starts: Mapping[str, int]
+    """In directories with gaps, the number of the first entry that is for a path."""
     parts: Sequence[ReservedPart]
     """What lies in the reserved sectors."""
     patched: Mapping[int, Sequence[Stretch]]
@@ -75,6 +77,10 @@ def draw(volume: PlannedFat) -> Picture:
         if isinstance(node, Directory):
             start, data = volume.start + _directory_start(volume, node), bytearray()
             for path, entry in _entries(volume, node):
+                if path in volume.starts:
+                    gap = volume.starts[path] - len(data) // fat_dirent.SIZE
+                    assert gap >= 0, f"{path!r} has no room for its entries"
+                    data += fat_dirent.FREE * gap
                 data += entry
                 lengths[path] = start + len(data) - fat_dirent.SIZE + fat_dirent.FILE_SIZE
             canvas.data(start, data)
@@ -138,11 +144,9 @@ def boot_sector(volume: PlannedFat) -> BootSector:
 def _fs_info(volume: PlannedFat) -> FsInfo:
     """Return the count of free clusters, and the first one."""
     free = volume.geometry.clusters - sum(run.length for run in volume.runs.values())
-    cluster = FIRST_CLUSTER
-    for run in sorted(volume.runs.values()):
-        if run.first > cluster:
-            break  # the slack of a slot
-        cluster = run.end
+    ends, cluster = {run.first: run.end for run in volume.runs.values()}, FIRST_CLUSTER
+    while cluster in ends:
+        cluster = ends[cluster]
     return FsInfo(free_count=free, next_free=cluster if free else UNKNOWN)
 
 

@@ -82,6 +82,9 @@ _KINDS = {
         _is_list_of_text, "must be a list of paths in the volume",
         'write ["IO.SYS", "MSDOS.SYS"]',
     ),
+    "low": Kind(
+        _is_list_of_text, "must be a list of paths in the volume", 'write ["boot/kernel.bin"]',
+    ),
     "attributes": Kind(
         lambda value: isinstance(value, Mapping),
         "attributes maps paths in the volume to letters", 'write {"IO.SYS": "hsr"}',

@@ -23,10 +23,11 @@ from doit_diskimg.kinds.filesystems.fat import (
     reserved,
     sizing,
 )
+from doit_diskimg.kinds.filesystems.fat.allocate import Allocation, allocate
 from doit_diskimg.kinds.filesystems.fat.contents import FatContents, no_place
 from doit_diskimg.kinds.filesystems.fat.encode import PlannedFat
 from doit_diskimg.kinds.filesystems.fat.fat_type import MAX_SECTORS, choose
-from doit_diskimg.kinds.filesystems.fat.geometry import FatGeometry, assign_clusters
+from doit_diskimg.kinds.filesystems.fat.geometry import FatGeometry
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.kinds.filesystems.tree import Directory, FileNode
 from doit_diskimg.ondisk import fat_dirent
@@ -82,7 +83,7 @@ def locate(
 ) -> dict[str, Extent | str]:
     """Return where files lie on the disk, or why not, in words."""
     what, geometry = _decide(fat, place, files, where)
-    numbers = OwnNumbers(place, what, geometry, _runs(what, geometry), files)
+    numbers = OwnNumbers(place, what, geometry, _allocated(what, geometry).runs, files)
     return {path: numbers.located(path) for path in paths}
 
 
@@ -191,14 +192,15 @@ def _gather(fat: Fat, files: Files, where: str, wrong: Iterable[Problem]) -> Fat
     return what
 
 
-def _runs(what: FatContents, geometry: FatGeometry) -> dict[str, ClusterRun]:
-    return assign_clusters(what.needs(geometry), geometry.clusters)
+def _allocated(what: FatContents, geometry: FatGeometry) -> Allocation:
+    return allocate(what.needs(geometry), geometry.clusters)
 
 
 def _volume(fat: Fat, place: Place, files: Files, where: str) -> PlannedFat:
     """Return the volume that ``fat`` becomes at ``place``; see `fill`."""
     what, geometry = _decide(fat, place, files, where)
-    runs = _runs(what, geometry)
+    allocation = _allocated(what, geometry)
+    runs = allocation.runs
     numbers = OwnNumbers(place, what, geometry, runs, files)
     sector = reserved.read_boot_sector(fat, files, where)
     digests, failed = what.digests(files, whole=fat.engine != engines.NATIVE)
@@ -208,6 +210,7 @@ def _volume(fat: Fat, place: Place, files: Files, where: str) -> PlannedFat:
         root=what.root,
         stored=what.stored,
         runs=runs,
+        starts=what.starts(geometry, roomy=allocation.roomy),
         parts=what.parts,
         patched=reserved.stretches(what.parts, geometry.sector_size, place, files, numbers),
         digests=digests,
@@ -220,7 +223,11 @@ def _volume(fat: Fat, place: Place, files: Files, where: str) -> PlannedFat:
         time=Timestamp.of(place.epoch),
         times=what.times(fat.times, files, place.epoch),
         code=reserved.code_around_bpb(sector, fat.oem_name, geometry.fat, fat.bpb),
-        notes=(*_label_notes(fat, where), *what.notes(where)),
+        notes=(
+            *_label_notes(fat, where),
+            *what.notes(where),
+            *_room_notes(fat, geometry, where, packed=allocation.packed),
+        ),
     )
     if sector is None:
         return decided
@@ -237,6 +244,15 @@ def _label_notes(fat: Fat, where: str) -> Iterator[str]:
         yield (
             f"note: {where}.label: {label!r} has lower-case letters, which the standard does not "
             "know, DOS and some firmware don't find it"
+        )
+
+
+def _room_notes(fat: Fat, geometry: FatGeometry, where: str, *, packed: bool) -> Iterator[str]:
+    ours = packed and fat.engine == engines.NATIVE
+    if ours and (fat.free is None or sizing.free_of(fat) != sizing.NOTHING):
+        yield (
+            f"note: {where}: files lie packed in its {geometry.clusters:,} clusters, so that an "
+            "edit may move others (make it larger, or write free=0 if that is meant)"
         )
 
 

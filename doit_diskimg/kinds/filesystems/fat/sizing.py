@@ -1,7 +1,7 @@
 """How large a volume is, what stays free in it, and why files do not fit.
 
 **The size of a volume without one** is the smallest that holds its files, leaves
-``free`` free and has room for every file to grow in its slot; in steps of an eighth, so that a
+``free`` free and has up to an eighth to spare for files that grow; in steps of an eighth, so that a
 kernel that grows does not move the partitions behind it at every build.  With ``free=0`` it is
 exactly as long as it must be.
 
@@ -17,7 +17,8 @@ from typing import NamedTuple
 from doit_diskimg.disk.fields import AUTO
 from doit_diskimg.errors import BadValue, DescriptionError, DirectoryFull, Problem, VolumeFull
 from doit_diskimg.kinds.filesystems.fat import reserved
-from doit_diskimg.kinds.filesystems.fat.contents import ROOT, FatContents
+from doit_diskimg.kinds.filesystems.fat.allocate import slot
+from doit_diskimg.kinds.filesystems.fat.contents import MOST_ENTRIES, ROOT, FatContents
 from doit_diskimg.kinds.filesystems.fat.fat_type import (
     MAX_SECTORS,
     MOST,
@@ -28,7 +29,7 @@ from doit_diskimg.kinds.filesystems.fat.fat_type import (
     undoubted,
     writable,
 )
-from doit_diskimg.kinds.filesystems.fat.geometry import FatGeometry, Options, least_length, slot
+from doit_diskimg.kinds.filesystems.fat.geometry import FatGeometry, Options, least_length
 from doit_diskimg.kinds.filesystems.fat.reserved import ReservedPart
 from doit_diskimg.kinds.filesystems.fat.volume import Fat
 from doit_diskimg.kinds.filesystems.tree import FileNode
@@ -37,9 +38,6 @@ from doit_diskimg.units import MIB, SizeLike, align_up, ceil_div, format_size, p
 
 FREE_IF_AUTOMATIC = "10%"
 """What an automatic size leaves free unless told otherwise."""
-
-MOST_ENTRIES = 65536
-"""Entries in the longest directory: the standard's limit of 2 MiB."""
 
 _NAMED = 3
 """How many files a message names."""

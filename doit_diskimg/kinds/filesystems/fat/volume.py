@@ -53,8 +53,10 @@ class Fat(Payload):
     are as many reserved sectors as it takes, or ``reserved_sectors``.  Either may be `BootCode`,
     whose patches can hold the places of the volume's own files.
 
-    **Files.**  ``first`` are paths whose entries and clusters come before all others, as loaders
-    of DOS need them.  ``attributes`` maps paths to letters: ``r`` read-only, ``h`` hidden, ``s``
+    **Files.**  Files lie apart, where there is room, so that one that is added moves no other.
+    ``first`` are paths whose entries and clusters come before all others, as loaders of DOS need
+    them, and ``low`` are paths whose clusters come next, for code that reaches no high sectors.
+    ``attributes`` maps paths to letters: ``r`` read-only, ``h`` hidden, ``s``
     system, ``a`` archive, which files have unless told otherwise.  ``times="source"`` gives files
     the time stamps of the host's; the default is that of the whole build (SOURCE_DATE_EPOCH, or
     1980), and with ``"clamped"`` a file has its own unless that is later.  ``long_names=False``
@@ -88,6 +90,7 @@ class Fat(Payload):
     boot_sector: str | PathLike[str] | bytes | CodeSource | None = None
     bpb: Literal["match", "replace"] = "match"
     first: Sequence[str] = ()
+    low: Sequence[str] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
     times: Literal["epoch", "source", "clamped"] = "epoch"
     long_names: bool = True
@@ -130,7 +133,7 @@ class Fat(Payload):
         }
 
     def _contents(self) -> object:
-        names = self.long_names, self.case_bits, self.label is not None
+        names = self.long_names, self.case_bits, self.label is not None, self.first
         return [_shape(self.files), *names]
 
     def problems(

@@ -21,6 +21,7 @@ REFUSES = {
     "oem_name": "leaves the boot sector to mkfs.fat",
     "reserved": "leaves the reserved sectors to mkfs.fat",
     "first": "has the label's entry before all others",
+    "low": "places files by itself",
     "attributes": "has no call for attributes of FAT",
     "case_bits": "writes long names for lower case, as Linux does",
     "long_names": "writes long names, as Linux does",

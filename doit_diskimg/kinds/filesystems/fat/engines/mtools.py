@@ -28,6 +28,7 @@ REFUSES = {
     "oem_name": "leaves the boot sector to mkfs.fat",
     "reserved": "leaves the reserved sectors to mkfs.fat",
     "first": "has the label's entry before all others",
+    "low": "places files by itself",
 }
 
 TREE = "tree"

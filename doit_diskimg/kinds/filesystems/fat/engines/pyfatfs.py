@@ -29,6 +29,7 @@ PYFATFS = Program("pyfatfs", "pyfatfs", (), library=True)
 REFUSES = {
     "reserved": "knows no contents of reserved sectors",
     "first": "allocates in path order",
+    "low": "allocates in path order",
 }
 
 LONGEST_NAME = 127
