@@ -80,6 +80,18 @@ def inject_plan(step: Step, plan: Plan) -> str:
     return "\n".join(filter(None, (news, said, *lines)))
 
 
+def foretell(job: Job, name: str) -> str:
+    """Return which files the injection of a plan will add, remove and move, and why; empty if none.
+    """
+    with suppress(WorldError):
+        state = job.state
+        held = _held(state, name, state.generation())
+        old, new = _pictures(state, name, held, stored_plan(state, name))
+        edits, moved, lines = in_words(old, new) if old.pieces else ("", "", [])
+        return "; ".join(filter(None, (edits, moved, *lines)))
+    return ""
+
+
 @contextmanager
 def _noted(job: Job, image: ImageFile) -> Iterator[None]:
     """Note what a finished image looks like after our write, also if that failed."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, NoReturn
 
-from doit_diskimg.chain.facts import Facts
+from doit_diskimg.chain.facts import Facts, nothing_unmet
 from doit_diskimg.chain.job import Job
 from doit_diskimg.chain.step import Step
 from doit_diskimg.disk.model import Disk
@@ -110,7 +110,8 @@ class AsBefore:
     """Nothing changed that the task depends on: `chain.facts` for doit.
 
     doit looks at a task's ``uptodate`` objects first, and `doit info` prints those that say no;
-    their ``repr`` is the sentence that a user reads there.  A check looks and compares.
+    their ``repr`` is the sentence that a user reads there, which ends with what is ``foretold``.
+    A check looks and compares.
 
     Facts with a path are stored by the action (`Facts.keep`).  Those without one, of a task that
     has no state folder, are kept in doit's database: then ``stored`` is true.
@@ -119,9 +120,12 @@ class AsBefore:
     KEY = "doit_diskimg:facts"
     text = ""
 
-    def __init__(self, facts: Facts, *, stored: bool = False) -> None:
+    def __init__(
+        self, facts: Facts, *, stored: bool = False, foretold: Callable[[], str] = nothing_unmet
+    ) -> None:
         self.facts = facts
         self._stored = stored
+        self._foretold = foretold
 
     def configure_task(self, task: Any) -> None:
         """Called by doit when the task is made: ask for a word after each success."""
@@ -137,7 +141,9 @@ class AsBefore:
         return not self.text
 
     def __repr__(self) -> str:
-        return self.text or "nothing changed that it depends on"
+        if not self.text:
+            return "nothing changed that it depends on"
+        return "; ".join(filter(None, (self.text, self._foretold())))
 
 
 class CleanFile:

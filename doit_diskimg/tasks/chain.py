@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from os import fspath
 from typing import Any
 
@@ -24,6 +24,15 @@ from doit_diskimg.tasks.on_request import LateOnRequest, OnRequest, second_look
 from doit_diskimg.tasks.turn import OrderOnly, in_turn
 
 _Task = dict[str, Any]
+
+
+def _foretold(step: Step) -> str:
+    """Return what the step's next run will do, beside why, for `doit info`."""
+    if not step.name.endswith(":inject"):
+        return ""
+    from doit_diskimg.chain.inject import foretell
+
+    return foretell(step.job, step.part)
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ class DiskTasks:
             "task_dep": [*first, *(f"{name}:{other}" for other in step.after)],
             # Of what is the guest's nothing has to be there.
             "targets": [] if step.of_guest else step.results,
-            "uptodate": [OrderOnly(), AsBefore(step.facts)],
+            "uptodate": [OrderOnly(), AsBefore(step.facts, foretold=partial(_foretold, step))],
             "watch": [normal(tree.dir) for tree in step.trees],
             "verbosity": 2,
         }

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from project import Project
 
 from doit_diskimg import Disk, Fat, Mbr, Partition, Tree, build
 
@@ -110,3 +111,33 @@ def test_a_packed_volume_is_noted(tmp_path, monkeypatch):
             "others (make it larger, or write free=0 if that is meant)"
         )
         assert said == [note] * noted
+
+
+DODO = '''
+from doit_diskimg import Disk, Fat, Mbr, Partition, Tree
+
+disk = Disk("os.img", size="auto", table=Mbr(), partitions=[
+    Partition("data", Fat({"t": Tree("t")}, cluster_size=512), size="2MiB"),
+])
+
+def task_image():
+    return disk.tasks()
+'''
+
+
+def test_doit_info_tells_what_will_move(tmp_path):
+    """Once the volume is planned; the run then tells the same."""
+    project = Project(tmp_path / "project", DODO)
+    for number in range(200):
+        project.write(f"t/f{number}", b"%d" % number * 1000)
+    project.doit()
+    project.write("t/big", bytes(range(1, 201)) * 1500)
+    project.doit("os.img:data:populate")
+    told = project.doit("info", "os.img:data:inject", code=1).out
+    edit = r"changed; (1 file added); (.* of others moved); moved: (t/\S+ \(.*?\))"
+    moved = re.search(edit, told)
+    assert moved, told
+    said = project.doit().out
+    assert f"{moved[1]}: " in said
+    assert f", {moved[2]}\nmoved: {moved[3]}\n" in said
+    assert "others moved" not in project.doit("info", "os.img:data:inject").out
