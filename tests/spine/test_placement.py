@@ -138,7 +138,7 @@ def edited(files, edit, rnd):
 
 def placed(files, room):
     """Return the places as a volume has them: a full one knows no room to grow."""
-    return spread(files, room) or spread(files, room, steady=None)
+    return spread(files, room) or spread(files, room, steady=None) or pack(files, room)
 
 
 def moved(before, after, files, own):
@@ -163,6 +163,9 @@ def test_what_an_edit_moves(name, load):
     for number in range(int(os.environ.get("PLACEMENT_EDITS", "15"))):
         after_edit, own = edited(files, EDITS[number % len(EDITS)], rnd)
         after = placed(after_edit, room)
+        if after is None:  # the initrd grew, or was added again
+            assert sum(after_edit.values()) > 0.97 * room
+            continue
         found.append(moved(before, after, after_edit, own))
     assert sum(found) / len(found) <= contents * BOUNDS[load] / 100
     if load <= 0.33:
