@@ -202,14 +202,13 @@ def _too_large(field: PatchField, value: int | bytes) -> Iterator[Problem]:
     low, high = field.format.bounds
     if low <= value <= high:
         return
-    symbol = field.value if isinstance(field.value, Symbol) else None
-    said = f"{value:,}" if symbol is None else symbol.words(value)
+    said, less = f"{value:,}", "make it smaller"
+    if isinstance(field.value, Symbol):
+        said, less = field.value.words(value), field.value.less
     limit = f"{high:,} at most" if value > high else f"{low:,} at least"
     wider = _WIDER.get(field.size)
     change = f'use a wider field such as "{field.format.order or "<"}{wider}", or ' if wider else ""
-    make = "make it smaller" if value > high else "make it larger"
-    if symbol is not None and symbol.kind == "file_lba" and value > high:
-        make = f"place it lower, with low=[{symbol.path!r}] in its volume"
+    make = less if value > high else "make it larger"
     yield FieldTooSmall(field.where, said, f"{field} holds {limit}", f"{change}{make}")
 
 

@@ -138,6 +138,11 @@ class Symbol:
         """Return its value as a person would say it, such as ``kernel.bin: 70,000 sectors``."""
         return f"{self.about}: {KINDS[self.kind].text.format(value)}"
 
+    @property
+    def less(self) -> str:
+        """What to change where its value is too large, in words."""
+        return KINDS[self.kind].less.format(path=self.path)
+
     def resolve(self, numbers: Numbers, where: str) -> int | bytes:
         """Return its value.  Raises DescriptionError or WorldError if it has none."""
         value = KINDS[self.kind].find(self, numbers, where)
@@ -151,6 +156,8 @@ class SymbolKind:
     find: Callable[[Symbol, Numbers, str], int | bytes]
     text: str
     is_bytes: bool = False
+    less: str = "make it smaller"
+    """What to change where it is too large, with ``path`` for the file."""
 
 
 def _place(symbol: Symbol, numbers: Numbers, where: str) -> Extent:
@@ -189,7 +196,9 @@ KINDS: Mapping[str, SymbolKind] = {
     "sectors": SymbolKind(_sectors, "{:,} sectors"),
     "start": SymbolKind(_start, "byte {:,}"),
     "length": SymbolKind(_length, "{:,} bytes"),
-    "file_lba": SymbolKind(_lba, "LBA {:,}"),
+    "file_lba": SymbolKind(
+        _lba, "LBA {:,}", less="place it lower, with low=[{path!r}] in its volume"
+    ),
     "file_sectors": SymbolKind(_sectors, "{:,} sectors"),
     "file_length": SymbolKind(_length, "{:,} bytes"),
     "crc32": SymbolKind(

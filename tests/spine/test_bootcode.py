@@ -208,6 +208,9 @@ def test_numbers_that_do_not_fit_are_listed_together():
         "boot.patches[0]: a: 1", "boot.patches[1]: at.lba('odd'): odd begins at byte 700",
         "boot.patches[2]: k: LBA 2",
     ]  # fmt: skip
+    assert str(caught.value.problems[2]).endswith(
+        "or place it lower, with low=['k'] in its volume)"
+    )
 
 
 def test_of_a_large_file_only_the_patched_sectors_are_read():
