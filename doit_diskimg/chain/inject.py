@@ -74,7 +74,7 @@ def inject_plan(step: Step, plan: Plan) -> str:
             image.apply(patch, plan.blob, fresh=fresh)
         step.written = image.written
     write(receipt, encode_receipt(plan, generation))
-    edits, moved, lines = in_words(old, new) if old.pieces else ("", "", [])
+    edits, moved, lines = in_words(old, new)
     extents = f"{counted(patch.extents, 'extent')}, {format_size(step.written)} written"
     said = f"{edits}{': ' * bool(edits)}{extents}{', ' * bool(moved)}{moved}"
     return "\n".join(filter(None, (news, said, *lines)))
@@ -87,7 +87,7 @@ def foretell(job: Job, name: str) -> str:
         state = job.state
         held = _held(state, name, state.generation())
         old, new = _pictures(state, name, held, stored_plan(state, name))
-        edits, moved, lines = in_words(old, new) if old.pieces else ("", "", [])
+        edits, moved, lines = in_words(old, new)
         return "; ".join(filter(None, (edits, moved, *lines)))
     return ""
 

@@ -28,37 +28,25 @@ class Moved(NamedTuple):
     """Where it was."""
 
 
-class Moves(NamedTuple):
-    """What became of the files."""
-
-    added: int
-    removed: int
-    moved: Sequence[Moved]
-    """The longest first."""
-
-
-def moves(old: Picture, new: Picture) -> Moves:
-    """Return what became of the files of ``old``; of both, pieces in which they differ will do."""
-    before, after = _copies(old), _copies(new)
-    moved = sorted(_moved(before, after), key=lambda it: (-it.length, it.file))
-    return Moves(_begun(after, before), _begun(before, after), moved)
-
-
 def in_words(old: Picture, new: Picture) -> tuple[str, str, list[str]]:
     """Return what was added and removed, how much of other files moved, and a line for each of the
-    longest: why.  All empty if contents changed, and nothing else.
+    longest: why.  All empty if contents changed and nothing else, or if all is new.
 
-    Files are those of the host: what has no byte, and what is inline, is none.
+    Of both pictures, pieces in which they differ will do.  Files are those of the host: what has no
+    byte, and what is inline, is none.
     """
-    found = moves(old, new)
-    if not (found.added or found.removed or found.moved):
+    if not old.pieces:
         return "", "", []
-    numbers = ((found.added, "added"), (found.removed, "removed"))
+    before, after = _copies(old), _copies(new)
+    moved = sorted(_moved(before, after), key=lambda it: (-it.length, it.file))
+    numbers = ((_begun(after, before), "added"), (_begun(before, after), "removed"))
     edits = [f"{counted(number, 'file')} {what}" for number, what in numbers if number]
-    length = sum(it.length for it in found.moved)
+    if not (edits or moved):
+        return "", "", []
+    length = sum(it.length for it in moved)
     starts = [piece.start for piece in new.pieces]
-    lines = [f"moved: {it.file} ({_why(it, new, starts)})" for it in found.moved[:_NAMED]]
-    if more := len(found.moved) - len(lines):
+    lines = [f"moved: {it.file} ({_why(it, new, starts)})" for it in moved[:_NAMED]]
+    if more := len(moved) - len(lines):
         lines.append(f"moved: {counted(more, 'more file')}")
     return ", ".join(edits), f"{format_size(length)} of others moved", lines
 

@@ -47,6 +47,11 @@ def stepped(units: int, bits: int) -> int:
     return ceil_div(units, step) * step
 
 
+def digest_number(key: str) -> int:
+    """Return 64 bits that follow from a key alone, by which keys have an order and places."""
+    return xxh3_64_intdigest(key.encode("utf-8", "surrogatepass"))
+
+
 def arena(units: int, room: int) -> int:
     """Return how much of the room things of ``units`` in all are spread over.
 
@@ -86,7 +91,7 @@ def _by_pitch(things: Mapping[str, int], steady: Container[str] | None) -> dict[
     doubles = {units: stepped(units, 0) for units in lengths}
     for key, units in things.items():
         if units:
-            digest = xxh3_64_intdigest(key.encode("utf-8", "surrogatepass"))
+            digest = digest_number(key)
             pitch = doubles[units] if steady and key in steady else pitches[units]
             found[pitch].append((digest, key, units))
     for row in found.values():
@@ -139,8 +144,8 @@ def pack(things: Mapping[str, int], room: int, taken: Taken = ()) -> Places | No
     field, places, behind = _field(room, taken), Places(), 0
     for units, key in sorted((-units, key) for key, units in things.items() if units):
         free = bytes(-units)
-        start = field.find(free, behind)
-        if start < 0 and (start := field.find(free)) < 0:
+        start = _behind(field, free, behind)
+        if start < 0:
             return None
         behind = start - units
         field[start:behind] = b"\1" * len(free)

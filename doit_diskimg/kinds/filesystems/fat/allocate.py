@@ -59,16 +59,15 @@ def allocate(needs: ClusterNeeds, clusters: int) -> Allocation:
     sectors say where a directory lies.
     """
     roomy = {**needs.roomy, **needs.files}
-    runs = _placed(needs.low, roomy, clusters, slot, partial(spread, steady=needs.roomy))
-    if runs is not None:
-        return Allocation(runs, roomy=True, packed=False)
     exact = {**needs.directories, **needs.files}
-    runs = _placed(needs.low, exact, clusters, int, partial(spread, steady=None))
-    if runs is not None:
-        return Allocation(runs, roomy=False, packed=False)
-    runs = _placed(needs.low, exact, clusters, int, pack)
-    if runs is not None:
-        return Allocation(runs, roomy=False, packed=True)
+    for lengths, room_of, place in (
+        (roomy, slot, partial(spread, steady=needs.roomy)),
+        (exact, int, partial(spread, steady=None)),
+        (exact, int, pack),
+    ):
+        runs = _placed(needs.low, lengths, clusters, room_of, place)
+        if runs is not None:
+            return Allocation(runs, roomy=lengths is roomy, packed=place is pack)
     raise OverflowError(f"the files do not fit into {clusters} clusters")
 
 

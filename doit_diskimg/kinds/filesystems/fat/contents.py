@@ -103,13 +103,11 @@ class FatContents:
     def _store(self, directory: Directory, fat: Fat) -> None:
         """Decide how a directory stores its names, and where, if it is a long one."""
         path = directory.path
+        in_order = [child.name for child in directory.children.values()]
         stored = self.stored[path] = names.assign(
-            (child.name for child in directory.children.values()),
-            long_names=fat.long_names,
-            case_bits=fat.case_bits,
+            in_order, long_names=fat.long_names, case_bits=fat.case_bits
         )
-        names_in_order = (child.name for child in directory.children.values())
-        lengths = {name: stored[name].entries for name in names_in_order}
+        lengths = {name: stored[name].entries for name in in_order}
         # Beside the children: "." and "..", or the label.
         own = int(bool(fat.label)) if path == ROOT else 2
         self.entries[path] = own + sum(lengths.values())

@@ -12,9 +12,7 @@ from collections.abc import Mapping
 from itertools import accumulate
 from typing import NamedTuple
 
-from xxhash import xxh3_64_intdigest
-
-from doit_diskimg.plan.placement import stepped
+from doit_diskimg.plan.placement import digest_number, stepped
 from doit_diskimg.units import align_up
 
 _SECTOR = 16
@@ -45,7 +43,7 @@ def with_gaps(before: int, lengths: Mapping[str, int]) -> Gaps:
 
     ``before`` them are other entries.
     """
-    digests = [0, *(xxh3_64_intdigest(name.encode("utf-8", "surrogatepass")) for name in lengths)]
+    digests = [0, *map(digest_number, lengths)]
     ends, starts = [0, *accumulate([before, *lengths.values()])], [0] * len(digests)
 
     def lay_out(low: int, high: int, start: int, depth: int) -> int:
