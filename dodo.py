@@ -32,6 +32,11 @@ def task_docs():
     return {"actions": [[PYTHON, "docs/catalogue.py"]]}
 
 
+def task_helpers():
+    """The EFI applications behind warm firmware, from their C source; a test compares them."""
+    return {"actions": ["doit_diskimg/host/qemu/warm/build.sh"]}
+
+
 def task_package():
     """The wheel and the source archive, into dist/."""
     return {"actions": [[PYTHON, "-m", "build", "--outdir", "dist"]]}
