@@ -27,9 +27,9 @@ _buffers = threading.local()
 
 def buffer() -> memoryview:
     """Return this thread's buffer of `CHUNK` bytes."""
-    if not hasattr(_buffers, "view"):
-        _buffers.view = memoryview(bytearray(CHUNK))
-    view: memoryview = _buffers.view
+    view: memoryview | None = getattr(_buffers, "view", None)
+    if view is None:
+        view = _buffers.view = memoryview(bytearray(CHUNK))
     return view
 
 

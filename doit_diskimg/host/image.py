@@ -191,6 +191,8 @@ class ImageFile:
                 self._write(first.start, view)
             elif first.length > CHUNK:
                 self._copy(first, fresh=fresh)
+            elif first is pieces[-1] and first.length <= _BLOCK:
+                self._copy_block(first, fresh=fresh)
             else:
                 self._copy_small(pieces, fresh=fresh)
 
@@ -237,6 +239,20 @@ class ImageFile:
         if digest.hexdigest() != piece.digest:
             raise changed(piece.file)
 
+    def _copy_block(self, piece: Piece, *, fresh: bool) -> None:
+        """Copy what one call reads, once it is known to be as planned."""
+        source = _open(piece.file)
+        try:
+            data = os.pread(source, piece.length, piece.offset)
+        except OSError as error:
+            raise host_failed(piece.file, error, "read it") from error
+        finally:
+            os.close(source)
+        if digest_of(data) != piece.digest:
+            raise changed(piece.file)
+        if not fresh or data.strip(b"\0"):
+            self._write(piece.start, data)
+
     def _copy_small(self, pieces: Sequence[Piece], *, fresh: bool) -> None:
         """Copy what fits into the buffer with one write, once it is known to be as planned."""
         view, base = buffer(), pieces[0].start
@@ -269,7 +285,7 @@ class ImageFile:
         for start in range(extent.start, extent.end, CHUNK):
             self._write(start, memoryview(_ZEROS)[: min(CHUNK, extent.end - start)])
 
-    def _write(self, start: int, data: memoryview) -> None:
+    def _write(self, start: int, data: bytes | memoryview) -> None:
         try:
             while data:
                 count = os.pwrite(self._handle, data, start)
