@@ -11,7 +11,7 @@ The map, lowest room first; a room imports those above it in this list, never th
     ondisk/     bytes <-> dataclass: MBR, GPT, FAT, ELF, VHDX, with the standard's section
     disk/       what the user says, its sockets, what is wrong with it, where everything lies
     kinds/      one file or folder for each kind of thing that fits a socket:
-                tables, filesystems, bootloaders, outputs
+                tables, filesystems, bootloaders, outputs, machines
     host/       the only code that touches the machine; host/qemu boots what was built
     verify/     the second opinion: reads an image with other code than wrote it
     chain/      the steps, in the order of the work; no doit
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from doit_diskimg.kinds.filesystems.fat.volume import Fat, FatImage
     from doit_diskimg.kinds.filesystems.file import File
     from doit_diskimg.kinds.filesystems.zero import Zero
+    from doit_diskimg.kinds.machines.drives import Drive
     from doit_diskimg.kinds.outputs.bmap import Bmap
     from doit_diskimg.kinds.outputs.compressed import Compressed
     from doit_diskimg.kinds.outputs.iso import Iso
@@ -80,6 +81,7 @@ __all__ = [
     "GrubEfi",
     "Limine",
     "Qemu",
+    "Drive",
     "Qcow2",
     "Vdi",
     "Vmdk",
@@ -121,6 +123,7 @@ _HOME = {
     "GrubEfi": "tasks.grub_task",
     "Limine": "kinds.bootloaders.limine",
     "Qemu": "tasks.qemu_task",
+    "Drive": "kinds.machines.drives",
     "Qcow2": "kinds.outputs.virtual_disks",
     "Vdi": "kinds.outputs.virtual_disks",
     "Vmdk": "kinds.outputs.virtual_disks",

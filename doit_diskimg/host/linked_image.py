@@ -9,11 +9,11 @@ import os
 from doit_diskimg.errors import SourceChanged, WorldError
 from doit_diskimg.host import folder, own
 from doit_diskimg.host.machine import boot_id
-from doit_diskimg.host.qemu.command import file_option
 from doit_diskimg.host.recorded import still_true
 from doit_diskimg.host.scratch import Scratch
 from doit_diskimg.host.seal import identity
 from doit_diskimg.host.state import StateFolder, host_failed, read_json, write_json
+from doit_diskimg.kinds.machines.drives import file_option
 from doit_diskimg.plan.content import FORMAT, digest_of
 
 

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shlex
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +16,13 @@ from doit_diskimg.host import own
 from doit_diskimg.host.hashing import digest_file
 from doit_diskimg.host.own import check_target
 from doit_diskimg.host.paths import normal
-from doit_diskimg.host.qemu import command, guest, verdict
 from doit_diskimg.host.qemu import find as find_qemu
-from doit_diskimg.host.qemu.command import Host, Machine
+from doit_diskimg.host.qemu import guest, verdict
 from doit_diskimg.host.seal import sealed_digest
 from doit_diskimg.host.state import StateFolder, host_failed, read
+from doit_diskimg.kinds.machines import command
+from doit_diskimg.kinds.machines.command import Host, Machine
+from doit_diskimg.kinds.machines.console import ends_by
 from doit_diskimg.plan.content import FORMAT, digest_of
 from doit_diskimg.plan.recipe import plain
 from doit_diskimg.tasks import SESSION
@@ -39,22 +43,26 @@ class _Boot:
 
     def host(self) -> Host:
         """Look for everything that the machine needs.  Raises WorldError."""
-        flash = self.qemu.flash or (find_qemu.uefi() if self.qemu.firmware == "uefi" else None)
-        for path in flash or ():
-            if not os.path.isfile(path):
-                raise WorldError(
-                    ProgramMissing(
-                        "firmware", f"there is no file {path!r}", "must be UEFI's code and "
-                        "its variables", "fix the path, or write firmware='uefi'",
-                    )
-                )
-        accel = find_qemu.accel() if self.qemu.accel == "auto" else self.qemu.accel
-        return Host(find_qemu.program(self.qemu.program), flash, accel)
+        qemu, known = self.qemu, self.qemu.architecture
+        given = qemu.given_firmware
+        missing = [it for it in (given.files if given else ()) if not os.path.isfile(it)]
+        if missing:
+            raise WorldError(*(
+                ProgramMissing(
+                    "firmware", f"there is no file {path!r}", "QEMU has to be given it",
+                    "fix the path, or write the name of a firmware that is installed",
+                ) for path in missing
+            ))  # fmt: skip
+        found = given or find_qemu.firmware(known, str(qemu.firmware))
+        uefi = found is not None and found.how == "flash"
+        machine = command.board_name(known, qemu.machine, uefi=uefi)
+        accel = find_qemu.accel(known, machine) if qemu.accel == "auto" else qemu.accel
+        return Host(find_qemu.program(qemu.qemu, known.package), found, accel)
 
     def failed(self, error: DiskimgError, more: str = "") -> "TaskFailed":
         from doit.exceptions import TaskFailed
 
-        return TaskFailed(failure_text(self.qemu.disk.name, error) + more)
+        return TaskFailed(failure_text(self.qemu.name, error) + more)
 
 
 @dataclass(frozen=True)
@@ -67,44 +75,48 @@ class Run(_Boot):
         """Called by doit."""
         if skipped(task):
             return None
-        # The image is built by now: another doit shall not wait for the guest.
-        leave(StateFolder(normal(self.machine.image)).file("lock"))
+        for disk in self.qemu.disks():  # they are built by now: no doit shall wait for the guest
+            leave(StateFolder(normal(disk.image)).file("lock"))
         try:
-            argv = command.command(self._disk(), self.host())
-            argv += command.attended(display=find_qemu.has_display(), gdb=gdb)
+            machine = self._ready()
+            argv = command.command(machine, self.host())
+            argv += command.attended(machine, display=find_qemu.has_display(), gdb=gdb)
+            _say(f"{shlex.join(argv)}\n({ends_by(machine.wiring)} ends it)")
             if gdb:
                 _say(f"waiting for: gdb -ex 'target remote localhost:1234'{self._symbols()}")
             return self._ended(guest.attend(argv))
         except DiskimgError as error:
             return self.failed(error)
         except OSError as error:
-            return self.failed(host_failed(self.qemu.program, error, "start QEMU"))
+            return self.failed(host_failed(self.qemu.qemu, error, "start QEMU"))
 
     def _symbols(self) -> str:
         """Return the file with symbols as the last word of a line that somebody types."""
-        from shlex import quote
-
         path = os.fspath(self.qemu.symbols)
-        return f" {quote(plain(path) if path.startswith('-') else path)}" if path else ""
+        return f" {shlex.quote(plain(path) if path.startswith('-') else path)}" if path else ""
 
-    def _disk(self) -> Machine:
+    def _ready(self) -> Machine:
         """Return the machine with the disk that it boots.  Raises WorldError."""
+        for drive in self.machine.drives:
+            if not (drive.snapshot or drive.readonly or drive.cdrom):
+                _check_names(drive.path)
         if not self.linked:
-            if not self.machine.snapshot:
-                _check_names(self.machine.image)
             return self.machine
         from doit_diskimg.host.linked_image import ready
 
-        return replace(self.machine, image=ready(self.machine.image), format="vmdk")
+        disk, *others = self.machine.drives
+        linked = replace(disk, path=ready(disk.path), format="vmdk")
+        return replace(self.machine, drives=(linked, *others))
 
     def _ended(self, status: int | None) -> "TaskFailed | None":
-        good = self.qemu.debug_exit
-        if status in (None, 0) or (good is not None and status == 2 * good + 1):
+        good, way = self.qemu.debug_exit, self.qemu.architecture.exit
+        number = None if good is None or way is None else way.number(status)
+        if status in (None, 0) or number == good is not None:
             return None
-        if good is None or status is None or status < 2 or status % 2 == 0:
+        if number is None or way is None:
             found, must = f"it ended with status {status}", "0 is the one without trouble"
         else:
-            found, must = f"the guest wrote {status >> 1:#x} to port 0xf4", f"must be {good:#x}"
+            found, must = f"the guest wrote {number:#x} to {way.where}", f"must be {good:#x}"
         return self.failed(WorldError(BootFailed("qemu", found, must, "see above")))
 
 
@@ -144,17 +156,22 @@ class Test(_Boot):
     def boot(self, name: str) -> None:
         """Boot once, as the task ``name``.  Raises WorldError unless all is as wished."""
         self._check_screenshot()
-        argv, log = command.command(self.machine, self.host()), self._log(name)
+        argv, log = self.argv(self.host()), self._log(name)
         try:
             trouble = guest.boot(argv, log, self.wish, self.screenshot, self._claim)
         except KeyboardInterrupt:
             trouble = "it was interrupted"
         except OSError as error:
-            raise host_failed(self.qemu.program, error, "start QEMU") from error
+            raise host_failed(self.qemu.qemu, error, "start QEMU") from error
         if trouble:
             must = "the guest must do what the test says"
             change = f"the serial port's log is {log!r}"
             raise WorldError(BootFailed(name, trouble, must, change))
+
+    def argv(self, host: Host) -> list[str]:
+        """Return QEMU's arguments."""
+        stay = self.screenshot is not None
+        return command.command(self.machine, host) + command.watched(self.machine, stay=stay)
 
     def claims(self, screenshot: str) -> str:
         """Return the path of the record that says which file at ``screenshot`` is ours."""
@@ -164,9 +181,8 @@ class Test(_Boot):
         """Raise WorldError if the screenshot would replace what is not ours."""
         if self.screenshot is not None:
             check_target(self.screenshot)
-            own.check_file(
-                self.claims(self.screenshot), self.screenshot, replace=self.qemu.disk.replace
-            )
+            anyway = self.qemu.disk is not None and self.qemu.disk.replace
+            own.check_file(self.claims(self.screenshot), self.screenshot, replace=anyway)
 
     def _claim(self, new: str) -> None:
         """Record that a file is ours that is about to become the screenshot."""
@@ -175,7 +191,7 @@ class Test(_Boot):
 
     @property
     def _state(self) -> StateFolder:
-        return StateFolder(normal(self.machine.image))
+        return StateFolder(self.qemu.home)
 
     def _log(self, name: str) -> str:
         return self._state.file(name, ".serial.log")
@@ -193,35 +209,37 @@ def facts_of(test: Test) -> Facts:
     def find(before: Found) -> Found:
         try:
             host = test.host()
-            argv = command.command(test.machine, host)
-            argv += command.watched(stay=test.screenshot is not None)
-            files = sorted(set(command.words(test.qemu.arguments)))
+            files = sorted({path for field, path in test.qemu.files() if field != "firmware"})
             # The program's version stands for it: an update of QEMU need not change its path.
             patterns = [test.wish.expect, test.wish.forbid, test.wish.status]
             return {
-                "the image": sealed_digest(test.machine.image),
+                "the image": [sealed_digest(image) for image in images],
                 "QEMU's version": find_qemu.version(host.program),
-                "the firmware": _digests(list(host.flash or ())),
-                "the arguments": digest_of(json.dumps([FORMAT, argv[1:]]).encode("utf-8")),
-                "the files in the arguments": _digests(files),
-                "what is expected": digest_of(json.dumps(patterns).encode("utf-8")),
+                "the firmware": _digests(host.firmware.files if host.firmware else ()),
+                "the arguments": _digest([FORMAT, test.argv(host)[1:]]),
+                "the files in the machine": _digests(files),
+                "what is expected": _digest(patterns),
             }
         except OSError as error:
-            raise host_failed(test.qemu.program, error, "look what is booted") from error
+            raise host_failed(test.qemu.qemu, error, "look what is booted") from error
 
     def unmet() -> str:
-        return "" if sealed_digest(test.machine.image) else _NOT_SEALED
+        return "" if all(map(sealed_digest, images)) else _NOT_SEALED
 
+    images = [normal(disk.image) for disk in test.qemu.disks()]
     return Facts(find, unmet=unmet, first="it has not passed yet")
 
 
 _NOT_SEALED = "the image is not as the last build left it"
 
 
-def _digests(paths: list[str]) -> str:
+def _digest(value: object) -> str:
+    return digest_of(json.dumps(value).encode("utf-8"))
+
+
+def _digests(paths: Iterable[str]) -> str:
     """Return one digest of the contents of those ``paths`` that are files."""
-    found = [digest_file(path, SESSION)[1] for path in paths if os.path.isfile(path)]
-    return digest_of(json.dumps(found).encode("ascii"))
+    return _digest([digest_file(path, SESSION)[1] for path in paths if os.path.isfile(path)])
 
 
 def _say(text: str) -> None:

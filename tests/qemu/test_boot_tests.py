@@ -262,19 +262,19 @@ def test_without_qemu(tmp_path):
 def test_firmware_that_is_not_there(tmp_path):
     project = make(tmp_path, qemu='firmware=("CODE.fd", "VARS.fd")')
     said = project.doit("boots", code=1).said
-    assert "os.img: firmware: there is no file 'CODE.fd', must be UEFI's code" in said
+    assert "os.img: firmware: there is no file 'CODE.fd', QEMU has to be given it" in said
 
 
 BAD = [
-    ('firmware="efi"', "firmware: 'efi' is unknown, must be 'bios', 'uefi' or a pair of paths"),
+    ('firmware="efi"', "firmware: 'efi' is unknown, must be 'bios', 'uefi', a path or a pair of"),
     ('memory="lots"', "memory: 'lots' is not a size, must be bytes or text such as"),
     ("memory=1000", "memory: 1000 is 1,000 bytes, must be a multiple of 1 MiB"),
-    ('accel="hvf9"', "accel: 'hvf9' is unknown, must be 'auto', 'kvm' or 'tcg'"),
+    ('accel="hvf9"', "accel: 'hvf9' is given, must be 'auto', 'kvm' or 'tcg'"),
     ("debug_exit=0", "debug_exit: it is 0, must be a byte from 1 to 127"),
     ('firmware=("CODE.fd", None)', "firmware: ('CODE.fd', None) is unknown, must be 'bios', "),
     ("machine=5", "machine: 5 is given, must be text (leave it out if in doubt)"),
     ("cpu=None", "cpu: None is given, must be text"),
-    ('interface=["ide"]', "interface: ['ide'] is given, must be text"),
+    ('interface=["ide"]', "interface: ['ide'] is given, must be one of 'ide', 'ahci'"),
     ("symbols=5", "symbols: 5 is given, must be a path"),
     ("program=None", "program: None is given, must be a path"),
     ('snapshot="on"', "snapshot: 'on' is given, must be True or False"),
@@ -312,7 +312,7 @@ def test_a_bad_description(qemu, test, message):
 
 
 def test_a_path_is_no_disk():
-    with pytest.raises(InvalidTask, match=r"^qemu: disk: 'os.img' is not a disk, must be a Disk"):
+    with pytest.raises(InvalidTask, match=r"^qemu: disk: 'os.img' is given, must be a Disk"):
         Qemu("os.img").run_task()
 
 
@@ -327,11 +327,12 @@ def test_a_bad_description_stops_doit(tmp_path):
 
 @pytest.mark.slow
 def test_another_uefi(tmp_path):
-    from doit_diskimg.host.qemu.find import uefi
+    from doit_diskimg.host.qemu.find import firmware
+    from doit_diskimg.kinds.machines.x86 import X86_64
 
     project = make(tmp_path, qemu='firmware=("CODE.fd", "VARS.fd")',
                    test='expect="BdsDxe|Shell|UEFI", timeout=120')
-    for path, name in zip(uefi(), ("CODE.fd", "VARS.fd"), strict=True):
+    for path, name in zip(firmware(X86_64, "uefi").files, ("CODE.fd", "VARS.fd"), strict=True):
         shutil.copy(path, tmp_path / name)
     assert boots(project)
     assert not boots(project)

@@ -2,9 +2,6 @@
 
 import pytest
 
-from doit_diskimg.errors import WorldError
-from doit_diskimg.host.qemu import find
-from doit_diskimg.host.qemu.command import Flash
 from doit_diskimg.host.qemu.verdict import Expectation, Judge, plain, tail
 
 PAUSE = None
@@ -50,23 +47,3 @@ def test_plain(line, text):
 def test_the_tail_has_the_last_lines_that_say_something():
     log = b"".join(b"line %d\r\n\r\n" % number for number in range(100))
     assert tail(log) == [f"line {number}" for number in range(88, 100)]
-
-
-def test_the_first_firmware_of_which_both_files_are_there(tmp_path):
-    code, variables = tmp_path / "CODE.fd", tmp_path / "VARS.fd"
-    found, half = Flash(str(code), str(variables)), Flash(str(code), str(tmp_path / "no.fd"))
-    code.touch()
-    with pytest.raises(WorldError, match=r"install it \(Debian package ovmf\)"):
-        find.uefi([half, found])
-    variables.touch()
-    assert find.uefi([half, found]) == found
-
-
-def test_a_program_that_is_missing_names_its_package(monkeypatch):
-    monkeypatch.setenv("PATH", "/nonexistent")
-    with pytest.raises(WorldError) as error:
-        find.program("qemu-system-x86_64")
-    assert str(error.value) == (
-        "qemu-system-x86_64: it is not installed, must be in PATH to boot "
-        "(install it (Debian package qemu-system-x86))"
-    )

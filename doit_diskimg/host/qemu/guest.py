@@ -11,9 +11,9 @@ from typing import IO
 
 from doit_diskimg.host import folder
 from doit_diskimg.host.child import start
-from doit_diskimg.host.qemu import command
 from doit_diskimg.host.qemu.monitor import Monitor
 from doit_diskimg.host.qemu.verdict import Expectation, Judge
+from doit_diskimg.kinds.machines import command
 
 _QUIET = 0.1
 """Seconds without a byte after which an unfinished line counts as said."""
@@ -39,7 +39,7 @@ def boot(
     folder.unlink_in(log)  # it may have another name too, and that is not ours to empty
     handle = folder.open_in(log, folder.NEW, make=True)
     with open(handle, "wb") as file, tempfile.TemporaryFile() as complaints:
-        guest = _Guest([*argv, *command.watched(stay=screenshot is not None)], complaints)
+        guest = _Guest(argv, complaints)
         try:
             return guest.run(Judge(wish), wish, file, screenshot, claim)
         finally:
@@ -122,8 +122,8 @@ class _Guest:
 
     def _how(self, status: int | None, wish: Expectation) -> str:
         """Return how the guest ended."""
-        if wish.status is not None and status is not None and status > 1 and status % 2:
-            return f"the guest wrote {status >> 1:#x} to port {command.DEBUG_EXIT_PORT:#x}"
+        if wish.exit is not None and (number := wish.exit.number(status)):
+            return f"the guest wrote {number:#x} to {wish.exit.where}"
         if self._monitor.ended in _ENDS:
             return _ENDS[self._monitor.ended]
         self._complaints.seek(0)

@@ -4,6 +4,7 @@ import codecs
 import re
 
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.kinds.machines.architecture import Exit
 
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[ -/]+[0-~]|[0-Z\\-~])")
 """Terminal control sequences (ECMA-48, 5.4; ECMA-35, 13.2): firmware clears the screen first."""
@@ -18,13 +19,15 @@ class Expectation:
 
     ``expect``: a line that this pattern is found in must come; ``forbid``: none that this one is
     found in may come before the end of the test.  The end is the expected line or, if ``status``
-    is given, QEMU's end with that status after it.  ``seconds`` is how long it may take.
+    is given, QEMU's end with that status after it; ``exit`` is how a guest makes it one.
+    ``seconds`` is how long it may take.
     """
 
     expect: str | None
     forbid: str | None
     status: int | None
     seconds: float
+    exit: Exit | None = None
 
 
 class Judge:

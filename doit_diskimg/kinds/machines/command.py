@@ -9,91 +9,124 @@ from dataclasses import KW_ONLY
 from typing import NamedTuple
 
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.kinds.machines.architecture import Architecture
+from doit_diskimg.kinds.machines.console import Wiring, attended_words, watched_words
+from doit_diskimg.kinds.machines.drives import Slot, drive_words, file_option
+from doit_diskimg.kinds.machines.x86 import X86_64
 from doit_diskimg.plan.recipe import plain
 from doit_diskimg.units import MIB
-
-DEBUG_EXIT_PORT = 0xF4
-"""I/O port of the device isa-debug-exit, as is usual."""
-
-
-class Flash(NamedTuple):
-    """The two flash chips of UEFI firmware: paths of the code and of the empty variables."""
-
-    code: str
-    variables: str
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A PC and the disk in it.
+    """A machine whose files are paths; empty texts, and None, stand for QEMU's own choice.
 
-    ``image`` is the path of the disk, ``format`` QEMU's name for its kind of file.  Empty texts,
-    and None, stand for QEMU's own choice; ``memory`` is in bytes.  ``debug_exit`` adds the device
-    isa-debug-exit.  ``snapshot`` keeps what the guest writes out of the image.
+    ``memory`` is in bytes.  ``exits`` adds the device by which a guest ends QEMU.  ``wiring`` holds
+    the user's own ``arguments``, too, which come last, since of two QEMU takes the later one.
     """
 
-    image: str
+    drives: tuple[Slot, ...] = ()
     _: KW_ONLY
-    format: str = "raw"
+    architecture: Architecture = X86_64
     machine: str = ""
     cpu: str = ""
     memory: int | None = None
-    interface: str = ""
-    debug_exit: bool = False
-    snapshot: bool = True
-    arguments: tuple[str, ...] = ()
+    cores: int | None = None
+    kernel: str = ""
+    initrd: str = ""
+    append: str = ""
+    dtb: str = ""
+    network: str = ""
+    devices: tuple[str, ...] = ()
+    exits: bool = False
+    wiring: Wiring = Wiring()
+
+
+class Given(NamedTuple):
+    """Firmware for QEMU: ``how`` as in `Firmware`, and the files."""
+
+    how: str
+    files: tuple[str, ...]
 
 
 class Host(NamedTuple):
-    """What was found on the host: QEMU's path, the firmware (None: QEMU's BIOS), the CPU."""
+    """What was found on the host: QEMU's path, the firmware (None: what QEMU brings), the CPU."""
 
     program: str
-    flash: Flash | None
+    firmware: Given | None
     accel: str
 
 
 def command(machine: Machine, host: Host) -> list[str]:
-    """Return the arguments that every run of ``machine`` has; the caller adds what it needs.
-
-    The user's own arguments come last, since of two QEMU takes the later one.
-    """
+    """Return the arguments that every run of ``machine`` has; the caller adds what it needs."""
+    known = machine.architecture
+    uefi = host.firmware is not None and host.firmware.how == "flash"
+    name = board_name(known, machine.machine, uefi=uefi)
+    arguments = machine.wiring.arguments
     argv = [host.program, "-accel", host.accel]
-    if machine.machine or host.flash:
-        argv += ["-machine", machine.machine or "q35"]
-    if machine.cpu:
-        argv += ["-cpu", machine.cpu]
+    if name:
+        argv += ["-machine", name]
+    if cpu := machine.cpu or _usual_cpu(machine, host, name):
+        argv += ["-cpu", cpu]
     if machine.memory is not None:
         argv += ["-m", f"{machine.memory // MIB}M"]
-    if host.flash is not None:
-        # Two chips and never -bios: with that one OVMF keeps its variables in a file on the ESP.
-        argv += _drive("if=pflash,unit=0,readonly=on", host.flash.code)
-        argv += _drive("if=pflash,unit=1,snapshot=on", host.flash.variables)
-    interface = f"if={machine.interface}" if machine.interface else ""
-    options = _joined(interface, "snapshot=on" if machine.snapshot else "")
-    argv += _drive(options, machine.image, machine.format)
-    if machine.debug_exit:
-        argv += ["-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4"]
-    if not _has_network(machine.arguments):
+    if machine.cores is not None:
+        argv += ["-smp", str(machine.cores)]
+    argv += _firmware(host.firmware)
+    argv += drive_words(machine.drives, known.board(name))
+    for word, value in (("-kernel", machine.kernel), ("-initrd", machine.initrd),
+                        ("-dtb", machine.dtb)):  # fmt: skip
+        argv += [word, plain(value)] if value else []
+    if machine.append:
+        argv += ["-append", machine.append]
+    if machine.exits and known.exit:
+        argv += known.exit.words
+    argv += [text for device in machine.devices for text in ("-device", device)]
+    if machine.network:
+        argv += ["-nic", machine.network]
+    elif not _has_network(arguments):
         argv += ["-net", "none"]  # OVMF waits for a network to boot from, if there is one
-    return argv + list(machine.arguments)
+    return argv + list(arguments)
 
 
-def attended(*, display: bool, gdb: bool) -> list[str]:
-    """Return what a run before the user's eyes adds: the serial port is the terminal."""
-    argv = ["-serial", "stdio"]
-    if not display:
-        argv += ["-display", "none"]
-    if gdb:
-        argv += ["-s", "-S"]
-    return argv
+def board_name(known: Architecture, machine: str, *, uefi: bool) -> str:
+    """Return the name of QEMU's machine, empty if that is QEMU's choice."""
+    return machine or (known.uefi_machine if uefi else "") or known.machine
 
 
-def watched(*, stay: bool) -> list[str]:
-    """Return what an unattended run adds: serial port on stdout, no screen, no second start.
+def _usual_cpu(machine: Machine, host: Host, name: str) -> str:
+    """Return the CPU of a board whose own is not what its users expect."""
+    known = machine.architecture
+    if not known.cpu or not name.startswith(known.machine):
+        return ""
+    return "host" if host.accel == "kvm" else known.cpu
+
+
+def _firmware(given: Given | None) -> Iterator[str]:
+    if given is None:
+        return
+    if given.how == "flash":
+        # Two chips and never -bios: with that one OVMF keeps its variables in a file on the ESP.
+        for unit, (how, path) in enumerate(zip(("readonly", "snapshot"), given.files, strict=True)):
+            yield from ("-drive", f"format=raw,if=pflash,unit={unit},{how}=on,{file_option(path)}")
+    elif given.how == "none":
+        yield from ("-bios", "none")
+    else:
+        yield from (f"-{given.how}", plain(given.files[0]))
+
+
+def attended(machine: Machine, *, display: bool, gdb: bool) -> list[str]:
+    """Return what a run before the user's eyes adds: the console is the terminal."""
+    argv = attended_words(machine.wiring, display=display)
+    return [*argv, "-s", "-S"] if gdb else argv
+
+
+def watched(machine: Machine, *, stay: bool) -> list[str]:
+    """Return what an unattended run adds: console on stdout, no screen, no second start.
 
     ``stay`` keeps QEMU when the guest switches the machine off, so that its screen can be saved.
     """
-    argv = ["-display", "none", "-serial", "stdio", "-no-reboot"]
+    argv = [*watched_words(machine.wiring), "-no-reboot"]
     return [*argv, "-no-shutdown"] if stay else argv
 
 
@@ -110,19 +143,6 @@ def words(arguments: Sequence[str]) -> Iterator[str]:
     for argument in arguments:
         for part in argument.replace(",,", "\0").split(","):
             yield part.rpartition("=")[2].replace("\0", ",")
-
-
-def _drive(options: str, path: str, format: str = "raw") -> list[str]:
-    return ["-drive", _joined(f"format={format}", options, file_option(path))]
-
-
-def file_option(path: str) -> str:
-    """Return QEMU's option for a file: commas end an option, a protocol's name may begin a path."""
-    return f"file={plain(path).replace(',', ',,')}"
-
-
-def _joined(*options: str) -> str:
-    return ",".join(filter(None, options))
 
 
 def _has_network(arguments: Sequence[str]) -> bool:

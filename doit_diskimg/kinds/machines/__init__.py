@@ -1,0 +1,1 @@
+"""Machines that QEMU emulates: a module for each architecture, and the words that start one."""
