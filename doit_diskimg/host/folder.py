@@ -46,9 +46,9 @@ NAMES = frozenset({
 """The files of the image as a whole."""
 
 SUFFIXES = frozenset({
-    ".blob", ".facts", ".files-geometry.json", ".files-injected.json", ".files.json",
+    ".blob", ".cold.json", ".facts", ".files-geometry.json", ".files-injected.json", ".files.json",
     ".geometry.json", ".injected", ".made.json", ".outline.json", ".output.json", ".payload",
-    ".places.json", ".plan", ".serial.log", ".volume",
+    ".places.json", ".plan", ".serial.log", ".volume", ".warm",
 })  # fmt: skip
 """What the files of one part of the disk end in; its name comes first."""
 

@@ -82,6 +82,27 @@ class Monitor:
                 scratch.finish()
         return error
 
+    def call(
+        self, command: str, handle: int | None = None, **arguments: str
+    ) -> dict[str, Any]:
+        """Return QEMU's answer to a command, which has an ``error`` or a ``return``.
+
+        ``handle`` is an open file that goes with the command, as ``getfd`` wants it.
+        """
+        mark = f"{command}-{time.monotonic_ns()}"
+        self._ask(command, handle, mark, **arguments)
+        deadline = time.monotonic() + _SECONDS
+        while time.monotonic() < deadline:
+            goes_on = self.read()
+            for message in self._answers:
+                if message.get("id") == mark:
+                    self._answers.remove(message)
+                    return message
+            if not goes_on:
+                break
+            time.sleep(0.005)
+        return {"error": {"desc": "QEMU does not answer"}}
+
     def _take(self, message: dict[str, Any]) -> None:
         if message.get("event") == "SHUTDOWN":
             self.ended = str(message["data"].get("reason", "unknown"))
@@ -90,10 +111,20 @@ class Monitor:
         elif "return" in message or "error" in message:
             self._answers.append(message)
 
-    def _ask(self, command: str, **arguments: str) -> None:
-        message = {"execute": command, **({"arguments": arguments} if arguments else {})}
+    def _ask(
+        self, command: str, handle: int | None = None, mark: str = "", **arguments: str
+    ) -> None:
+        message: dict[str, Any] = {"execute": command}
+        if arguments:
+            message["arguments"] = arguments
+        if mark:
+            message["id"] = mark
+        data = json.dumps(message).encode("ascii") + b"\n"
         with suppress(OSError):  # QEMU is gone: the answer will not come, and that is reported
-            self._ours.sendall(json.dumps(message).encode("ascii") + b"\n")
+            if handle is None:
+                self._ours.sendall(data)
+            else:
+                socket.send_fds(self._ours, [data], [handle])
 
     def _answer(self) -> str:
         deadline = time.monotonic() + _SECONDS
