@@ -23,8 +23,8 @@ from typing import IO
 
 from doit_diskimg.host import child
 from doit_diskimg.host.program import find_program
-from doit_diskimg.host.qemu import command
 from doit_diskimg.host.qemu.monitor import Monitor
+from doit_diskimg.kinds.machines import command
 
 FORMAT = 1
 """Of a state and of how one is taken."""

@@ -15,10 +15,10 @@ from doit_diskimg.host import folder
 from doit_diskimg.host.hashing import digest_file
 from doit_diskimg.host.machine import Signature
 from doit_diskimg.host.qemu import firmware_state
-from doit_diskimg.host.qemu.command import words
 from doit_diskimg.host.qemu.firmware_state import NotTakenError
 from doit_diskimg.host.session import Session
 from doit_diskimg.host.state import StateFolder, read_json, write_json
+from doit_diskimg.kinds.machines.command import words
 from doit_diskimg.plan.content import digest_of
 from doit_diskimg.units import MIB
 
