@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from doit_diskimg.plan.content import Tree
     from doit_diskimg.tasks.checker import Xxh3Checker
     from doit_diskimg.tasks.disk_image import DiskImage
-    from doit_diskimg.tasks.grub_task import GrubBios, GrubEfi
+    from doit_diskimg.tasks.grub_task import GrubBios, GrubCd, GrubEfi
     from doit_diskimg.tasks.qemu_task import Qemu
     from doit_diskimg.verify.finding import Finding
     from doit_diskimg.verify.judge import verify_image
@@ -79,6 +79,7 @@ __all__ = [
     "Tree",
     "GrubBios",
     "GrubEfi",
+    "GrubCd",
     "Limine",
     "Qemu",
     "Drive",
@@ -121,6 +122,7 @@ _HOME = {
     "Tree": "plan.content",
     "GrubBios": "tasks.grub_task",
     "GrubEfi": "tasks.grub_task",
+    "GrubCd": "tasks.grub_task",
     "Limine": "kinds.bootloaders.limine",
     "Qemu": "tasks.qemu_task",
     "Drive": "kinds.machines.drives",

@@ -1,4 +1,4 @@
-"""`GrubBios` and `GrubEfi`: images of GRUB's as descriptions with their tasks."""
+"""`GrubBios`, `GrubEfi`, `GrubCd`: images of GRUB's as descriptions with their tasks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY
@@ -59,6 +59,17 @@ class GrubEfi:
         """Return the task that makes the file, for ``return grub.task()`` in a task function."""
         _refuse(misuse_problems(self, ""))
         return image_task(self.image)
+
+
+@dataclass(frozen=True, described=True)
+class GrubCd(GrubEfi):
+    """GRUB for a BIOS on a CD: the file of an `Iso` that its ``bios`` names.
+
+    The fields are those of `GrubImage`.
+    """
+
+    _: KW_ONLY
+    format: str = "i386-pc-eltorito"
 
 
 class GrubBios(Grub):

@@ -46,15 +46,20 @@ def test_an_iso_boots_with_a_bios(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("compiler")
-@pytest.mark.parametrize("cd", [True, False], ids=["as a CD", "as a disk"])
+@pytest.mark.parametrize(("cd", "hybrid"), [
+    (True, None), (False, None), (False, "/usr/lib/grub/i386-pc/boot_hybrid.img"),
+    (False, "/usr/lib/ISOLINUX/isohdpfx.bin"),
+], ids=["as a CD", "as a disk", "as a disk, GRUB's", "as a disk, ISOLINUX's"])  # fmt: skip
 def test_an_iso_boots_with_uefi(
-    example: Callable[[str], Any], boot: Callable[..., None], cd: bool
+    example: Callable[[str], Any], boot: Callable[..., None], cd: bool, hybrid: str | None
 ) -> None:
     tool("xorriso")
+    if hybrid is not None and not Path(hybrid).exists():
+        tool("grub-pc-bin" if "grub" in hybrid else "isolinux")  # says so
     uefi = example("uefi")
     uefi.edit("dodo.py", "import Disk, Esp, Gpt", "import Disk, Esp, Gpt, Iso")
-    uefi.edit("dodo.py", "    table=Gpt(),\n",
-              '    table=Gpt(),\n    outputs=[Iso("build/uefi.iso", efi="esp")],\n')
+    iso = f'Iso("build/uefi.iso", efi="esp", bios="a", files={{"a": bytes(4096)}}, {hybrid=})'
+    uefi.edit("dodo.py", "    table=Gpt(),\n", f"    table=Gpt(),\n    outputs=[{iso}],\n")
     uefi.doit()
     line = "Hello from doit_diskimg: an EFI application on a GPT disk."
     boot("ovmf", uefi.folder / "build/uefi.iso", says=line, ends=0, cd=cd)

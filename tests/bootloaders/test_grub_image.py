@@ -156,7 +156,7 @@ NO_LIST = "has something else in it, must be a list of names of modules"
     ("more", "message"),
     [
         (f"{USUAL}, format='x64-efi'", "grub: format: 'x64-efi' is unknown, must be 'i386-pc' or "
-         "'x86_64-efi' or 'i386-efi' or 'arm64-efi' (choose one)"),
+         "'i386-pc-eltorito' or 'x86_64-efi' or 'i386-efi' or 'arm64-efi' (choose one)"),
         ("modules='normal'", f"grub: modules: 'normal' {NO_LIST} (write for example [\"normal\"])"),
         ("modules=['-v']", f"grub: modules: ['-v'] {NO_LIST} (write for example [\"normal\"])"),
         ("prefix=''", "grub: prefix: '' is not a path of GRUB's, must be where it finds grub.cfg "

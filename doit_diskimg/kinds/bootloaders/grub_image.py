@@ -18,6 +18,7 @@ VERSION = ("--version",)
 
 FORMATS = {
     "i386-pc": "grub-pc-bin",
+    "i386-pc-eltorito": "grub-pc-bin",
     "x86_64-efi": "grub-efi-amd64-bin",
     "i386-efi": "grub-efi-ia32-bin",
     "arm64-efi": "grub-efi-arm64-bin",
@@ -32,6 +33,7 @@ MODULES = (
 
 LOADERS = {
     "i386-pc": ("biosdisk", "multiboot", "multiboot2", "linux"),
+    "i386-pc-eltorito": ("biosdisk", "iso9660", "multiboot", "multiboot2", "linux"),
     "x86_64-efi": ("multiboot", "multiboot2", "linux", "chain"),
     "i386-efi": ("multiboot", "multiboot2", "linux", "chain"),
     "arm64-efi": ("linux", "chain"),
@@ -40,6 +42,7 @@ LOADERS = {
 
 _NEEDED = {
     "i386-pc": ("boot.img", "diskboot.img", "kernel.img", "lzma_decompress.img"),
+    "i386-pc-eltorito": ("cdboot.img", "diskboot.img", "kernel.img", "lzma_decompress.img"),
 }
 """The files of a platform that every image has beside its modules; EFI's have one."""
 
@@ -118,7 +121,7 @@ class GrubImage:
         """Where GRUB's files for this platform are."""
         if isinstance(self.directory, (str, PathLike)):
             return fspath(self.directory)
-        return f"/usr/lib/grub/{self.format}"
+        return f"/usr/lib/grub/{self.format.removesuffix('-eltorito')}"
 
     @property
     def chosen(self) -> tuple[str, ...]:

@@ -71,7 +71,8 @@ class Limine:
     generation: Literal[8, 9] | None = None
 
     @property
-    def _path(self) -> str:
+    def hdd_path(self) -> str:
+        """The file for hard disks."""
         return f"{self._folder}/{self.hdd}"
 
     @property
@@ -82,6 +83,14 @@ class Limine:
 
     def problems(self, where: str, disk: Disk) -> Iterator[Problem]:
         """Yield what is wrong with the description, or with this disk for Limine."""
+        yield from self.own_problems(where)
+        if is_path(self.folder):
+            yield from embedding.problems(disk, self.stage2(), where, "Limine", "limine.stage2()")
+            if disk.table is not None and embedding.gap_is_free(disk):
+                yield from _active_problems(disk)
+
+    def own_problems(self, where: str) -> Iterator[Problem]:
+        """Yield what is wrong with the description itself."""
         if not is_path(self.folder):
             yield BadValue(f"{where}.folder", f"{shown(self.folder)} is not a path",
                            "must be the folder with Limine's files", 'write for example "limine"')
@@ -92,30 +101,27 @@ class Limine:
         if self.generation not in (None, *MOST):
             yield BadValue(f"{where}.generation", f"{shown(self.generation)} is unknown",
                            "must be 8, or 9 for all that came later", "leave it out")
-        yield from embedding.problems(disk, self.stage2(), where, "Limine", "limine.stage2()")
-        if disk.table is not None and embedding.gap_is_free(disk):
-            yield from _active_problems(disk)
 
     def segments(self, disk: Disk) -> Sequence[Segment]:
         """Return the boot sector, and stage 2 unless a partition has it."""
         partition = embedding.holder(disk, self.stage2())
         if partition is not None:
-            stage1 = Stage1(self._path, generation=self.generation, stage2=partition.name)
+            stage1 = Stage1(self.hdd_path, generation=self.generation, stage2=partition.name)
             return [Segment(BOOT, stage1, 0, keep=KEEP)]
         names = tuple(part.name for part in disk.partitions if part.in_table)
         stage1 = Stage1(
-            self._path, generation=self.generation, stage2=STAGE2, partitions=names
+            self.hdd_path, generation=self.generation, stage2=STAGE2, partitions=names
         )
         return [
             Segment(BOOT, stage1, 0, keep=KEEP),
-            Segment(STAGE2, Stage2(self._path), SECTOR),
+            Segment(STAGE2, Stage2(self.hdd_path), SECTOR),
         ]
 
     # What else of it a disk has ------------------------------------------------------------------
 
     def stage2(self) -> "LimineStage2":
         """Return stage 2 as what fills a BIOS boot partition."""
-        return LimineStage2(self._path)
+        return LimineStage2(self.hdd_path)
 
     def files(self, *efi: str) -> Mapping[str, str]:
         """Return the files that Limine needs in a FAT volume, for ``Fat({**limine.files(), ...})``.
@@ -163,39 +169,21 @@ class Stage1(BootCode):
     ) -> list[Stretch]:
         assert numbers is not None
         hdd = read(str(self.source), files, where)
-        generation = self.generation or generation_of(hdd.stage1)
-        if generation is None:
-            raise DescriptionError(BadValue(
-                where, f"{self.source!r} does not show where its boot sector finds stage 2",
-                "must be the file of a release of Limine's", "write generation=8 for Limine 8.x "
-                "and before, 9 for a later one",
-            ))
-        self._refuse(hdd, generation, numbers, where)
-        code = bytearray(hdd.stage1)
-        code[TIME] = bytes(6)
-        at = numbers.extent(self.stage2, where).start
-        found = fields(generation, len(hdd.stage2), at)
-        code[FIELDS : FIELDS + len(found)] = found
+        refuse([*self._late_problems(numbers, where)])
+        second = numbers.extent(self.stage2, where).start
+        code = boot_sector(hdd, self.generation, second, str(self.source), where)
         parts = [Extent(extent.start - place.start, extent.length) for extent in own]
-        return [Stretch(*part, bytes(code[part.start : part.end]), "") for part in parts]
+        return [Stretch(*part, code[part.start : part.end], "") for part in parts]
 
-    def _refuse(self, hdd: "Hdd", generation: int, numbers: Numbers, where: str) -> None:
-        wrong: list[Problem] = []
-        length, most = len(hdd.stage2), MOST[generation]
-        if length > most:
-            wrong.append(ContentTooLarge(
-                where, f"the stage 2 of {self.source!r} has {length:,} bytes",
-                f"its boot sector loads {most:,}", "take a release as it is",
-            ))
+    def _late_problems(self, numbers: Numbers, where: str) -> Iterator[Problem]:
         for name in self.partitions:
             first = numbers.extent(name, where).start
             if first < _FIRST_PARTITION:
-                wrong.append(BadValue(
+                yield BadValue(
                     where, f"partition {name!r} begins in sector {first // SECTOR}", "Limine takes "
                     "a disk with one before sector 63 for one without a table",
                     "leave start out, and align",
-                ))
-        refuse(wrong)
+                )
 
 
 @dataclass(frozen=True)
@@ -276,6 +264,11 @@ def read(path: str, files: Files, where: str) -> Hdd:
             where, f"{path!r} does not exist", "must be in the folder of a release of Limine's",
             "correct the folder, or write hdd=... for the name of the file",
         )) from None
+    return hdd_of(path, data, where)
+
+
+def hdd_of(path: str, data: bytes, where: str) -> Hdd:
+    """Return the two parts of what is in the file of that name.  Raises DescriptionError."""
     if path.endswith(".h"):
         data = _from_header(data)
     if len(data) <= SECTOR or data[510:SECTOR] != b"\x55\xaa":
@@ -300,6 +293,31 @@ def generation_of(stage1: bytes) -> int | None:
     """Return which of the two ways a boot sector knows its stage 2 by, None if it does not show."""
     found = [generation for generation, code in _CODE.items() if code in stage1]
     return found[0] if len(found) == 1 else None
+
+
+def boot_sector(hdd: Hdd, generation: int | None, place: int, path: str, where: str) -> bytes:
+    """Return the boot sector that finds its stage 2 in the byte of the disk at ``place``.
+
+    Raises DescriptionError.
+    """
+    generation = generation or generation_of(hdd.stage1)
+    if generation is None:
+        raise DescriptionError(BadValue(
+            where, f"{path!r} does not show where its boot sector finds stage 2",
+            "must be the file of a release of Limine's", "write generation=8 for Limine 8.x "
+            "and before, 9 for a later one",
+        ))
+    length, most = len(hdd.stage2), MOST[generation]
+    if length > most:
+        raise DescriptionError(ContentTooLarge(
+            where, f"the stage 2 of {path!r} has {length:,} bytes",
+            f"its boot sector loads {most:,}", "take a release as it is",
+        ))
+    code = bytearray(hdd.stage1)
+    code[TIME] = bytes(6)
+    found = fields(generation, length, place)
+    code[FIELDS : FIELDS + len(found)] = found
+    return bytes(code)
 
 
 def fields(generation: int, length: int, place: int) -> bytes:
