@@ -726,9 +726,9 @@ def test_dodo_py_is_read_on_every_doit_so_imports_are_cheap(statement, without):
 
 
 NAMES = (
-    "Bmap, BootCode, Compressed, Disk, DiskImage, Esp, Ext, Fat, FatImage, File, Gpt, GrubBios, "
-    "GrubEfi, Iso, Limine, Mbr, Partition, PartitionFile, Patch, Qcow2, Qemu, Segment, Sha256, "
-    "Symbol, Tree, Vdi, Vhdx, Vmdk, Zero, at"
+    "Bmap, BootCode, Compressed, Disk, DiskImage, Esp, Expect, Ext, Fat, FatImage, File, Gpt, "
+    "GrubBios, GrubEfi, Iso, Limine, Mbr, Partition, PartitionFile, Patch, Qcow2, Qemu, Segment, "
+    "Sha256, Symbol, Tree, Vdi, Vhdx, Vmdk, Zero, at"
 )
 DESCRIBED = """
 import sys
@@ -746,6 +746,7 @@ Disk("mbr.img", size="1MiB", table=Mbr(), boot=Limine("limine"))
 Disk("grub.img", size="1MiB", table=Mbr(), boot=GrubBios("build/core.img"))
 GrubEfi("build/grub.efi")
 Qemu(disk, firmware="uefi")
+Expect("login:").send("root").expect("#")
 print(*map(str, disk.problems()), len(disk.parts()))
 """
 

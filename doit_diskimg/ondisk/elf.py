@@ -73,6 +73,27 @@ class Elf:
             ))
         return self._found(symbols[0], where)
 
+    def at(self, address: int) -> str:
+        """Return the label before a virtual address, such as ``kmain+0x1c``; empty if none is near.
+
+        Near is: in the same section, and within the symbol's size if the source said one.
+        """
+        places = [
+            (symbol["st_value"], symbol["st_size"], symbol.name) for symbol in self._symbols
+            if symbol.name and symbol["st_value"] <= address and self._holds(symbol, address)
+        ]
+        for start, size, name in sorted(places, reverse=True)[:1]:
+            if not size or address < start + size:
+                return f"{name}+{address - start:#x}" if address > start else str(name)
+        return ""
+
+    def _holds(self, symbol: Any, address: int) -> bool:
+        """Return whether an address is in the section of a symbol."""
+        if symbol["st_shndx"] not in self._loaded:
+            return False
+        section = self._elf.get_section(symbol["st_shndx"])
+        return bool(section["sh_addr"] <= address < section["sh_addr"] + section["sh_size"])
+
     def _found(self, symbol: Any, where: str) -> Found:
         index = symbol["st_shndx"]
         if index not in self._loaded:

@@ -17,7 +17,7 @@ from doit_diskimg.host.hashing import digest_file
 from doit_diskimg.host.own import check_target
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.qemu import find as find_qemu
-from doit_diskimg.host.qemu import guest, verdict
+from doit_diskimg.host.qemu import guest, traces, verdict
 from doit_diskimg.host.seal import sealed_digest
 from doit_diskimg.host.state import StateFolder, host_failed, read
 from doit_diskimg.kinds.machines import command
@@ -156,22 +156,22 @@ class Test(_Boot):
     def boot(self, name: str) -> None:
         """Boot once, as the task ``name``.  Raises WorldError unless all is as wished."""
         self._check_screenshot()
-        argv, log = self.argv(self.host()), self._log(name)
+        argv, log = self.argv(self.host()), traces.log(self._state, name)
         try:
-            trouble = guest.boot(argv, log, self.wish, self.screenshot, self._claim)
+            report = guest.boot(argv, log, [self.wish], self.screenshot, self._claim)
         except KeyboardInterrupt:
-            trouble = "it was interrupted"
+            report = guest.Ending(["it was interrupted"])
         except OSError as error:
             raise host_failed(self.qemu.qemu, error, "start QEMU") from error
-        if trouble:
+        trace = traces.keep(self._state, name, report, os.fspath(self.qemu.symbols))
+        for trouble in filter(None, report.troubles):
             must = "the guest must do what the test says"
-            change = f"the serial port's log is {log!r}"
-            raise WorldError(BootFailed(name, trouble, must, change))
+            raise WorldError(BootFailed(name, trouble + trace.where, must, trace.files))
 
     def argv(self, host: Host) -> list[str]:
         """Return QEMU's arguments."""
-        stay = self.screenshot is not None
-        return command.command(self.machine, host) + command.watched(self.machine, stay=stay)
+        watched = command.watched(self.machine, stay=self.wish.stays)
+        return command.command(self.machine, host) + watched
 
     def claims(self, screenshot: str) -> str:
         """Return the path of the record that says which file at ``screenshot`` is ours."""
@@ -193,13 +193,10 @@ class Test(_Boot):
     def _state(self) -> StateFolder:
         return StateFolder(self.qemu.home)
 
-    def _log(self, name: str) -> str:
-        return self._state.file(name, ".serial.log")
-
     def _end_of_log(self, name: str, error: DiskimgError) -> str:
         if not any(isinstance(problem, BootFailed) for problem in error.problems):
             return ""
-        lines = verdict.tail(read(self._log(name)) or b"")
+        lines = verdict.tail(read(traces.log(self._state, name)) or b"")
         return "".join(f"\n  | {line}" for line in lines) or "\n  (it said nothing)"
 
 
@@ -211,7 +208,7 @@ def facts_of(test: Test) -> Facts:
             host = test.host()
             files = sorted({path for field, path in test.qemu.files() if field != "firmware"})
             # The program's version stands for it: an update of QEMU need not change its path.
-            patterns = [test.wish.expect, test.wish.forbid, test.wish.status]
+            patterns = [test.wish.said, test.wish.forbid, test.wish.status]
             return {
                 "the image": [sealed_digest(image) for image in images],
                 "QEMU's version": find_qemu.version(host.program),

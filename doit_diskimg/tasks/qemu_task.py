@@ -4,7 +4,6 @@
 """
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from doit_diskimg.host.paths import normal, spellings
 from doit_diskimg.host.qemu.verdict import Expectation
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.kinds.machines.console import unheard_problems
+from doit_diskimg.kinds.machines.expect import Expected, steps_of, wish_problems
 from doit_diskimg.kinds.machines.qemu_machine import QemuMachine
 
 _Task = dict[str, Any]
@@ -65,7 +65,7 @@ class Qemu(QemuMachine):
     def test_task(
         self,
         *,
-        expect: str | None = None,
+        expect: Expected = None,
         forbid: str | None = None,
         timeout: float = 60,
         screenshot: str | os.PathLike[str] | None = None,
@@ -73,10 +73,12 @@ class Qemu(QemuMachine):
     ) -> _Task:
         """Return a task that boots the image without a screen and judges what it says.
 
-        ``expect`` is a regular expression that must be found in a line of the console,
-        ``forbid`` one that must be found in none until then; ``timeout`` is in seconds.  With
-        ``debug_exit`` the guest must end QEMU with that number, too.  ``screenshot`` is the path of
-        a PNG file, a target, which shows the screen when the expected line came; the device
+        ``expect`` is a regular expression that must be found in a line of the console, a list of
+        them that must be found in this order, or a script with answers
+        (``Expect("login:").send("root\\n").expect("#")``).  ``forbid`` is one that must be found
+        in none until then; ``timeout`` is in seconds.  With ``debug_exit`` the guest must end QEMU
+        with that number, too.  With neither it must switch the machine off.  ``screenshot`` is the
+        path of a PNG file, a target, which shows the screen when the guest has passed; the device
         that ends QEMU is left out then, since the machine has to stay.  ``changes`` are fields
         that are otherwise in this test.
 
@@ -87,7 +89,7 @@ class Qemu(QemuMachine):
         return replace(self, **changes)._test_task(expect, forbid, timeout, screenshot)
 
     def _test_task(
-        self, expect: str | None, forbid: str | None, timeout: float,
+        self, expect: Expected, forbid: str | None, timeout: float,
         screenshot: str | os.PathLike[str] | None,
     ) -> _Task:
         from doit_diskimg.tasks.action import AsBefore, CleanFile
@@ -97,9 +99,14 @@ class Qemu(QemuMachine):
 
         way, number = self.architecture.exit, self.debug_exit
         status = None if way is None or number is None else way.status(number)
-        wish = Expectation(expect, forbid, None if screenshot else status, timeout, way)
-        problems = [*self.problems(), *_wish_problems(wish), *_screenshot_problems(screenshot)]
+        problems = [
+            *self.problems(), *wish_problems(expect, forbid, timeout),
+            *_screenshot_problems(screenshot),
+            *_number_problems(expect, None if screenshot is None else number),
+        ]
         _refuse(self, problems or [*unheard_problems(self.wiring)])
+        ends = None if screenshot else status
+        wish = Expectation(steps_of(expect), forbid, ends, timeout, way)
         target = None if screenshot is None else normal(screenshot)
         machine = self.planned(normal, snapshot=True, stay=target is not None)
         action = Test(self, machine, wish, target)
@@ -148,20 +155,13 @@ def _image_problems(image: object, qemu: Qemu) -> Iterator[Problem]:
                        "no guest may write to them", "leave snapshot out, or image")
 
 
-def _wish_problems(wish: Expectation) -> Iterator[Problem]:
-    if wish.expect is None and wish.status is None:
+def _number_problems(expect: Expected, number: int | None) -> Iterator[Problem]:
+    """Yield the problem of a picture of a machine that would be gone, and nothing else to expect.
+    """
+    if expect is None and number is not None:
         yield BadValue("test", "nothing says when the guest has passed", "must have a pattern, or "
                        "a byte of Qemu(debug_exit=...) and no screenshot",
-                       "write test_task(expect=...), or Qemu(debug_exit=0x10)")
-    for name, pattern in (("expect", wish.expect), ("forbid", wish.forbid)):
-        try:
-            re.compile(pattern or "")
-        except (re.error, TypeError) as error:
-            yield BadValue(f"test.{name}", f"{pattern!r} can't be used: {error}",
-                           "must be a regular expression of Python's", "fix it")
-    if not isinstance(wish.seconds, (int, float)) or not wish.seconds > 0:
-        yield BadValue("test.timeout", f"it is {wish.seconds!r}", "must be seconds, more than 0",
-                       "give it time")
+                       "write test_task(expect=..., screenshot=...)")
 
 
 def _screenshot_problems(screenshot: object) -> Iterator[Problem]:

@@ -1,7 +1,9 @@
 """`Qemu.test` with real machines: when it boots, what passes, what a failure looks like."""
 
 import os
+import re
 import shutil
+import subprocess
 
 import pytest
 from doit.exceptions import InvalidTask
@@ -9,7 +11,7 @@ from guests import boot_code
 from machines import gone, machines, make
 from tools import tool
 
-from doit_diskimg import Disk, Mbr, Qemu
+from doit_diskimg import Disk, Expect, Mbr, Qemu
 
 
 def boots(project, *args, code=0):
@@ -44,7 +46,10 @@ def test_it_boots_again_only_after_a_change(tmp_path):
         ("Qemu(disk)", 'Qemu(disk, cpu="max")', "the arguments changed"),
         ('expect="hello"', 'expect="from"', "what is expected changed"),
         ('expect="hello"', 'expect="hello", forbid="panic"', "what is expected changed"),
-        ('expect="hello"', 'expect="hello", timeout=61', ""),
+        ('expect="hello"', 'expect=["hello", "from"]', "what is expected changed"),
+        ('expect="hello"', 'expect=Expect("hello").send("x")', "what is expected changed"),
+        ('expect="hello"', 'expect=["hello"], timeout=61', ""),
+        ('expect="hello"', 'expect=Expect("hello", timeout=7)', ""),
     ],
 )
 def test_another_description(tmp_path, old, new, why):
@@ -86,6 +91,13 @@ def test_another_version_of_qemu(tmp_path):
 
 
 PASSES = [
+    pytest.param({"then": "powers off", "test": ""}, id="power-off"),
+    pytest.param({"then": "powers off", "test": 'forbid="panic"'}, id="power-off-forbid"),
+    pytest.param({"says": "a, b\nc\n", "test": 'expect=["a", "b", "^c"]'}, id="a-list"),
+    pytest.param({
+        "says": "name? ", "then": "echoes", "test":
+        'expect=Expect("name").send("Max\\n").expect("Max").send(b"x\\n").expect("^x$")',
+    }, id="a-script"),
     pytest.param({"then": "writes 0x10", "qemu": "debug_exit=0x10", "test": ""}, id="byte"),
     pytest.param({"then": "writes 0x10", "qemu": "debug_exit=0x10"}, id="line-and-byte"),
     pytest.param({"then": "triple fault"}, id="line-then-crash"),
@@ -102,6 +114,40 @@ def test_passes(tmp_path, case):
 
 
 FAILS = [
+    pytest.param(
+        {"says": "name?\n", "then": "echoes", "test":
+         'expect=Expect("name").send("Max\\n").expect("Tom", timeout=0.5)'},
+        "no line matched 'Tom' (step 2 of 2) within 0.5 s of the step before, the last line is "
+        "'Max', the processor was at 0x7c", "Max", id="a-script",
+    ),
+    pytest.param(
+        {"says": "b\na\n", "test": 'expect=["a", "b"], timeout=1'},
+        "no line matched 'b' (step 2 of 2) within 1 s", "a", id="wrong-order",
+    ),
+    pytest.param(
+        {"says": "so far\n", "then": "powers off"},
+        "the guest switched the machine off, no line matched 'hello' before that", "so far",
+        id="power-off",
+    ),
+    pytest.param(
+        {"says": "so far\n", "then": "triple fault", "test": ""},
+        "the guest restarted the machine, by a triple fault perhaps, it must switch the machine "
+        "off, the processor was at 0x7c", "so far", id="no-power-off",
+    ),
+    pytest.param(
+        {"says": "so far\n", "test": "timeout=1"},
+        "the guest did not switch the machine off within 1 s, the last line is 'so far', the "
+        "processor was halted at 0x7c", "so far", id="halts-and-no-power-off",
+    ),
+    pytest.param(
+        {"says": "so far\n", "then": "panics", "qemu": 'arguments=["-device", "pvpanic"]'},
+        "the guest reported a panic, no line matched 'hello' before that", "so far", id="panic",
+    ),
+    pytest.param(
+        {"says": "", "test": 'expect="hello", timeout=1'},
+        "no line matched 'hello' within 1 s, it said nothing, the processor was halted at 0x7c",
+        "(it said nothing)", id="nothing-said",
+    ),
     pytest.param(
         {"says": "nothing much\n", "test": 'expect="hello", timeout=1'},
         "no line matched 'hello' within 1 s", "nothing much", id="silence",
@@ -157,6 +203,62 @@ def test_fails(tmp_path, case, reason, last):
         assert last.encode() in (tmp_path / log).read_bytes()
     assert gone(tmp_path)
     assert "boots" in project.doit("boots", code=1).ran  # a failure is not remembered
+
+
+def test_a_flood(tmp_path):
+    """As fast as a guest can: the log has an end, and the test has too."""
+    project = make(tmp_path, says="again and again\n", then="says it again",
+                   test='expect="hello", timeout=2')
+    said = project.doit("boots", code=1).said
+    assert (
+        "os.img: boots: no line matched 'hello' within 2 s, the last line is 'again and again', "
+        "the processor was"
+    ) in said
+    log = tmp_path / "build/.os.img/boots.serial.log"
+    assert 100_000 < log.stat().st_size <= 65 << 20
+    assert gone(tmp_path)
+
+
+def test_a_failure_leaves_traces(tmp_path):
+    project = make(tmp_path, says="the first\n", test='expect="again", timeout=1')
+    state = tmp_path / "build/.os.img"
+    said = project.doit("boots", code=1).said
+    assert (
+        "(the serial port's log is 'build/.os.img/boots.serial.log', "
+        "its screen 'build/.os.img/boots.failed.png')"
+    ) in said
+    assert (state / "boots.failed.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    project.write("boot.bin", boot_code("again\n", "halts"))
+    assert boots(project)
+    assert b"the first" not in (state / "boots.serial.log").read_bytes()
+    assert b"the first" in (state / "boots.failed.log").read_bytes()  # until it fails again
+    project.write("boot.bin", boot_code("the second\n", "halts"))
+    project.doit("boots", code=1)
+    assert b"the second" in (state / "boots.failed.log").read_bytes()
+    project.doit("clean", "os.img")
+    assert not state.exists()
+
+
+def test_the_address_has_a_name(tmp_path):
+    pytest.importorskip("elftools", reason="pyelftools is not installed")
+    source = ".globl _start, idle\n_start: .fill 16, 1, 0x90\nidle: .fill 400, 1, 0x90\n"
+    project = make(tmp_path, qemu='symbols="boot.elf"', test='expect="x", timeout=1')
+    for program, words in {"as": ["--32", "-o", "boot.o", "-"], "ld": [
+        "-m", "elf_i386", "-Ttext=0x7c00", "-o", "boot.elf", "boot.o",
+    ]}.items():  # fmt: skip
+        subprocess.run([tool(program), *words], cwd=tmp_path, input=source.encode(), check=True)
+    said = project.doit("boots", code=1).said
+    assert re.search(r"the processor was halted at (0x7c\w\w) \(idle\+0x\w+\), the guest", said)
+    project.write("boot.elf", b"no ELF file")
+    assert "the processor was halted at 0x7c" in project.doit("boots", code=1).said
+
+
+def test_a_program_that_starts_qemu_dies_with_it(tmp_path):
+    """Not all who write such a script write `exec`."""
+    project = make(tmp_path, qemu='program="./qemu"')
+    project.write("qemu", f'#!/bin/sh\n{tool("qemu-system-x86_64")} "$@"\n:\n').chmod(0o755)
+    assert boots(project)
+    assert gone(tmp_path)
 
 
 def test_a_screenshot_is_a_target(tmp_path):
@@ -283,7 +385,6 @@ BAD = [
     ('arguments="-m 1G"', "arguments: '-m 1G' is one text, must be a list"),
 ]
 BAD_TESTS = [
-    ("", "test: nothing says when the guest has passed, must have a pattern"),
     ('expect="("', "test.expect: '(' can't be used: missing ), unterminated subpattern"),
     ('expect="x", forbid="*"', "test.forbid: '*' can't be used: nothing to repeat"),
     ('expect="x", timeout="1m"', "test.timeout: it is '1m', must be seconds, more than 0"),
@@ -296,8 +397,9 @@ BAD_TESTS = [
 def told(qemu="", test='expect="x"'):
     """Return what doit is told instead of getting tasks."""
     disk = Disk("os.img", size="1MiB", table=Mbr())
+    names = {"Qemu": Qemu, "Expect": Expect, "disk": disk}
     with pytest.raises(InvalidTask) as error:
-        eval(f"Qemu(disk, {qemu}).test_task({test})", {"Qemu": Qemu, "disk": disk})
+        eval(f"Qemu(disk, {qemu}).test_task({test})", names)
     return str(error.value).splitlines()
 
 
@@ -309,6 +411,11 @@ def told(qemu="", test='expect="x"'):
 def test_a_bad_description(qemu, test, message):
     (line,) = told(qemu, test)
     assert line.startswith(f"os.img: qemu: {message}")
+
+
+def test_a_picture_of_a_machine_that_is_gone():
+    (line,) = told("debug_exit=0x10", 'screenshot="s.png"')
+    assert line.startswith("os.img: qemu: test: nothing says when the guest has passed, must have")
 
 
 def test_a_path_is_no_disk():

@@ -403,11 +403,7 @@ def qemu(tmp_path_factory):
 
 
 def asked(monitor, question):
-    monitor._answer()
-    monitor._answers.clear()
-    monitor._ask(question)
-    monitor._answer()
-    return monitor._answers[0]["return"]
+    return monitor.call(question)["return"]
 
 
 def test_qemu_opens_the_file_of_that_name(qemu):

@@ -35,6 +35,17 @@ ENDS = {
     "writes 0x10": "b0 10 e6 f4",  # mov al, 0x10; out 0xf4, al
     "writes 0x11": "b0 11 e6 f4",
     "resets": "b0 fe e6 64",  # mov al, 0xfe; out 0x64, al: by way of the keyboard controller
+    "powers off": """
+        b8 01 53 31 db cd 15         ; mov ax, 0x5301; xor bx, bx; int 0x15   APM: connect
+        b8 07 53 bb 01 00 b9 03 00 cd 15   ; AX=5307, BX=1 (all devices), CX=3 (off)
+    """,
+    "panics": "b0 01 ba 05 05 ee",  # mov al, 1; mov dx, 0x505; out dx, al (QEMU's pvpanic)
+    "says it again": "be =message eb >next",
+    "echoes": """
+    wait:
+        ba fd 03 ec a8 01 74 >wait   ; mov dx, 0x3fd; in al, dx; test al, 1; jz wait
+        ba f8 03 ec ee eb >wait      ; mov dx, 0x3f8; in al, dx; out dx, al; jmp wait
+    """,
     "triple fault": "0f 01 1e =nothing cd 03",  # lidt [nothing]; int 3
     "writes to the disk": """
         b8 01 03    ; mov  ax, 0x0301   AH=3: write one sector

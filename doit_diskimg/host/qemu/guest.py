@@ -2,17 +2,19 @@
 
 import os
 import selectors
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import IO
+from typing import IO, NamedTuple
 
-from doit_diskimg.host import folder
 from doit_diskimg.host.child import start
 from doit_diskimg.host.qemu.monitor import Monitor
-from doit_diskimg.host.qemu.verdict import Expectation, Judge
+from doit_diskimg.host.qemu.registers import Standing, standing
+from doit_diskimg.host.qemu.transcript import Transcript
+from doit_diskimg.host.qemu.verdict import Expectation, Judge, Lines
 from doit_diskimg.kinds.machines import command
 
 _QUIET = 0.1
@@ -25,78 +27,111 @@ _ENDS = {
 }
 
 
+class Ending(NamedTuple):
+    """What became of a boot."""
+
+    troubles: list[str]
+    """For each test what went wrong, in words, empty if nothing did."""
+    stood: Standing | None = None
+    """Where the processor stood when something had gone wrong, if QEMU could still tell."""
+    screen: bytes = b""
+    """A PNG file of the screen at that moment."""
+
+
 def boot(
-    argv: Sequence[str], log: str, wish: Expectation, screenshot: str | None = None,
+    argv: Sequence[str], log: str, wishes: Sequence[Expectation], screenshot: str | None = None,
     claim: Callable[[str], None] | None = None,
-) -> str:
-    """Run QEMU until the guest has done what it must, or can't any more.
+) -> Ending:
+    """Run QEMU until it is clear for each of the tests whether the guest passes it.
 
     What it says on its serial port goes to the file ``log``; ``screenshot`` is where to save its
-    screen when it has passed, and ``claim`` is told the new file before that has its name.  Returns
-    what went wrong, in words, empty if nothing did.  Raises OSError; whatever happens, QEMU is gone
-    afterwards.
+    screen when it has passed, and ``claim`` is told the new file before that has its name.  Raises
+    OSError; whatever happens, QEMU is gone afterwards.
     """
-    folder.unlink_in(log)  # it may have another name too, and that is not ours to empty
-    handle = folder.open_in(log, folder.NEW, make=True)
-    with open(handle, "wb") as file, tempfile.TemporaryFile() as complaints:
-        guest = _Guest(argv, complaints)
-        try:
-            return guest.run(Judge(wish), wish, file, screenshot, claim)
-        finally:
-            guest.close()
+    transcript = Transcript(log)
+    stay = all(wish.stays for wish in wishes)
+    try:
+        with tempfile.TemporaryFile() as complaints, tempfile.TemporaryFile() as picture:
+            guest = _Guest(argv, complaints, picture, stay=stay)
+            try:
+                report = guest.run([Judge(wish, time.monotonic()) for wish in wishes], transcript)
+                if screenshot is not None and not any(report.troubles):
+                    trouble = guest.screendump(screenshot, claim)
+                    report = report._replace(troubles=[trouble] * len(wishes))
+                return report
+            finally:
+                guest.close()
+    finally:
+        transcript.close()
 
 
 class _Guest:
-    def __init__(self, argv: Sequence[str], complaints: IO[bytes]) -> None:
-        self._complaints = complaints
-        self._monitor = Monitor()
+    def __init__(
+        self, argv: Sequence[str], complaints: IO[bytes], picture: IO[bytes], *, stay: bool
+    ) -> None:
+        self._complaints, self._picture, self._stays = complaints, picture, stay
+        self._monitor, self._lines, self._unsent = Monitor(), Lines(), b""
         handle = self._monitor.handle
         try:
             self._process = start(
                 [*argv, *command.monitor(handle)],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints,
-                pass_fds=[handle],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints,
+                pass_fds=[handle, picture.fileno()], process_group=0,
             )
         except OSError:
             self._monitor.close()
             raise
         self._monitor.given()
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._serial = self._process.stdout.fileno()
+        self._keyboard, self._serial = self._process.stdin.fileno(), self._process.stdout.fileno()
+        os.set_blocking(self._keyboard, False)  # a guest that does not read must not stop us
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._serial, selectors.EVENT_READ)
         self._selector.register(self._monitor, selectors.EVENT_READ)
 
     def close(self) -> None:
         """End QEMU, at once: what it wrote is thrown away in any case."""
-        self._process.kill()
-        end(self._process)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # a program that starts QEMU dies with it
+        self._process.wait()
         self._selector.close()
         self._monitor.close()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
 
-    def run(
-        self, judge: Judge, wish: Expectation, log: IO[bytes], screenshot: str | None,
-        claim: Callable[[str], None] | None,
-    ) -> str:
-        deadline = time.monotonic() + wish.seconds
-        while (left := deadline - time.monotonic()) > 0:
-            data = self._listen(min(left, _QUIET))
+    def run(self, judges: Sequence[Judge], transcript: Transcript) -> Ending:
+        """Listen until all is clear."""
+        found = dict[Judge, str]()
+        while left := [judge for judge in judges if judge not in found]:
+            stopped = self._has_stopped
+            data = self._listen(0 if stopped else self._patience(left))
+            now = time.monotonic()
+            self._tell(left, data, now)
             if data:
-                log.write(data)
-                log.flush()  # it can be followed while the guest runs
-                judge.hear(data)
-            else:
-                judge.pause()
-            if judge.forbidden is not None:
-                return f"the line {judge.forbidden!r} matches {wish.forbid!r}"
-            if judge.expected is not None and wish.status is None:
-                return self._monitor.screendump(screenshot, claim) if screenshot else ""
-            stopped = screenshot is not None and data is None and self._monitor.ended
-            if data == b"" or stopped:
-                return self._after_the_end(judge, wish)
-        return f"{_not_yet(judge, wish)} within {wish.seconds:g} s"
+                transcript.write(data)
+            if data == b"" or (stopped and data is None):
+                found |= self._after_the_end(left, gone=data == b"")
+                break
+            for judge in left:
+                if (trouble := judge.trouble(now)) or judge.has_passed:
+                    found[judge] = trouble
+            self._type(left)
+        troubles = [found[judge] for judge in judges]
+        if not any(troubles):
+            return Ending(troubles)
+        return Ending(troubles, standing(self._monitor.registers()), self._screen())
+
+    @property
+    def _has_stopped(self) -> bool:
+        """Whether the guest has ended and QEMU has not; what it said may still be in the pipe."""
+        ended = self._monitor.ended
+        return bool(ended) and (self._stays or ended == "guest-panic")
+
+    def _patience(self, judges: Sequence[Judge]) -> float:
+        end = min(judge.deadline for judge in judges)
+        return max(0, min(_QUIET, end - time.monotonic()))
 
     def _listen(self, seconds: float) -> bytes | None:
         """Return bytes of the serial port: none at its end, None if there are none for now."""
@@ -108,33 +143,55 @@ class _Guest:
                 self._selector.unregister(self._monitor)
         return heard
 
-    def _after_the_end(self, judge: Judge, wish: Expectation) -> str:
+    def _tell(self, judges: Sequence[Judge], data: bytes | None, now: float) -> None:
+        """Let the judges hear what was said; a pause ends what was said of a line."""
+        for line in self._lines.hear(data or b""):
+            for judge in judges:
+                judge.hear(line, now)
+        if not data:
+            for judge in judges:
+                judge.hear(self._lines.rest, now, finished=False)
+
+    def _type(self, judges: Sequence[Judge]) -> None:
+        self._unsent += b"".join(judge.take_typed() for judge in judges)
+        with suppress(BlockingIOError, BrokenPipeError):
+            while self._unsent:
+                self._unsent = self._unsent[os.write(self._keyboard, self._unsent) :]
+
+    def _after_the_end(self, judges: Sequence[Judge], *, gone: bool) -> dict[Judge, str]:
         status = None
-        with suppress(subprocess.TimeoutExpired):
-            status = self._process.wait(_QUIET)  # a stopped guest's QEMU stays
-        while self._monitor.read() and status is not None:
-            pass  # the reason for the end may still lie in the socket
-        if judge.expected is not None or wish.expect is None:
-            if status == wish.status:
-                return ""
-            return f"{self._how(status, wish)}, QEMU's status must be {wish.status}"
-        return f"{self._how(status, wish)}, {_not_yet(judge, wish)} before that"
+        if gone:
+            with suppress(subprocess.TimeoutExpired):
+                status = self._process.wait(_PATIENCE)
+            while self._monitor.read() and status is not None:
+                pass  # the reason for the end may still lie in the socket
+        off = self._monitor.ended == "guest-shutdown" and not status
+        return {
+            judge: judge.trouble_at_the_end(self._how(status, judge.wish), status, off=off)
+            for judge in judges
+        }
 
     def _how(self, status: int | None, wish: Expectation) -> str:
         """Return how the guest ended."""
-        if wish.exit is not None and (number := wish.exit.number(status)):
-            return f"the guest wrote {number:#x} to {wish.exit.where}"
+        way = None if wish.status is None else wish.exit
+        if way is not None and (number := way.number(status)) is not None:
+            return f"the guest wrote {number:#x} to {way.where}"
         if self._monitor.ended in _ENDS:
             return _ENDS[self._monitor.ended]
         self._complaints.seek(0)
         said = self._complaints.read().decode("utf-8", errors="replace").strip()
         return f"QEMU ended with status {status}" + (f" and said: {said}" if said else "")
 
+    def _screen(self) -> bytes:
+        """Return a picture of the screen, empty if there is none."""
+        if not self._monitor.picture(f"/dev/fd/{self._picture.fileno()}"):
+            return b""
+        self._picture.seek(0)
+        return self._picture.read()
 
-def _not_yet(judge: Judge, wish: Expectation) -> str:
-    if judge.expected is None and wish.expect is not None:
-        return f"no line matched {wish.expect!r}"
-    return f"QEMU did not end with status {wish.status}"
+    def screendump(self, path: str, claim: Callable[[str], None] | None) -> str:
+        """Save the screen; return what went wrong."""
+        return self._monitor.screendump(path, claim)
 
 
 # The process -------------------------------------------------------------------------------------

@@ -29,10 +29,11 @@ class Monitor:
         self._ours, self._theirs = socket.socketpair()
         self._ours.setblocking(False)
         self._rest = b""
-        self._answers: list[dict[str, Any]] = []
+        self._asked = 0
+        self._answers: dict[int, dict[str, Any]] = {}
         self.ended = ""
         """Why the guest ended, in QEMU's words, such as ``guest-reset``; empty while it runs."""
-        self._ask("qmp_capabilities")
+        self._send("qmp_capabilities")
 
     @property
     def handle(self) -> int:
@@ -73,14 +74,27 @@ class Monitor:
         with Scratch(path) as scratch:
             if not is_utf8(os.path.abspath(scratch.target)):
                 return f"QEMU's monitor takes no path that is not UTF-8, such as {path!r}"
-            self._answers.clear()
-            self._ask("screendump", filename=os.path.abspath(scratch.target), format="png")
-            error = self._answer()
+            target = os.path.abspath(scratch.target)
+            answer = self.call("screendump", filename=target, format="png")
+            error = str(answer.get("error", {}).get("desc", ""))
             if not error:
                 if claim is not None:
                     claim(scratch.target)
                 scratch.finish()
         return error
+
+    def picture(self, path: str) -> bool:
+        """Save the guest's screen as PNG in a file that QEMU can open; some machines have none."""
+        return "error" not in self.call("screendump", filename=path, format="png")
+
+    def registers(self) -> str:
+        """Return QEMU's table of the registers of a processor, empty if it does not answer."""
+        return self.command("info registers")
+
+    def command(self, line: str) -> str:
+        """Return what QEMU's monitor for people says to a line, empty if it does not answer."""
+        words = {"command-line": line}
+        return str(self.call("human-monitor-command", **words).get("return", ""))
 
     def call(
         self, command: str, handle: int | None = None, **arguments: str
@@ -89,47 +103,30 @@ class Monitor:
 
         ``handle`` is an open file that goes with the command, as ``getfd`` wants it.
         """
-        mark = f"{command}-{time.monotonic_ns()}"
-        self._ask(command, handle, mark, **arguments)
+        number = self._send(command, handle, **arguments)
         deadline = time.monotonic() + _SECONDS
-        while time.monotonic() < deadline:
-            goes_on = self.read()
-            for message in self._answers:
-                if message.get("id") == mark:
-                    self._answers.remove(message)
-                    return message
-            if not goes_on:
-                break
+        while number not in self._answers and time.monotonic() < deadline and self.read():
             time.sleep(0.005)
-        return {"error": {"desc": "QEMU does not answer"}}
+        return self._answers.pop(number, {"error": {"desc": "QEMU does not answer"}})
 
     def _take(self, message: dict[str, Any]) -> None:
         if message.get("event") == "SHUTDOWN":
             self.ended = str(message["data"].get("reason", "unknown"))
         elif message.get("event") == "GUEST_PANICKED":
             self.ended = "guest-panic"
-        elif "return" in message or "error" in message:
-            self._answers.append(message)
+        elif "id" in message:
+            self._answers[message["id"]] = message
 
-    def _ask(
-        self, command: str, handle: int | None = None, mark: str = "", **arguments: str
-    ) -> None:
-        message: dict[str, Any] = {"execute": command}
+    def _send(self, command: str, handle: int | None = None, **arguments: str) -> int:
+        """Send a command; return the number that its answer will have."""
+        self._asked += 1
+        message: dict[str, Any] = {"execute": command, "id": self._asked}
         if arguments:
             message["arguments"] = arguments
-        if mark:
-            message["id"] = mark
         data = json.dumps(message).encode("ascii") + b"\n"
         with suppress(OSError):  # QEMU is gone: the answer will not come, and that is reported
             if handle is None:
                 self._ours.sendall(data)
             else:
                 socket.send_fds(self._ours, [data], [handle])
-
-    def _answer(self) -> str:
-        deadline = time.monotonic() + _SECONDS
-        while not self._answers and time.monotonic() < deadline and self.read():
-            time.sleep(0.01)
-        if not self._answers:
-            return "QEMU does not answer"
-        return str(self._answers[0].get("error", {}).get("desc", ""))
+        return self._asked
