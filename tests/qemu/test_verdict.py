@@ -1,4 +1,4 @@
-"""Lines of a serial port and what a test makes of them; files of a host and what is found."""
+"""Lines of a console, registers and logs, and what a test makes of them."""
 
 import pytest
 
