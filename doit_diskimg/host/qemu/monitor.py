@@ -93,7 +93,7 @@ class Monitor:
 
     def command(self, line: str) -> str:
         """Return what QEMU's monitor for people says to a line, empty if it does not answer."""
-        words = {"command-line": line}
+        words: dict[str, Any] = {"command-line": line}
         return str(self.call("human-monitor-command", **words).get("return", ""))
 
     def call(
