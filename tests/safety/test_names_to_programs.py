@@ -24,11 +24,12 @@ from doit_diskimg.errors import DiskimgError, refuse
 from doit_diskimg.extent import Extent
 from doit_diskimg.host import grub_mkimage
 from doit_diskimg.host.files import RealFiles
-from doit_diskimg.host.qemu import command
 from doit_diskimg.host.qemu.monitor import Monitor
 from doit_diskimg.host.session import Session
 from doit_diskimg.host.work import RealWork
 from doit_diskimg.kinds.bootloaders.grub_image import GrubImage
+from doit_diskimg.kinds.machines import command
+from doit_diskimg.kinds.machines.drives import file_option
 from doit_diskimg.kinds.outputs.link_formats import descriptor, link
 from doit_diskimg.plan.picture import Picture, Piece
 from doit_diskimg.tasks.boots import Run
@@ -285,7 +286,7 @@ def grub_image(name):
 def gdb(name):
     """The line is for a shell."""
     qemu = Qemu(Disk("os.img", size="1MiB", table=None), symbols=name)
-    line = Run(qemu, command.Machine("os.img"))._symbols()
+    line = Run(qemu, command.Machine())._symbols()
     done = subprocess.run(["sh", "-c", f"printf '%s\\0' -q {line}"], capture_output=True)
     expected = f"./{name}" if name.startswith("-") else name
     assert done.stdout == b"-q\0" + os.fsencode(expected) + b"\0"
@@ -390,7 +391,8 @@ def qemu(tmp_path_factory):
     (folder / "folder").mkdir()
     for number, name in enumerate(NAMES.values()):
         (folder / os.fsdecode(name)).write_bytes(bytes(512 * (number + 1)))
-        argv += command._drive(f"if=none,id=d{number},snapshot=on", os.fsdecode(name))
+        option = file_option(os.fsdecode(name))
+        argv += ["-drive", f"format=raw,if=none,id=d{number},snapshot=on,{option}"]
     monitor = Monitor()
     process = subprocess.Popen([*argv, *command.monitor(monitor.handle)], cwd=folder,
                                pass_fds=[monitor.handle], stderr=subprocess.PIPE)
