@@ -1,8 +1,9 @@
 """Programs and workers that never outlive the doit that needs them.
 
 On Linux a process can ask for a signal that comes when the thread that started it ends, however
-that happens (prctl(2), PR_SET_PDEATHSIG).  A program of ours asks for SIGTERM.  With ``-n`` it is
-started by a worker of doit's, which goes on when doit is killed: so the worker asks too, for
+that happens (prctl(2), PR_SET_PDEATHSIG).  A program of ours asks for SIGTERM, or for SIGKILL if
+nothing of it is of use then: a machine that hangs minds no other.  With ``-n`` it is started by a
+worker of doit's, which goes on when doit is killed: so the worker asks too, for
 SIGKILL, before it does anything of ours.  It would go on to write to an image that the next doit
 has taken meanwhile, and then wait for ever for its next task.
 
@@ -19,32 +20,35 @@ from typing import Any
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
-def start(argv: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
-    """Start a program, which dies with this thread.  Raises OSError.
+def start(
+    argv: Sequence[str], *, last: int = signal.SIGTERM, **options: Any
+) -> "subprocess.Popen[Any]":
+    """Start a program, which gets the signal ``last`` when this thread ends.  Raises OSError.
 
     ``options`` are those of `subprocess.Popen`.
     """
-    return subprocess.Popen(argv, preexec_fn=_follower(), **options)
+    return subprocess.Popen(argv, preexec_fn=_follower(last), **options)
 
 
 def run(argv: Sequence[str], **options: Any) -> "subprocess.CompletedProcess[Any]":
     """Run a program, which dies with this thread, to its end; like `subprocess.run`."""
-    return subprocess.run(argv, preexec_fn=_follower(), **options)
+    return subprocess.run(argv, preexec_fn=_follower(signal.SIGTERM), **options)
 
 
-def _follower() -> "_Follow":
+def _follower(last: int) -> "_Follow":
     follow_doit()
-    return _Follow(os.getpid(), _prctl())  # between fork and exec a child does next to nothing
+    # Between fork and exec a child does next to nothing.
+    return _Follow(os.getpid(), last, _prctl())
 
 
 class _Follow:
     """What a program's process does before it becomes the program."""
 
-    def __init__(self, parent: int, prctl: Any) -> None:
-        self._parent, self._prctl = parent, prctl
+    def __init__(self, parent: int, last: int, prctl: Any) -> None:
+        self._parent, self._last, self._prctl = parent, last, prctl
 
     def __call__(self) -> None:
-        _die_with(self._parent, signal.SIGTERM, self._prctl)
+        _die_with(self._parent, self._last, self._prctl)
 
 
 def die_with(parent: int, number: int = signal.SIGTERM) -> None:

@@ -92,7 +92,7 @@ STOPS = [
     *(
         pytest.param((*mode, task), number, -number, id=f"{task}-{'-'.join(mode)}-{number.name}")
         for mode, task, numbers in [
-            ((), "boot", {signal.SIGTERM}),
+            ((), "boot", {signal.SIGTERM, signal.SIGKILL}),
             ((), "boots", {signal.SIGKILL}),
             (PROCESSES, "boots", {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP}),
             (THREADS, "boots", {signal.SIGKILL}),
@@ -115,6 +115,28 @@ def test_no_qemu_is_left_behind(tmp_path, task, number, code):
     assert doit.end() == code, doit.text
     assert "Traceback" not in doit.text
     assert gone(tmp_path)
+
+
+def test_a_machine_that_hangs_is_not_left_behind(tmp_path):
+    """It minds no signal that can be ignored."""
+    project = make(tmp_path, qemu='program="./qemu"', test='expect="never"')
+    script = '#!/bin/sh\n[ "$1" = --version ] && exit\ntrap "" TERM\necho $$ > pid\n'
+    script += "while :; do sleep 1; done\n"
+    project.write("qemu", script).chmod(0o755)
+    project.doit("os.img")
+    doit = Reader(start(project, "-m", "doit", "run", "boots"))
+    pid = tmp_path / "pid"
+    while not pid.exists() or not pid.read_text():
+        doit.more()
+    doit.process.kill()
+    doit.end()
+    machine = int(pid.read_text())
+    for _ in range(200):
+        if not os.path.exists(f"/proc/{machine}"):
+            return
+        time.sleep(0.05)
+    os.kill(machine, signal.SIGKILL)
+    raise AssertionError("it was left behind")
 
 
 def test_ctrl_c_in_a_terminal(tmp_path):

@@ -87,6 +87,15 @@ def test_nothing_is_left_of_a_loop_that_was_ended(tmp_path, number):
     assert gone(tmp_path)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_of_a_test_in_a_loop_that_was_ended(tmp_path, number):
+    loop = watch(make(tmp_path, test='expect="never"'), "boots")
+    loop.until_a_machine_runs(tmp_path)
+    loop.process.send_signal(number)
+    assert loop.end() == -number
+    assert gone(tmp_path)
+
+
 def test_in_a_worker_of_doits(tmp_path):
     project = make(tmp_path)
     loop = watch(project, "-n", "2", "boot")

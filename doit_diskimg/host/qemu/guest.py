@@ -77,6 +77,7 @@ class _Guest:
                 [*argv, *command.monitor(handle)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints,
                 pass_fds=[handle, picture.fileno()], process_group=0,
+                last=signal.SIGKILL,
             )
         except OSError:
             self._monitor.close()
