@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from multiboot import flat_kernel
 from tools import tool
 
 from doit_diskimg import Disk, Drive, Gpt, Iso, Mbr, Qcow2, Qemu
@@ -223,10 +224,6 @@ def test_command(qemu, text):
     assert shlex.join(argv) == f"q {text}"
 
 
-MULTIBOOT = struct.pack("<8I", 0x1BADB002, 1 << 16, -(0x1BADB002 + (1 << 16)) & 0xFFFFFFFF,
-                        0x100000, 0x100000, 0, 0, 0x100000)
-"""A kernel that QEMU's PCs load: the header of Multiboot 0.6.96, 3.1.1, at its own address."""
-
 LOONGARCH = struct.pack(
     "<4s5B7x2HI3QI6H2I6Q", b"\x7fELF", 2, 1, 1, 0, 0, 2, 258, 1, 0x200000, 64, 0, 0, 64, 56, 1,
     0, 0, 0, 1, 5, 0, 0x200000, 0x200000, 4, 4, 4096,
@@ -245,7 +242,7 @@ def make_files(qemu, machine):
     for path in filter(None, (machine.kernel, machine.initrd)):
         Path(path).parent.mkdir(exist_ok=True)
         loongarch = LOONGARCH if qemu.arch == "loongarch64" else bytes(4096)
-        Path(path).write_bytes(MULTIBOOT if pc else loongarch)
+        Path(path).write_bytes(flat_kernel("") if pc else loongarch)
     for path in qemu.given_firmware.files if qemu.given_firmware else ():
         Path(path).write_bytes(bytes((1 << 18) if pc else (16 << 20)))
 
