@@ -84,7 +84,7 @@ MACHINES = {
     "PC, a disk and a CD": (
         Qemu(DISK, cdrom=ISO),
         "-accel tcg -drive format=raw,if=none,id=disk,snapshot=on,file=./os.img "
-        "-device ide-hd,bus=ide.0,drive=disk "
+        "-device ide-hd,bus=ide.0,drive=disk,bootindex=1 "
         "-drive format=raw,if=none,id=cdrom,media=cdrom,readonly=on,file=./os.iso "
         "-device ide-cd,bus=ide.0,drive=cdrom,bootindex=0 -net none",
     ),
@@ -101,7 +101,7 @@ MACHINES = {
             Drive("g", interface="none"), Drive("h", interface="ide", bootindex=3), QCOW2, BIG,
         ], devices=["virtio-blk-pci,drive=drive7"]),
         "-accel tcg -drive format=raw,if=none,id=disk,snapshot=on,file=./os.img "
-        "-device ide-hd,bus=ide.0,drive=disk "
+        "-device ide-hd,bus=ide.0,drive=disk,bootindex=1 "
         "-drive format=raw,if=none,id=drive1,snapshot=on,file=./a "
         "-device ahci,id=ahci -device ide-hd,bus=ahci.0,drive=drive1 "
         "-drive format=raw,if=none,id=data,snapshot=on,file=./b "
@@ -134,7 +134,8 @@ MACHINES = {
         "-accel tcg -machine virt -cpu cortex-a72 "
         "-drive format=raw,if=pflash,unit=0,readonly=on,file=/fw/0 "
         "-drive format=raw,if=pflash,unit=1,snapshot=on,file=/fw/1 "
-        "-drive format=raw,if=virtio,snapshot=on,file=./os.img "
+        "-drive format=raw,if=none,id=disk,snapshot=on,file=./os.img "
+        "-device virtio-blk-pci,drive=disk,bootindex=1 "
         "-drive format=raw,if=none,id=cdrom,media=cdrom,readonly=on,file=./x.iso "
         "-device virtio-scsi-pci,id=scsi -device scsi-cd,bus=scsi.0,drive=cdrom,bootindex=0 "
         "-net none",
@@ -192,7 +193,7 @@ MACHINES = {
     "PC of today, disks and a CD": (
         Qemu(DISK, machine="q35", cdrom=ISO, drives=[Drive("a", interface="ide")]),
         "-accel tcg -machine q35 -drive format=raw,if=none,id=disk,snapshot=on,file=./os.img "
-        "-device ide-hd,bus=ide.0,drive=disk "
+        "-device ide-hd,bus=ide.0,drive=disk,bootindex=1 "
         "-drive format=raw,if=none,id=cdrom,media=cdrom,readonly=on,file=./os.iso "
         "-device ide-cd,bus=ide.1,drive=cdrom,bootindex=0 "
         "-drive format=raw,if=none,id=drive1,snapshot=on,file=./a "

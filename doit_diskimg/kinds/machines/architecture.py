@@ -42,11 +42,13 @@ class Exit:
     """How a guest ends QEMU with a number of its choice, ``Qemu(debug_exit=...)``.
 
     ``words`` is what the command line needs, ``where`` what the guest has to do, in a message.
-    The number is from 1 to ``most``; QEMU's status is that or, ``doubled``, twice that and one.
+    The number is from ``least`` to ``most``; QEMU's status is that or, ``doubled``, twice that and
+    one.  Status 1 is how QEMU says that it could not start.
     """
 
     words: tuple[str, ...]
     where: str
+    least: int = 2
     most: int = 255
     doubled: bool = False
 
@@ -56,7 +58,7 @@ class Exit:
 
     def number(self, status: int | None) -> int | None:
         """Return the guest's number, None if QEMU ended for a reason of its own."""
-        if status is None or status < 1 or (self.doubled and (status < 2 or status % 2 == 0)):
+        if status is None or status < 2 or (self.doubled and status % 2 == 0):
             return None
         return status >> 1 if self.doubled else status
 

@@ -18,7 +18,7 @@ from doit_diskimg.disk.model import Disk, Output
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.kinds.machines.architecture import Board
-from doit_diskimg.plan.recipe import plain
+from doit_diskimg.plan.recipe import plain as plain_path
 
 Interface: TypeAlias = Literal[
     "", "ide", "ahci", "nvme", "virtio", "virtio-mmio", "scsi", "usb", "sd", "floppy", "none"
@@ -37,6 +37,7 @@ _CONTROLLERS = {
     "ahci": "ahci,id=ahci",
     "scsi": "virtio-scsi-pci,id=scsi",
     "usb": "qemu-xhci,id=usb",
+    "sd": "sdhci-pci",
 }
 _DEVICES = {
     "ide": "ide-hd,bus=ide.{bus}",
@@ -46,6 +47,7 @@ _DEVICES = {
     "virtio-mmio": "virtio-blk-device",
     "scsi": "scsi-hd,bus=scsi.0",
     "usb": "usb-storage,bus=usb.0",
+    "sd": "sd-card",
 }
 _WITHOUT_PCI = {
     "virtio": "virtio-blk-device", "scsi-controller": "virtio-scsi-device,id=scsi",
@@ -186,7 +188,8 @@ def drive_words(slots: Sequence[Slot], board: Board) -> list[str]:
             interface = "ide"
         number = seen[interface]
         seen[interface] += 1
-        if interface in _SLOTS and not (_needs_device(slot) or (named and interface == "ide")):
+        plain = interface in _SLOTS and not (_needs_device(slot) or (named and interface == "ide"))
+        if plain and (interface != "sd" or board.disk == "sd"):
             slot_option = f"if={interface}" if interface else ""
             words += ["-drive", _joined(_head(slot), slot_option, _tail(slot))]
             continue
@@ -251,7 +254,7 @@ def _tail(slot: Slot) -> str:
 
 def file_option(path: str) -> str:
     """Return QEMU's option for a file: commas end an option, a protocol's name may begin a path."""
-    return f"file={escaped(plain(path))}"
+    return f"file={escaped(plain_path(path))}"
 
 
 def escaped(path: str) -> str:

@@ -17,7 +17,7 @@ from doit_diskimg.disk.fields import (
 from doit_diskimg.disk.model import Disk
 from doit_diskimg.errors import BadSize, BadValue, Problem
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.kinds.machines.architecture import Architecture
+from doit_diskimg.kinds.machines.architecture import Architecture, Board
 from doit_diskimg.kinds.machines.architectures import ARCHITECTURES, architecture
 from doit_diskimg.kinds.machines.command import Given, Machine, board_name, words
 from doit_diskimg.kinds.machines.console import Console, Wiring, console_problems, wiring_of
@@ -66,7 +66,7 @@ class QemuMachine:
     * ``devices``: QEMU's words for more devices.
     * ``debug_exit``: a guest that is content ends QEMU with this number; every other is a failure.
       On a PC it is a byte from 1 to 127 for port 0xF4; on RISC-V sifive_test, on ARM semihosting
-      take one up to 255.
+      take one from 2 to 255.
     * ``accel``: ``"kvm"`` or ``"tcg"``; ``"auto"`` is KVM where it runs such guests.
     * ``symbols``: an ELF file with symbols, named in the line to type for gdb.
     * ``arguments``: what else QEMU is to be told, after everything of ours.
@@ -166,7 +166,10 @@ class QemuMachine:
         """Return the drives, the disk first."""
         slots = list[Slot]()
         if self.disk is not None:
-            disk = Drive(self.disk, interface=self.interface, snapshot=self.snapshot)
+            disk = Drive(
+                self.disk, interface=self.interface, snapshot=self.snapshot,
+                bootindex=self._bootindex(),
+            )
             slots.append(slot_of(disk, path(disk.path), "disk", snapshot=snapshot))
         if self.cdrom is not None:
             iso = path(media_path(self.cdrom))
@@ -174,6 +177,19 @@ class QemuMachine:
         for number, drive in enumerate(self.more_drives, 1):
             slots.append(slot_of(drive, path(drive.path), f"drive{number}", snapshot=snapshot))
         return tuple(slots)
+
+    def _bootindex(self) -> int | None:
+        """Return the disk's, behind that of a CD; alone it needs none, and some can't have one."""
+        others = self.drives or self.cdrom
+        interface = self.interface or self.board.disk
+        known = self.arch in ARCHITECTURES and interface not in ("sd", "floppy", "none")
+        return 1 if others and known else None
+
+    @property
+    def board(self) -> Board:
+        """What is known of the machine."""
+        uefi = self.firmware == "uefi"
+        return self.architecture.board(board_name(self.architecture, self.machine, uefi=uefi))
 
     @property
     def wiring(self) -> Wiring:
@@ -222,9 +238,7 @@ class QemuMachine:
         fields = ["interface"] if self.disk is not None else []
         fields += ["cdrom"] if self.cdrom is not None else []
         fields += [f"drives[{index}].interface" for index in range(len(self.drives))]
-        name = board_name(self.architecture, self.machine, uefi=self.firmware == "uefi")
-        board = self.architecture.board(name)
-        yield from slot_problems([*zip(fields, slots, strict=True)], board, name)
+        yield from slot_problems([*zip(fields, slots, strict=True)], self.board, self.machine)
 
 
 def _is_text(value: object) -> bool:
@@ -327,8 +341,7 @@ def _exit_problems(qemu: QemuMachine) -> Iterator[Problem]:
     if way is None:
         yield BadValue("debug_exit", f"it is {number!r}", f"{qemu.arch} has no such device",
                        "leave it out")
-    elif not is_number(number) or number not in range(1, way.most + 1):
-        # 0 would be status 1, QEMU's own way to say that it could not start.
-        why = ", since QEMU's status is twice that and 1" if way.doubled else ""
-        yield BadValue("debug_exit", f"it is {number!r}", f"must be a byte from 1 to "
-                       f"{way.most}{why}", "choose another byte")
+    elif not is_number(number) or number not in range(way.least, way.most + 1):
+        status = "twice that and 1" if way.doubled else "the same, and 1 is its own"
+        yield BadValue("debug_exit", f"it is {number!r}", f"must be a byte from {way.least} to "
+                       f"{way.most}, since QEMU's status is {status}", "choose another byte")

@@ -7,7 +7,7 @@ DEBUG_EXIT_PORT = 0xF4
 
 _EXIT = Exit(
     ("-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4"),
-    f"port {DEBUG_EXIT_PORT:#x}", most=127, doubled=True,
+    f"port {DEBUG_EXIT_PORT:#x}", least=1, most=127, doubled=True,
 )  # fmt: skip
 
 _BOARDS = {
