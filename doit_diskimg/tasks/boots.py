@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from doit_diskimg.tasks import SESSION
 from doit_diskimg.tasks.action import failure_text
 from doit_diskimg.tasks.on_request import skipped
 from doit_diskimg.tasks.turn import leave
+from doit_diskimg.tasks.warming import warm_or_cold
 
 if TYPE_CHECKING:
     from doit.exceptions import TaskFailed
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Boot:
+class Boot:
+    """What the actions of a machine have in common."""
+
     qemu: "Qemu"
     machine: Machine
 
@@ -60,13 +63,14 @@ class _Boot:
         return Host(find_qemu.program(qemu.qemu, known.package), found, accel)
 
     def failed(self, error: DiskimgError, more: str = "") -> "TaskFailed":
+        """Return what doit is told."""
         from doit.exceptions import TaskFailed
 
         return TaskFailed(failure_text(self.qemu.name, error) + more)
 
 
 @dataclass(frozen=True)
-class Run(_Boot):
+class Run(Boot):
     """Boots before the user's eyes."""
 
     linked: bool = False
@@ -78,13 +82,18 @@ class Run(_Boot):
         for disk in self.qemu.disks():  # they are built by now: no doit shall wait for the guest
             leave(StateFolder(normal(disk.image)).file("lock"))
         try:
-            machine = self._ready()
-            argv = command.command(machine, self.host())
+            machine, host = self._ready(), self.host()
+            argv = command.command(machine, host)
             argv += command.attended(machine, display=find_qemu.has_display(), gdb=gdb)
-            _say(f"{shlex.join(argv)}\n({ends_by(machine.wiring)} ends it)")
-            if gdb:
-                _say(f"waiting for: gdb -ex 'target remote localhost:1234'{self._symbols()}")
-            return self._ended(guest.attend(argv))
+
+            def start(more: Sequence[str], warm: bool) -> int | None:
+                _say(f"{shlex.join([*argv, *more])}\n({ends_by(machine.wiring)} ends it)")
+                if gdb:
+                    _say(f"waiting for: gdb -ex 'target remote localhost:1234'{self._symbols()}")
+                return guest.attend([*argv, *more], warm=warm)
+
+            home = self.qemu.home
+            return self._ended(warm_or_cold(self.qemu.warm, self.machine, host, home, start))
         except DiskimgError as error:
             return self.failed(error)
         except OSError as error:
@@ -135,7 +144,7 @@ def _check_names(image: str) -> None:
 
 
 @dataclass(frozen=True)
-class Test(_Boot):
+class Test(Boot):
     """Boots in secret and fails if the guest does not do what is wished."""
 
     wish: verdict.Expectation
@@ -156,9 +165,15 @@ class Test(_Boot):
     def boot(self, name: str) -> None:
         """Boot once, as the task ``name``.  Raises WorldError unless all is as wished."""
         self._check_screenshot()
-        argv, log = self.argv(self.host()), traces.log(self._state, name)
+        host, log = self.host(), traces.log(self._state, name)
+
+        def start(more: Sequence[str], warm: bool) -> guest.Ending:
+            argv = [*self.argv(host), *more]
+            return guest.boot(argv, log, [self.wish], self.screenshot, self._claim, warm=warm)
+
         try:
-            report = guest.boot(argv, log, [self.wish], self.screenshot, self._claim)
+            wanted = bool(self.qemu.warm)
+            report = warm_or_cold(wanted, self.machine, host, self.qemu.home, start)
         except KeyboardInterrupt:
             report = guest.Ending(["it was interrupted"])
         except OSError as error:

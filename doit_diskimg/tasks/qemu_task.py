@@ -119,6 +119,26 @@ class Qemu(QemuMachine):
         clean = CleanFile(state.image, self.name, action.claims(target), target)
         return {**task, "targets": [target], "clean": [clean]}
 
+    def firmware_task(self, **changes: Any) -> _Task:
+        """Return the task ``<name>:firmware``, for ``return qemu.firmware_task()`` in a function.
+
+        It takes the state in which the machine goes on behind its firmware, before it has looked
+        at a disk.  A run that wants one takes it by itself; the task does so ahead of that, or once
+        more.  It runs when it is asked for, and only if the machine, QEMU or the firmware changed.
+        """
+        return replace(self, **changes)._firmware_task()
+
+    def _firmware_task(self) -> _Task:
+        from doit_diskimg.tasks.action import AsBefore
+        from doit_diskimg.tasks.firmware_task import Take, facts_of
+        from doit_diskimg.tasks.on_request import OnRequest
+
+        _refuse(self, self.problems())
+        action = Take(self, self.planned(normal, snapshot=True))
+        reason = OnRequest(AsBefore(facts_of(action)))
+        task = {**self._task(action, reason), "task_dep": []}  # any disk does
+        return {**task, "basename": f"{self.name}:firmware"}
+
     def _task(self, action: object, reason: object) -> _Task:
         from doit_diskimg.tasks.turn import OrderOnly
 

@@ -36,13 +36,13 @@ def warmth(folder: Path, arch="x86_64", **options):
 def pc(tmp_path_factory):
     """A PC whose state is there."""
     found = warmth(tmp_path_factory.mktemp("pc"), more=["-device", "isa-debug-exit,iobase=0xf4"])
-    assert found.ready().taken
+    assert found.ready(print).taken
     return found
 
 
 def start(machine, image, until="", **options):
     """Start a machine with a disk, warm."""
-    warm = machine.ready()
+    warm = machine.ready(print)
     assert not warm.cold
     assert not warm.taken
     return boot([*machine.line(str(image)), *warm.more], until, **options)
@@ -114,7 +114,7 @@ def test_a_helper_that_looks_at_disks_would_be_noticed(tmp_path, monkeypatch):
     connecting(tmp_path)
     monkeypatch.setattr(firmware_state, "HELPERS", str(tmp_path))
     machine = warmth(tmp_path)
-    assert machine.ready().taken
+    assert machine.ready(print).taken
     assert edits(machine, tmp_path, 2) != []  # it looks for what the empty disk had
 
 
@@ -171,7 +171,7 @@ def test_gdb_finds_the_machine_stopped(pc, tmp_path):
 
 def test_aarch64_starts_the_new_disk(tmp_path):
     machine = warmth(tmp_path, "aarch64")
-    assert machine.ready().taken
+    assert machine.ready(print).taken
     assert edits(machine, tmp_path, EDITS // 2, "aarch64") == []
 
 
@@ -180,7 +180,7 @@ def test_aarch64_starts_the_new_disk(tmp_path):
 
 def test_a_state_that_was_cut_is_refused(pc, tmp_path):
     whole = firmware_state.resume
-    warm = pc.ready()
+    warm = pc.ready(print)
     path = next(Path(pc.folder).glob("*.warm"))
     short = tmp_path / "short"
     short.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -191,7 +191,7 @@ def test_a_state_that_was_cut_is_refused(pc, tmp_path):
 
 
 def test_what_qemu_says_is_why_there_is_none(tmp_path):
-    cold = warmth(tmp_path, more=["-device", "nothing"]).ready().cold
+    cold = warmth(tmp_path, more=["-device", "nothing"]).ready(print).cold
     assert "'nothing' is not a valid device" in cold
 
 
@@ -210,7 +210,7 @@ def test_keys_that_are_enforced_let_no_helper_run(tmp_path):
 
     machine = Warmth(StateFolder(str(tmp_path / "os.img")),
                      lambda image: with_keys(image, "x86_64"), "x86_64", Session())  # fmt: skip
-    assert machine.ready() == ([], "the firmware starts no helper, as with Secure Boot", False)
+    assert machine.ready(print) == ([], "the firmware starts no helper, as with Secure Boot", False)
 
 
 def test_a_path_of_any_kind(pc, tmp_path):
@@ -218,5 +218,5 @@ def test_a_path_of_any_kind(pc, tmp_path):
     odd = tmp_path / "a 'b' \"c\" $d;e, \udcff"
     odd.write_bytes(path.read_bytes())
     image = guest(tmp_path, "P odd")
-    more = firmware_state.resume(pc.ready().more[1], str(odd))
+    more = firmware_state.resume(pc.ready(print).more[1], str(odd))
     assert "P odd" in boot([*pc.line(str(image)), *more]).text

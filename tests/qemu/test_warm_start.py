@@ -74,7 +74,6 @@ def machine(tmp_path, monkeypatch):
         os.write(state, b"QEVM" + str(len(taken)).encode())
 
     monkeypatch.setattr(firmware_state, "take", take)
-    monkeypatch.setattr(firmware_state, "pack", lambda state, packed: False)
 
     def make(*more, arch="x86_64"):
         def line(image):
@@ -94,7 +93,7 @@ def states(machine, ending=warm_start.STATE):
 
 
 def test_a_state_is_taken_once(machine):
-    first, again = machine().ready(), machine().ready()
+    first, again = machine().ready(print), machine().ready(print)
     assert (first.taken, again.taken) == (True, False)
     assert first.more == again.more
     assert first.more[:4] == ["-kernel", firmware_state.helper("x86_64"), "-append", "g"]
@@ -103,49 +102,49 @@ def test_a_state_is_taken_once(machine):
 
 @pytest.mark.parametrize("change", ["qemu", "CODE.fd"])
 def test_it_is_taken_anew_if_a_file_changed(machine, tmp_path, change):
-    machine().ready()
+    machine().ready(print)
     (tmp_path / change).write_text("changed")
-    assert machine().ready().taken
+    assert machine().ready(print).taken
 
 
 def test_it_is_taken_anew_for_another_machine(machine):
-    machine().ready()
-    assert machine("-cpu", "max").ready().taken
-    assert not machine().ready().taken  # that one stays
+    machine().ready(print)
+    assert machine("-cpu", "max").ready(print).taken
+    assert not machine().ready(print).taken  # that one stays
 
 
 def test_few_states_stay(machine):
     for number in range(7):
-        assert machine("-smp", str(number)).ready().taken
-        assert not machine("-smp", "0").ready().taken  # it is in use
-    assert len(states(machine())) == 4
+        assert machine("-smp", str(number)).ready(print).taken
+        assert not machine("-smp", "0").ready(print).taken  # it is in use
+    assert len(states(machine())) == 3
 
 
 def test_why_there_is_none_is_kept(machine):
-    assert machine("broken").ready() == ([], "it is broken", False)
-    assert machine("broken").ready() == ([], "it is broken", False)
+    assert machine("broken").ready(print) == ([], "it is broken", False)
+    assert machine("broken").ready(print) == ([], "it is broken", False)
     assert len(machine().all) == 1
     assert states(machine()) == []
 
 
 def test_a_state_that_was_refused_is_taken_once_more(machine):
     old = machine()
-    old.ready()
-    warm = old.ready()
+    old.ready(print)
+    warm = old.ready(print)
     old.refused(warm)
-    new = old.ready()
+    new = old.ready(print)
     assert new.taken
     old.refused(new)
-    assert old.ready() == ([], "QEMU refuses the state that it wrote", False)
+    assert old.ready(print) == ([], "QEMU refuses the state that it wrote", False)
 
 
 def test_there_is_no_helper_for_every_architecture(machine):
-    assert machine(arch="riscv64").ready().cold == "there is no helper for its architecture"
+    assert machine(arch="riscv64").ready(print).cold == "there is no helper for its architecture"
 
 
 def test_the_state_folder_goes_with_all_that_is_in_it(machine, tmp_path):
-    machine().ready()
-    machine("broken").ready()
+    machine().ready(print)
+    machine("broken").ready(print)
     done, left = StateFolder(str(tmp_path / "os.img")).remove()
     assert left == []
     assert {name.rpartition(".")[2] for name in done} == {"warm", "json"}

@@ -22,7 +22,6 @@ from shlex import quote
 from typing import IO
 
 from doit_diskimg.host import child
-from doit_diskimg.host.program import find_program
 from doit_diskimg.host.qemu.monitor import Monitor
 from doit_diskimg.kinds.machines import command
 
@@ -41,9 +40,6 @@ _PASSED = b"BdsDxe: "
 _WAIT, _GO = "w", "g"
 """The helper's orders: the first letter of ``-append``."""
 
-_ZSTD = b"\x28\xb5\x2f\xfd"
-"""What a file begins with that zstd made (RFC 8878, 3.1.1)."""
-
 _QUIET = 0.1
 """Seconds between two looks at the clock."""
 
@@ -60,10 +56,7 @@ def helper(arch: str) -> str:
 
 def resume(helper: str, state: str) -> list[str]:
     """Return what lets a machine go on from the file ``state``, after its own arguments."""
-    with open(state, "rb") as file:
-        packed = file.read(len(_ZSTD)) == _ZSTD
-    reader = f"{quote(find_program('zstd') or 'zstd')} -dc" if packed else "cat"
-    return ["-kernel", helper, "-append", _GO, "-incoming", f"exec:{reader} < {quote(state)}"]
+    return ["-kernel", helper, "-append", _GO, "-incoming", f"exec:cat < {quote(state)}"]
 
 
 def take(argv: Sequence[str], helper: str, state: int, seconds: float) -> None:
@@ -81,19 +74,6 @@ def take(argv: Sequence[str], helper: str, state: int, seconds: float) -> None:
             machine.save(state, deadline)
         finally:
             machine.close()
-
-
-def pack(state: int, packed: int) -> bool:
-    """Compress a state from one open file to another; return False where zstd is missing."""
-    program = find_program("zstd")
-    if program is None:
-        return False
-    os.lseek(state, 0, os.SEEK_SET)
-    done = child.run(
-        [program, "-3", "-q", "-c"], stdin=state, stdout=packed, stderr=subprocess.DEVNULL,
-        check=False,
-    )
-    return done.returncode == 0
 
 
 class _Machine:

@@ -40,19 +40,19 @@ class Ending(NamedTuple):
 
 def boot(
     argv: Sequence[str], log: str, wishes: Sequence[Expectation], screenshot: str | None = None,
-    claim: Callable[[str], None] | None = None,
+    claim: Callable[[str], None] | None = None, *, warm: bool = False,
 ) -> Ending:
     """Run QEMU until it is clear for each of the tests whether the guest passes it.
 
     What it says on its serial port goes to the file ``log``; ``screenshot`` is where to save its
     screen when it has passed, and ``claim`` is told the new file before that has its name.  Raises
-    OSError; whatever happens, QEMU is gone afterwards.
+    OSError, and with ``warm`` StateRefusedError; whatever happens, QEMU is gone afterwards.
     """
     transcript = Transcript(log)
     stay = all(wish.stays for wish in wishes)
     try:
         with tempfile.TemporaryFile() as complaints, tempfile.TemporaryFile() as picture:
-            guest = _Guest(argv, complaints, picture, stay=stay)
+            guest = _Guest(argv, complaints, picture, stay=stay, warm=warm)
             try:
                 report = guest.run([Judge(wish, time.monotonic()) for wish in wishes], transcript)
                 if screenshot is not None and not any(report.troubles):
@@ -67,9 +67,11 @@ def boot(
 
 class _Guest:
     def __init__(
-        self, argv: Sequence[str], complaints: IO[bytes], picture: IO[bytes], *, stay: bool
+        self, argv: Sequence[str], complaints: IO[bytes], picture: IO[bytes], *, stay: bool,
+        warm: bool,
     ) -> None:
-        self._complaints, self._picture, self._stays = complaints, picture, stay
+        self._complaints, self._picture = complaints, picture
+        self._stays, self._warm = stay, warm
         self._monitor, self._lines, self._unsent = Monitor(), Lines(), b""
         handle = self._monitor.handle
         try:
@@ -166,6 +168,8 @@ class _Guest:
                 status = self._process.wait(_PATIENCE)
             while self._monitor.read() and status is not None:
                 pass  # the reason for the end may still lie in the socket
+        if self._warm:
+            _check_went_on(status, self._monitor)
         off = self._monitor.ended == "guest-shutdown" and not status
         return {
             judge: judge.trouble_at_the_end(self._how(status, judge.wish), status, off=off)
@@ -195,6 +199,15 @@ class _Guest:
         return self._monitor.screendump(path, claim)
 
 
+class StateRefusedError(Exception):
+    """QEMU did not go on from the state that it was given; nothing has run."""
+
+
+def _check_went_on(status: int | None, monitor: Monitor) -> None:
+    if status == 1 and not monitor.ran:
+        raise StateRefusedError
+
+
 # The process -------------------------------------------------------------------------------------
 
 
@@ -220,19 +233,34 @@ class _Attended:
     leave = False
 
 
-def attend(argv: Sequence[str]) -> int | None:
-    """Run QEMU on the terminal and return its status; None if it was interrupted."""
+def attend(argv: Sequence[str], *, warm: bool = False) -> int | None:
+    """Run QEMU on the terminal and return its status; None if it was interrupted.
+
+    With ``warm`` it goes on from a state; raises StateRefusedError if it did not.
+    """
     if _Attended.leave:
         return None
-    process = _Attended.process = start(argv)
+    monitor = Monitor() if warm else None
+    words, handles = ([], ()) if monitor is None else (
+        command.monitor(monitor.handle), (monitor.handle,)
+    )
+    process = _Attended.process = start([*argv, *words], pass_fds=handles)
     try:
+        if monitor is not None:
+            monitor.given()
         status = process.wait()
+        if monitor is not None and not _Attended.leave:
+            while monitor.read():
+                pass
+            _check_went_on(status, monitor)
         return None if _Attended.leave else status
     except KeyboardInterrupt:
         return None
     finally:
         end(process)
         _Attended.process = None
+        if monitor is not None:
+            monitor.close()
 
 
 def leave() -> None:

@@ -33,6 +33,8 @@ class Monitor:
         self._answers: dict[int, dict[str, Any]] = {}
         self.ended = ""
         """Why the guest ended, in QEMU's words, such as ``guest-reset``; empty while it runs."""
+        self.ran = False
+        """Whether the guest ever ran; not if QEMU refused the state that it was to go on from."""
         self._send("qmp_capabilities")
 
     @property
@@ -112,6 +114,8 @@ class Monitor:
     def _take(self, message: dict[str, Any]) -> None:
         if message.get("event") == "SHUTDOWN":
             self.ended = str(message["data"].get("reason", "unknown"))
+        elif message.get("event") == "RESUME":
+            self.ran = True
         elif message.get("event") == "GUEST_PANICKED":
             self.ended = "guest-panic"
         elif "id" in message:

@@ -8,8 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from doit_diskimg.host import folder
 from doit_diskimg.host.hashing import digest_file
@@ -28,8 +27,11 @@ STATE, COLD = ".warm", ".cold.json"
 _SECONDS = 120.0
 """How long a state may take: twenty times what it does."""
 
-_KEPT = 4
+_KEPT = 3
 """States of one disk that stay, those that were used last: a run, a test, and one to change to."""
+
+_NO_DISK = "any.img"
+"""The disk's path where it does not matter."""
 
 _STAND_IN = 64 * MIB
 """Length of the empty disk that the firmware does not look at."""
@@ -48,78 +50,88 @@ class Warmth:
     """The states of a machine.
 
     ``line`` returns QEMU's arguments for a disk image: what every start of the machine has, and
-    nothing of how it is watched.  ``arch`` is QEMU's name of the architecture.
+    nothing of how it is watched.  ``arch`` is QEMU's name of the architecture, ``cold`` a reason
+    that the caller has for a cold start.
     """
 
     def __init__(
-        self, state: StateFolder, line: Callable[[str], list[str]], arch: str, session: Session
+        self, state: StateFolder, line: Callable[[str], list[str]], arch: str, session: Session,
+        cold: str = "",
     ) -> None:
         self._folder = state
         self.line = line
         self._helper = firmware_state.helper(arch)
         self._session = session
+        self._cold = cold
 
     @property
     def folder(self) -> str:
         """Where the states lie."""
         return self._folder.path
 
-    def ready(self) -> Warm:
-        """Return how to start; take the state if there is none.  Raises OSError."""
-        if why := self.obstacle():
-            return Warm([], why)
-        if why := str(read_json(self._file(COLD)).get("why", "")):
-            return Warm([], why)
-        path = self._file(STATE)
-        taken = not os.path.exists(path)
-        if taken:
-            try:
+    def ready(self, tell: Callable[[str], None]) -> Warm:
+        """Return how to start; take the state if there is none, and tell so before."""
+        try:
+            if why := self.obstacle() or str(read_json(self._file(COLD)).get("why", "")):
+                return Warm([], why)
+            path = self._file(STATE)
+            if taken := not self.is_there():
+                tell("waiting for the firmware, once for this machine")
                 self.take()
-            except NotTakenError as error:
-                return Warm([], str(error))
-        else:
             os.utime(path)  # it is in use
-        return Warm(firmware_state.resume(self._helper, os.path.abspath(path)), taken=taken)
+            return Warm(firmware_state.resume(self._helper, os.path.abspath(path)), taken=taken)
+        except (NotTakenError, OSError) as error:
+            return Warm([], str(error))
 
     def obstacle(self) -> str:
         """Return why the machine can't start warm, empty if it may."""
-        why = obstacle(self.line(""))
+        why = self._cold or obstacle(self.line(_NO_DISK))
         return why or ("" if self._helper else "there is no helper for its architecture")
 
     def is_there(self) -> bool:
-        """Return whether the state, or the reason why there is none, is known."""
-        return any(os.path.exists(self._file(ending)) for ending in (STATE, COLD))
+        """Return whether there is a state."""
+        return os.path.exists(self._file(STATE))
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a state depends on; of all this QEMU compares next to nothing.
+
+        Raises OSError.
+        """
+        program, *argv = self.line(_NO_DISK)
+        paths = [path for path in files(argv) if os.path.isfile(path)]
+        return {
+            # An update is a new file; the version would say less, and has to be asked for.
+            "QEMU": [*Signature.of(program)],
+            "the arguments": argv,
+            "the firmware": [digest_file(path, self._session)[1] for path in paths],
+            "the helper": digest_file(self._helper, self._session)[1] if self._helper else "",
+            "how a state is taken": firmware_state.FORMAT,
+        }
 
     def take(self) -> None:
         """Take the state.  Raises NotTakenError, which is noted, and OSError."""
-        with folder.entered(self._folder.path, make=True) as handle:
-            _remove_old(handle)
         with (
+            folder.entered(self._folder.path, make=True) as handle,
             tempfile.NamedTemporaryFile(suffix=".img") as disk,
-            tempfile.TemporaryFile(dir=self._folder.path) as state,
         ):
+            _remove_old(handle)
             disk.truncate(_STAND_IN)
+            line = self.line(disk.name)
             try:
-                firmware_state.take(
-                    self.line(disk.name), self._helper, state.fileno(), _SECONDS
+                folder.replace(
+                    handle, os.path.basename(self._file(STATE)),
+                    lambda state: firmware_state.take(line, self._helper, state, _SECONDS),
                 )
             except NotTakenError as error:
                 self._note(str(error))
                 raise
-            self._keep(state.fileno())
+        folder.unlink_in(self._file(COLD))
 
     def refused(self, warm: Warm) -> None:
         """QEMU did not go on from the state: that goes, and no new one comes if it was new."""
         folder.unlink_in(self._file(STATE))
         if warm.taken:
             self._note("QEMU refuses the state that it wrote")
-
-    def _keep(self, state: int) -> None:
-        with folder.entered(self._folder.path) as handle:
-            name = os.path.basename(self._file(STATE))
-            folder.replace(handle, name, lambda file: _packed(state, file))
-            with suppress(FileNotFoundError):
-                os.unlink(os.path.basename(self._file(COLD)), dir_fd=handle)
 
     def _note(self, why: str) -> None:
         write_json(self._file(COLD), {"why": why})
@@ -128,22 +140,7 @@ class Warmth:
         return self._folder.file(f"firmware-{self._key()}", ending)
 
     def _key(self) -> str:
-        """Return a digest of what a state depends on; of all this QEMU compares next to nothing."""
-        program, *argv = self.line("")
-        paths = [self._helper, *files(argv)]
-        contents = [digest_file(path, self._session)[1] for path in paths if os.path.isfile(path)]
-        # An update of QEMU is a new file; its version would say less, and has to be asked for.
-        facts = [firmware_state.FORMAT, [*Signature.of(program)], argv, contents]
-        return digest_of(json.dumps(facts).encode("ascii"))
-
-
-def _packed(state: int, file: int) -> None:
-    if not firmware_state.pack(state, file):
-        os.ftruncate(file, 0)
-        size = os.fstat(state).st_size
-        at = 0
-        while at < size:
-            at += os.sendfile(file, state, at, size - at)
+        return digest_of(json.dumps(self.facts()).encode("ascii"))
 
 
 def _remove_old(handle: int) -> None:

@@ -68,6 +68,9 @@ class QemuMachine:
       On a PC it is a byte from 1 to 127 for port 0xF4; on RISC-V sifive_test, on ARM semihosting
       take one from 2 to 255.
     * ``accel``: ``"kvm"`` or ``"tcg"``; ``"auto"`` is KVM where it runs such guests.
+    * ``warm``: True lets a machine with UEFI go on behind its firmware, whose state is taken once;
+      False starts it from nothing.  Unless given a run is warm where the processor is emulated,
+      and a test is cold.
     * ``symbols``: an ELF file with symbols, named in the line to type for gdb.
     * ``arguments``: what else QEMU is to be told, after everything of ours.
     * ``program``: QEMU itself, a name in PATH or a path; ``qemu-system-ARCH`` unless given.
@@ -96,6 +99,7 @@ class QemuMachine:
     devices: Sequence[str] = ()
     debug_exit: int | None = None
     accel: Literal["auto", "kvm", "tcg"] = "auto"
+    warm: bool | None = None
     symbols: _Path = ""
     arguments: Sequence[str] = ()
     program: _Path = ""
@@ -281,6 +285,10 @@ _KINDS = {
     "accel": Kind(
         lambda value: value in ("auto", "kvm", "tcg"), "must be 'auto', 'kvm' or 'tcg'",
         "choose one",
+    ),
+    "warm": Kind(
+        lambda value: value is None or isinstance(value, bool), "must be True, False or None",
+        "leave it out if in doubt",
     ),
     "symbols": _PATH,
     "program": _PATH,
