@@ -133,7 +133,7 @@ MACHINES = {
         Qemu(DISK, arch="aarch64", firmware="uefi", cdrom="x.iso"),
         "-accel tcg -machine virt -cpu cortex-a72 "
         "-drive format=raw,if=pflash,unit=0,readonly=on,file=/fw/0 "
-        "-drive format=raw,if=pflash,unit=1,snapshot=on,file=/fw/1 "
+        "-drive format=raw,if=pflash,unit=1,snapshot=on,file=/fw/1 -boot menu=on,splash-time=0 "
         "-drive format=raw,if=none,id=disk,snapshot=on,file=./os.img "
         "-device virtio-blk-pci,drive=disk,bootindex=1 "
         "-drive format=raw,if=none,id=cdrom,media=cdrom,readonly=on,file=./x.iso "
@@ -164,7 +164,7 @@ MACHINES = {
     "ARM, UEFI": (
         Qemu(DISK, arch="arm", firmware="uefi"),
         "-accel tcg -machine virt -drive format=raw,if=pflash,unit=0,readonly=on,file=/fw/0 "
-        "-drive format=raw,if=pflash,unit=1,snapshot=on,file=/fw/1 "
+        "-drive format=raw,if=pflash,unit=1,snapshot=on,file=/fw/1 -boot menu=on,splash-time=0 "
         "-drive format=raw,if=virtio,snapshot=on,file=./os.img -net none",
     ),
     "RISC-V, OpenSBI": (

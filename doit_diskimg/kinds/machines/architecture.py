@@ -91,6 +91,8 @@ class Architecture:
     package: str = ""
     machine: str = ""
     uefi_machine: str = ""
+    uefi_words: tuple[str, ...] = ()
+    """What its UEFI wants to be told."""
     cpu: str = ""
     hosts: tuple[str, ...] = ()
     firmware: Mapping[str, Firmware | None] = field(default_factory=dict)

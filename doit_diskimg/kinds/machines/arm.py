@@ -8,6 +8,9 @@ _EXIT = Exit(
     "semihosting's SYS_EXIT_EXTENDED",
 )
 
+_NO_MENU = ("-boot", "menu=on,splash-time=0")
+"""AAVMF waits 5 seconds for a key unless the menu is asked for and has no time."""
+
 _BOARDS = {
     "virt": Board(disk="virtio"),
     "sbsa-ref": Board(disk="ahci", kvm=False),
@@ -21,6 +24,7 @@ AARCH64 = Architecture(
     package="qemu-system-arm",
     machine="virt",
     uefi_machine="virt",
+    uefi_words=_NO_MENU,
     cpu="cortex-a72",  # what QEMU takes for virt has 32 bits
     hosts=("aarch64", "arm64"),
     firmware={
@@ -48,6 +52,7 @@ ARM = Architecture(
     package="qemu-system-arm",
     machine="virt",
     uefi_machine="virt",
+    uefi_words=_NO_MENU,
     firmware={
         "uefi": flash(
             "qemu-efi-arm",

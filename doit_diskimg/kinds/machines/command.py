@@ -73,6 +73,7 @@ def command(machine: Machine, host: Host) -> list[str]:
     if machine.cores is not None:
         argv += ["-smp", str(machine.cores)]
     argv += _firmware(host.firmware)
+    argv += known.uefi_words if uefi else ()
     argv += drive_words(machine.drives, known.board(name))
     for word, value in (("-kernel", machine.kernel), ("-initrd", machine.initrd),
                         ("-dtb", machine.dtb)):  # fmt: skip
