@@ -1,8 +1,11 @@
 """Runs and tests that go on behind the firmware, by the real doit."""
 
 
+import signal
+
 import pytest
 from efi_guests import firmware, program
+from machines import Reader, gone, start
 from project import Project
 from tools import tool
 
@@ -31,7 +34,7 @@ def task_firmware():
     return qemu.firmware_task(accel="tcg")
 
 def task_bios():
-    return Qemu(disk).firmware_task()
+    return {**Qemu(disk).firmware_task(), "basename": "bios"}
 """
 WAITS = "waiting for the firmware, once for this machine"
 
@@ -43,8 +46,7 @@ def states(project):
 def test_a_run_goes_on_behind_the_firmware(tmp_path):
     tool("qemu-system-x86_64")
     firmware("x86_64")
-    project = Project(tmp_path, DODO.replace('return Qemu(disk).firmware_task()', '''
-    return {**Qemu(disk).firmware_task(), "basename": "bios"}'''))
+    project = Project(tmp_path, DODO)
     project.write("boot.efi", program("X one"))
     first = project.doit("boot")
     assert WAITS in first.out
@@ -74,6 +76,19 @@ def test_a_run_goes_on_behind_the_firmware(tmp_path):
     broken = project.doit("boot")
     assert "starts cold: QEMU refuses the state behind the firmware" in broken.out
     assert "X two" in broken.out
+    assert states(project) == []
+
+
+def test_no_machine_outlives_a_doit_that_waits_for_the_firmware(tmp_path):
+    tool("qemu-system-x86_64")
+    firmware("x86_64")
+    project = Project(tmp_path, DODO)
+    project.write("boot.efi", program("X one"))
+    process = start(project, "-m", "doit", "os.img:firmware")
+    Reader(process).until_a_machine_runs(tmp_path)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert gone(tmp_path)
     assert states(project) == []
 
 

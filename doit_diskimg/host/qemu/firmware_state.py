@@ -13,6 +13,7 @@ device.  So a state belongs to one command line, one QEMU, one firmware: the cal
 import os
 import re
 import selectors
+import signal
 import subprocess
 import tempfile
 import time
@@ -89,8 +90,8 @@ class _Machine:
         ]  # fmt: skip
         try:
             self._process = child.start(
-                words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints,
-                pass_fds=[handle],
+                words, last=signal.SIGKILL, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=complaints, pass_fds=[handle],
             )
         except OSError:
             self._monitor.close()
