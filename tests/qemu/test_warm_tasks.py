@@ -1,6 +1,5 @@
 """Runs and tests that go on behind the firmware, by the real doit."""
 
-
 import signal
 
 import pytest

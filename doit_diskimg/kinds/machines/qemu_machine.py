@@ -68,9 +68,8 @@ class QemuMachine:
       On a PC it is a byte from 1 to 127 for port 0xF4; on RISC-V sifive_test, on ARM semihosting
       take one from 2 to 255.
     * ``accel``: ``"kvm"`` or ``"tcg"``; ``"auto"`` is KVM where it runs such guests.
-    * ``warm``: True lets a machine with UEFI go on behind its firmware, whose state is taken once;
-      False starts it from nothing.  Unless given a run is warm where the processor is emulated,
-      and a test is cold.
+    * ``warm``: True lets UEFI go on where it begins to look at disks, in a state that is taken
+      once.  Unless given a run does so where the processor is emulated, a test never.
     * ``symbols``: an ELF file with symbols, named in the line to type for gdb.
     * ``arguments``: what else QEMU is to be told, after everything of ours.
     * ``program``: QEMU itself, a name in PATH or a path; ``qemu-system-ARCH`` unless given.
@@ -266,10 +265,8 @@ _KINDS = {
                  "write for example 'aarch64'"),
     "machine": _TEXT,
     "cpu": _TEXT,
-    "cores": Kind(
-        lambda value: value is None or value in range(1, 1 << 16),
-        "must be a number from 1", "leave it out if in doubt",
-    ),
+    "cores": Kind(lambda value: value is None or value in range(1, 1 << 16),
+                  "must be a number from 1", "leave it out if in doubt"),
     "interface": Kind(
         lambda value: value in get_args(Interface),
         f"must be one of {', '.join(map(repr, get_args(Interface)[1:]))}",
@@ -286,10 +283,8 @@ _KINDS = {
         lambda value: value in ("auto", "kvm", "tcg"), "must be 'auto', 'kvm' or 'tcg'",
         "choose one",
     ),
-    "warm": Kind(
-        lambda value: value is None or isinstance(value, bool), "must be True, False or None",
-        "leave it out if in doubt",
-    ),
+    "warm": Kind(lambda value: value in (None, True, False), "must be True, False or None",
+                 "leave it out if in doubt"),
     "symbols": _PATH,
     "program": _PATH,
     "snapshot": YES_OR_NO,
