@@ -46,10 +46,10 @@ NAMES = frozenset({
 """The files of the image as a whole."""
 
 SUFFIXES = frozenset({
-    ".blob", ".cold.json", ".facts", ".failed.log", ".failed.png", ".files-geometry.json",
-    ".files-injected.json", ".files.json", ".geometry.json", ".injected", ".made.json",
-    ".outline.json", ".output.json", ".payload", ".places.json", ".plan", ".serial.log", ".volume",
-    ".warm",
+    ".blob", ".boot.json", ".boot.lock", ".cold.json", ".facts", ".failed.log", ".failed.png",
+    ".files-geometry.json", ".files-injected.json", ".files.json", ".geometry.json", ".injected",
+    ".made.json", ".outline.json", ".output.json", ".payload", ".places.json", ".plan",
+    ".serial.log", ".volume", ".warm",
 })  # fmt: skip
 """What the files of one part of the disk end in; its name comes first."""
 

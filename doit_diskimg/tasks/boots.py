@@ -9,15 +9,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.chain.facts import Facts, Found
-from doit_diskimg.chain.job import CLAIMS
 from doit_diskimg.errors import BootFailed, DiskimgError, ProgramMissing, WorldError
 from doit_diskimg.frozen import dataclass
-from doit_diskimg.host import own
 from doit_diskimg.host.hashing import digest_file
-from doit_diskimg.host.own import check_target
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.qemu import find as find_qemu
 from doit_diskimg.host.qemu import guest, traces, verdict
+from doit_diskimg.host.qemu.junit import Case, junit
+from doit_diskimg.host.qemu.verdict import Expectation
 from doit_diskimg.host.seal import sealed_digest
 from doit_diskimg.host.state import StateFolder, host_failed, read
 from doit_diskimg.kinds.machines import command
@@ -27,6 +26,7 @@ from doit_diskimg.plan.content import FORMAT, digest_of
 from doit_diskimg.plan.recipe import plain
 from doit_diskimg.tasks import SESSION
 from doit_diskimg.tasks.action import failure_text
+from doit_diskimg.tasks.boot_file import BootFile
 from doit_diskimg.tasks.on_request import skipped
 from doit_diskimg.tasks.turn import leave
 from doit_diskimg.tasks.warming import warm_or_cold
@@ -145,92 +145,125 @@ def _check_names(image: str) -> None:
 
 @dataclass(frozen=True)
 class Test(Boot):
-    """Boots in secret and fails if the guest does not do what is wished."""
+    """Boots in secret and fails if the guest does not do what is wished.
 
-    wish: verdict.Expectation
-    screenshot: str | None
+    ``tests`` are all that one boot answers, each with its name, which is empty if it is the only
+    one; of all of them the end of the machine is the same.
+    """
+
+    tests: tuple[tuple[str, Expectation], ...]
+    screenshot: BootFile | None = None
+    junit: BootFile | None = None
 
     def __call__(self, task: Any) -> "TaskFailed | None":
         """Called by doit."""
         if skipped(task):
             return None
+        try:
+            (answer,) = self.boot(task.name).values()
+        except DiskimgError as error:
+            return self.failed(error)
+        return self.failure(answer)
+
+    def failure(self, answer: str) -> "TaskFailed | None":
+        """Return what doit is told of an answer, which is empty if the test has passed."""
+        from doit.exceptions import TaskFailed
+
+        return TaskFailed(answer) if answer else None
+
+    def boot(self, name: str) -> dict[str, str]:
+        """Boot once, as ``name``; return for each test how it failed, empty if it passed.
+
+        Raises WorldError.
+        """
+        for file in filter(None, (self.screenshot, self.junit)):
+            file.check()
         began = time.monotonic()
         try:
-            self.boot(task.name)
+            cases = self._cases(name, self._run(name))
         except DiskimgError as error:
-            return self.failed(error, self._end_of_log(task.name, error))
-        _say(f"booted in {time.monotonic() - began:.1f} s")
-        return None
+            text = failure_text(self.qemu.name, error)
+            cases = [Case(test or name, 0, text, text, True) for test, _ in self.tests]
+            self._report(name, cases)
+            raise
+        self._report(name, cases)
+        if not all(case.trouble for case in cases):
+            _say(f"booted in {time.monotonic() - began:.1f} s")
+        answers = [case.detail for case in cases]
+        return dict(zip(dict(self.tests), answers, strict=True))
 
-    def boot(self, name: str) -> None:
-        """Boot once, as the task ``name``.  Raises WorldError unless all is as wished."""
-        self._check_screenshot()
+    def _run(self, name: str) -> guest.Ending:
         host, log = self.host(), traces.log(self._state, name)
+        wishes, picture = [wish for _, wish in self.tests], self.screenshot
+        path, claim = (picture.path, picture.claim) if picture else (None, None)
 
         def start(more: Sequence[str], warm: bool) -> guest.Ending:
-            argv = [*self.argv(host), *more]
-            return guest.boot(argv, log, [self.wish], self.screenshot, self._claim, warm=warm)
+            return guest.boot([*self.argv(host), *more], log, wishes, path, claim, warm=warm)
 
         try:
             wanted = bool(self.qemu.warm)
-            report = warm_or_cold(wanted, self.machine, host, self.qemu.home, start)
+            return warm_or_cold(wanted, self.machine, host, self.qemu.home, start)
         except KeyboardInterrupt:
-            report = guest.Ending(["it was interrupted"])
+            return guest.Ending(["it was interrupted" for _ in wishes])
         except OSError as error:
             raise host_failed(self.qemu.qemu, error, "start QEMU") from error
-        trace = traces.keep(self._state, name, report, os.fspath(self.qemu.symbols))
-        for trouble in filter(None, report.troubles):
-            must = "the guest must do what the test says"
-            raise WorldError(BootFailed(name, trouble + trace.where, must, trace.files))
+
+    def _cases(self, name: str, ending: guest.Ending) -> list[Case]:
+        trace = traces.keep(self._state, name, ending, os.fspath(self.qemu.symbols))
+        lines = verdict.tail(self._log(name)) if any(ending.troubles) else []
+        tail = "".join(f"\n  | {line}" for line in lines) or "\n  (it said nothing)"
+        must, cases = "the guest must do what the test says", list[Case]()
+        times = ending.seconds or [0.0 for _ in ending.troubles]
+        for (test, _), trouble, seconds in zip(self.tests, ending.troubles, times, strict=True):
+            line = ""
+            if trouble:
+                where = f"{name}:{test}" if test else name
+                problem = BootFailed(where, trouble + trace.where, must, trace.files)
+                line = failure_text(self.qemu.name, WorldError(problem))
+            cases.append(Case(test or name, seconds, line, line and line + tail))
+        return cases
+
+    def _report(self, name: str, cases: list[Case]) -> None:
+        if self.junit is not None:
+            self.junit.write(junit(name, cases, self._log(name)))
+
+    def _log(self, name: str) -> bytes:
+        return read(traces.log(self._state, name)) or b""
 
     def argv(self, host: Host) -> list[str]:
         """Return QEMU's arguments."""
-        watched = command.watched(self.machine, stay=self.wish.stays)
+        watched = command.watched(self.machine, stay=all(wish.stays for _, wish in self.tests))
         return command.command(self.machine, host) + watched
 
-    def claims(self, screenshot: str) -> str:
-        """Return the path of the record that says which file at ``screenshot`` is ours."""
-        return self._state.file(f"screenshot:{screenshot}", CLAIMS)
+    def expected(self, name: str) -> object:
+        """Return what is expected by one of the tests, for comparison.
 
-    def _check_screenshot(self) -> None:
-        """Raise WorldError if the screenshot would replace what is not ours."""
-        if self.screenshot is not None:
-            check_target(self.screenshot)
-            anyway = self.qemu.disk is not None and self.qemu.disk.replace
-            own.check_file(self.claims(self.screenshot), self.screenshot, replace=anyway)
-
-    def _claim(self, new: str) -> None:
-        """Record that a file is ours that is about to become the screenshot."""
-        assert self.screenshot is not None
-        own.claim(self.claims(self.screenshot), new, self.screenshot)
+        What one of them types, the others may see the effect of: then all decide about each.
+        """
+        all_of_them = {test: [it.said, it.forbid, it.status] for test, it in self.tests}
+        types = any(it.types for _, it in self.tests)
+        return all_of_them if types else all_of_them[name]
 
     @property
     def _state(self) -> StateFolder:
         return StateFolder(self.qemu.home)
 
-    def _end_of_log(self, name: str, error: DiskimgError) -> str:
-        if not any(isinstance(problem, BootFailed) for problem in error.problems):
-            return ""
-        lines = verdict.tail(read(traces.log(self._state, name)) or b"")
-        return "".join(f"\n  | {line}" for line in lines) or "\n  (it said nothing)"
 
-
-def facts_of(test: Test) -> Facts:
-    """Return everything that decides about a boot, except time."""
+def facts_of(test: Test, name: str = "") -> Facts:
+    """Return everything that decides about a test, except time: ``name`` is which of a boot's."""
 
     def find(before: Found) -> Found:
         try:
             host = test.host()
             files = sorted({path for field, path in test.qemu.files() if field != "firmware"})
             # The program's version stands for it: an update of QEMU need not change its path.
-            patterns = [test.wish.said, test.wish.forbid, test.wish.status]
             return {
                 "the image": [sealed_digest(image) for image in images],
                 "QEMU's version": find_qemu.version(host.program),
                 "the firmware": _digests(host.firmware.files if host.firmware else ()),
                 "the arguments": _digest([FORMAT, test.argv(host)[1:]]),
                 "the files in the machine": _digests(files),
-                "what is expected": _digest(patterns),
+                "what is expected": _digest(test.expected(name)),
             }
         except OSError as error:
             raise host_failed(test.qemu.qemu, error, "look what is booted") from error

@@ -4,11 +4,11 @@
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
-from doit_diskimg.disk.fields import path_problems
+from doit_diskimg.disk.fields import path_problems, shown
 from doit_diskimg.disk.model import Disk
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.frozen import dataclass
@@ -20,6 +20,7 @@ from doit_diskimg.kinds.machines.expect import Expected, steps_of, wish_problems
 from doit_diskimg.kinds.machines.qemu_machine import QemuMachine
 
 _Task = dict[str, Any]
+_Path: TypeAlias = str | os.PathLike[str]
 
 _GDB = {
     "name": "gdb",
@@ -68,7 +69,8 @@ class Qemu(QemuMachine):
         expect: Expected = None,
         forbid: str | None = None,
         timeout: float = 60,
-        screenshot: str | os.PathLike[str] | None = None,
+        screenshot: _Path | None = None,
+        junit: _Path | None = None,
         **changes: Any,
     ) -> _Task:
         """Return a task that boots the image without a screen and judges what it says.
@@ -79,45 +81,100 @@ class Qemu(QemuMachine):
         in none until then; ``timeout`` is in seconds.  With ``debug_exit`` the guest must end QEMU
         with that number, too.  With neither it must switch the machine off.  ``screenshot`` is the
         path of a PNG file, a target, which shows the screen when the guest has passed; the device
-        that ends QEMU is left out then, since the machine has to stay.  ``changes`` are fields
-        that are otherwise in this test.
+        that ends QEMU is left out then, since the machine has to stay.  ``junit`` is the path of a
+        report in JUnit's form, a target, which is written if the test fails, too.  ``changes`` are
+        fields that are otherwise in this test.
 
         The task runs when it is asked for, and only if the contents of an image or of a file in
         the machine, QEMU's version, the firmware, the arguments or the patterns changed.  The guest
         never writes to a drive.
         """
-        return replace(self, **changes)._test_task(expect, forbid, timeout, screenshot)
+        qemu, tests = replace(self, **changes), {"": expect}
+        return qemu._test_task(qemu._test(tests, forbid, timeout, screenshot, junit))
 
-    def _test_task(
-        self, expect: Expected, forbid: str | None, timeout: float,
-        screenshot: str | os.PathLike[str] | None,
-    ) -> _Task:
-        from doit_diskimg.tasks.action import AsBefore, CleanFile
-        from doit_diskimg.tasks.boots import Test, facts_of
-        from doit_diskimg.tasks.on_request import OnRequest
-        from doit_diskimg.tasks.turn import in_turn
+    def test_tasks(
+        self,
+        tests: Mapping[str, Expected],
+        *,
+        forbid: str | None = None,
+        timeout: float = 60,
+        junit: _Path | None = None,
+        **changes: Any,
+    ) -> Iterator[_Task]:
+        """Yield a task for each of several tests that one boot answers.
+
+        ``tests`` are names and what each expects, as ``expect`` of `test_task`.  Each reads all
+        that the guest says, from the beginning, and passes or fails by itself; the machine runs
+        until that is clear for all.  The other arguments hold for each of them.
+
+        Whichever runs first boots.  One that has passed runs again if what it expects changed,
+        and not if another's did; but if any of them types, all of them do.
+        """
+        from secrets import token_hex
+
+        from doit_diskimg.tasks.shared_boot import SharedTest
+
+        qemu, run = replace(self, **changes), token_hex(8)
+        given: object = tests
+        if not isinstance(given, Mapping) or not given:
+            _refuse(qemu, [BadValue("tests", f"{shown(given)} is given", "must be a mapping of "
+                                    "names to what is expected",
+                                    'write for example {"login": r"^login:"}')])
+        test = qemu._test(tests, forbid, timeout, None, junit)
+        for index, name in enumerate(tests):
+            task = qemu._test_task(test, SharedTest(test, name, run), name, makes=index == 0)
+            yield {"name": name, **task}
+
+    def _test(
+        self, tests: Mapping[str, Expected], forbid: str | None, timeout: float,
+        screenshot: _Path | None, junit: _Path | None,
+    ) -> Any:
+        """Return the action of a boot that answers these tests."""
+        from doit_diskimg.tasks.boots import Test
 
         way, number = self.architecture.exit, self.debug_exit
         status = None if way is None or number is None else way.status(number)
         problems = [
-            *self.problems(), *wish_problems(expect, forbid, timeout),
-            *_screenshot_problems(screenshot),
-            *_number_problems(expect, None if screenshot is None else number),
+            *self.problems(), *wish_problems(tests, forbid, timeout),
+            *_file_problems(screenshot, "screenshot", "a PNG file", "build/screen.png"),
+            *_file_problems(junit, "junit", "an XML file", "build/boot.xml"),
+            *_number_problems(tests.get(""), None if screenshot is None else number),
         ]
         _refuse(self, problems or [*unheard_problems(self.wiring)])
         ends = None if screenshot else status
-        wish = Expectation(steps_of(expect), forbid, ends, timeout, way)
-        target = None if screenshot is None else normal(screenshot)
-        machine = self.planned(normal, snapshot=True, stay=target is not None)
-        action = Test(self, machine, wish, target)
-        state = StateFolder(self.home)
-        task = self._task(action, OnRequest(AsBefore(facts_of(action), stored=True)))
+        wishes = {
+            name: Expectation(steps_of(expect), forbid, ends, timeout, way)
+            for name, expect in tests.items()
+        }
+        picture, report = self._made("screenshot", screenshot), self._made("junit", junit)
+        machine = self.planned(normal, snapshot=True, stay=picture is not None)
+        return Test(self, machine, tuple(wishes.items()), picture, report)
+
+    def _made(self, kind: str, path: _Path | None) -> Any:
+        """Return a file that a boot makes, None if it is not to."""
+        from doit_diskimg.tasks.boot_file import BootFile
+
+        anyway = self.disk is not None and self.disk.replace
+        return None if path is None else BootFile(self.home, kind, normal(path), anyway)
+
+    def _test_task(
+        self, test: Any, action: object = None, name: str = "", *, makes: bool = True
+    ) -> _Task:
+        """Return the task of a test, which ``makes`` the files of its boot."""
+        from doit_diskimg.tasks.action import AsBefore, CleanFile
+        from doit_diskimg.tasks.boots import facts_of
+        from doit_diskimg.tasks.on_request import OnRequest
+        from doit_diskimg.tasks.turn import in_turn
+
+        reason = OnRequest(AsBefore(facts_of(test, name), stored=True))
+        task = self._task(action or test, reason)
         if self.disk is not None:
-            task = in_turn(task, state, self.name)
-        if target is None:
+            task = in_turn(task, StateFolder(self.home), self.name)
+        files = [file for file in (test.screenshot, test.junit) if file is not None and makes]
+        if not files:
             return task
-        clean = CleanFile(state.image, self.name, action.claims(target), target)
-        return {**task, "targets": [target], "clean": [clean]}
+        clean = [CleanFile(it.image, self.name, it.claims, it.path) for it in files]
+        return {**task, "targets": [it.path for it in files], "clean": clean}
 
     def firmware_task(self, **changes: Any) -> _Task:
         """Return the task ``<name>:firmware``, for ``return qemu.firmware_task()`` in a function.
@@ -184,11 +241,10 @@ def _number_problems(expect: Expected, number: int | None) -> Iterator[Problem]:
                        "write test_task(expect=..., screenshot=...)")
 
 
-def _screenshot_problems(screenshot: object) -> Iterator[Problem]:
-    if screenshot is not None:
+def _file_problems(path: object, field: str, kind: str, example: str) -> Iterator[Problem]:
+    if path is not None:
         yield from path_problems(
-            screenshot, "test.screenshot", "must be the path of a PNG file",
-            'write for example "build/screen.png"',
+            path, f"test.{field}", f"must be the path of {kind}", f'write for example "{example}"'
         )
 
 

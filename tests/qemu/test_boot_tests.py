@@ -210,10 +210,8 @@ def test_a_flood(tmp_path):
     project = make(tmp_path, says="again and again\n", then="says it again",
                    test='expect="hello", timeout=2')
     said = project.doit("boots", code=1).said
-    assert (
-        "os.img: boots: no line matched 'hello' within 2 s, the last line is 'again and again', "
-        "the processor was"
-    ) in said
+    assert "os.img: boots: no line matched 'hello' within 2 s, the last line is '" in said
+    assert "', the processor was " in said
     log = tmp_path / "build/.os.img/boots.serial.log"
     assert 100_000 < log.stat().st_size <= 65 << 20
     assert gone(tmp_path)

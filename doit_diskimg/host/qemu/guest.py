@@ -32,6 +32,8 @@ class Ending(NamedTuple):
 
     troubles: list[str]
     """For each test what went wrong, in words, empty if nothing did."""
+    seconds: Sequence[float] = ()
+    """How long each took, from the start of the machine."""
     stood: Standing | None = None
     """Where the processor stood when something had gone wrong, if QEMU could still tell."""
     screen: bytes = b""
@@ -106,7 +108,7 @@ class _Guest:
 
     def run(self, judges: Sequence[Judge], transcript: Transcript) -> Ending:
         """Listen until all is clear."""
-        found = dict[Judge, str]()
+        found, times, began = dict[Judge, str](), dict[Judge, float](), time.monotonic()
         while left := [judge for judge in judges if judge not in found]:
             stopped = self._has_stopped
             data = self._listen(0 if stopped else self._patience(left))
@@ -116,15 +118,18 @@ class _Guest:
                 transcript.write(data)
             if data == b"" or (stopped and data is None):
                 found |= self._after_the_end(left, gone=data == b"")
+                times |= dict.fromkeys(left, now - began)
                 break
             for judge in left:
                 if (trouble := judge.trouble(now)) or judge.has_passed:
-                    found[judge] = trouble
+                    found[judge], times[judge] = trouble, now - began
             self._type(left)
         troubles = [found[judge] for judge in judges]
+        seconds = [times[judge] for judge in judges]
         if not any(troubles):
-            return Ending(troubles)
-        return Ending(troubles, standing(self._monitor.registers()), self._screen())
+            return Ending(troubles, seconds)
+        stood = standing(self._monitor.registers())
+        return Ending(troubles, seconds, stood, self._screen())
 
     @property
     def _has_stopped(self) -> bool:

@@ -50,6 +50,11 @@ class Expectation:
         return self.status is None
 
     @property
+    def types(self) -> bool:
+        """Whether the guest is told anything."""
+        return any(not isinstance(step, Wait) for step in self.steps)
+
+    @property
     def said(self) -> list[str | list[str]]:
         """What the guest says and is told, without the time that it may take, for comparison."""
         return [

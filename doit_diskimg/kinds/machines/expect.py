@@ -4,11 +4,11 @@ A machine and its guest are no part of this: it is text to find and text to type
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, replace
 from typing import NamedTuple, Self
 
-from doit_diskimg.disk.fields import misuse_problems, shown
+from doit_diskimg.disk.fields import misuse_problems, name_problems, shown
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.frozen import dataclass
 
@@ -81,9 +81,14 @@ def steps_of(expect: Expected) -> tuple[Step, ...]:
 # What is wrong with it ---------------------------------------------------------------------------
 
 
-def wish_problems(expect: object, forbid: object, seconds: object) -> Iterator[Problem]:
-    """Yield what is wrong with what a test asks of a guest."""
-    yield from _expect_problems(expect, "test.expect")
+def wish_problems(
+    tests: Mapping[str, object], forbid: object, seconds: object
+) -> Iterator[Problem]:
+    """Yield what is wrong with what tests of one boot ask of a guest; a name may be empty."""
+    for name, expect in tests.items():
+        if name:
+            yield from name_problems(name, "tests")
+        yield from _expect_problems(expect, f"tests[{name!r}]" if name else "test.expect")
     if forbid is not None:
         yield from _pattern_problems(forbid, "test.forbid")
     yield from _seconds_problems(seconds, "test.timeout")
