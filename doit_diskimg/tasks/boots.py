@@ -15,6 +15,7 @@ from doit_diskimg.host.hashing import digest_file
 from doit_diskimg.host.paths import normal
 from doit_diskimg.host.qemu import find as find_qemu
 from doit_diskimg.host.qemu import guest, traces, verdict
+from doit_diskimg.host.qemu.harmless import check_arguments, check_drives
 from doit_diskimg.host.qemu.junit import Case, junit
 from doit_diskimg.host.qemu.verdict import Expectation
 from doit_diskimg.host.seal import sealed_digest
@@ -46,6 +47,7 @@ class Boot:
 
     def host(self) -> Host:
         """Look for everything that the machine needs.  Raises WorldError."""
+        check_arguments(self.qemu.arguments)
         qemu, known = self.qemu, self.qemu.architecture
         given = qemu.given_firmware
         missing = [it for it in (given.files if given else ()) if not os.path.isfile(it)]
@@ -83,8 +85,7 @@ class Run(Boot):
             leave(StateFolder(normal(disk.image)).file("lock"))
         try:
             machine, host = self._ready(), self.host()
-            argv = command.command(machine, host)
-            argv += command.attended(machine, display=find_qemu.has_display(), gdb=gdb)
+            argv = self._argv(machine, host, gdb=gdb)
 
             def start(more: Sequence[str], warm: bool) -> int | None:
                 _say(f"{shlex.join([*argv, *more])}\n({ends_by(machine.wiring)} ends it)")
@@ -99,6 +100,15 @@ class Run(Boot):
         except OSError as error:
             return self.failed(host_failed(self.qemu.qemu, error, "start QEMU"))
 
+    def argv(self, host: Host) -> list[str]:
+        """Return QEMU's arguments, those of the disk as it is built."""
+        return self._argv(self.machine, host, gdb=False)
+
+    @staticmethod
+    def _argv(machine: Machine, host: Host, *, gdb: bool) -> list[str]:
+        argv = command.command(machine, host)
+        return argv + command.attended(machine, display=find_qemu.has_display(), gdb=gdb)
+
     def _symbols(self) -> str:
         """Return the file with symbols as the last word of a line that somebody types."""
         path = os.fspath(self.qemu.symbols)
@@ -106,9 +116,7 @@ class Run(Boot):
 
     def _ready(self) -> Machine:
         """Return the machine with the disk that it boots.  Raises WorldError."""
-        for drive in self.machine.drives:
-            if not (drive.snapshot or drive.readonly or drive.cdrom):
-                _check_names(drive.path)
+        check_drives(self.machine.drives)
         if not self.linked:
             return self.machine
         from doit_diskimg.host.linked_image import ready
@@ -129,18 +137,17 @@ class Run(Boot):
         return self.failed(WorldError(BootFailed("qemu", found, must, "see above")))
 
 
-def _check_names(image: str) -> None:
-    """Raise WorldError if what a guest writes to the image would show under another name too."""
-    try:
-        names = os.lstat(image).st_nlink
-    except OSError:
-        return  # QEMU will say so
-    if names > 1:
-        raise WorldError(BootFailed(
-            image, f"it has {names} names (hard links)",
-            "with snapshot=False the guest would write to what the others name, too",
-            "make the other name a copy, or leave snapshot out",
-        ))
+class Told:
+    """What QEMU is told by a `Run` or a `Test`, for `doit info`: found out when somebody asks."""
+
+    def __init__(self, boot: Any) -> None:
+        self._boot = boot
+
+    def __repr__(self) -> str:
+        try:
+            return shlex.join(self._boot.argv(self._boot.host()))
+        except DiskimgError as error:
+            return str(error)
 
 
 @dataclass(frozen=True)

@@ -197,6 +197,7 @@ class Qemu(QemuMachine):
         return {**task, "basename": f"{self.name}:firmware"}
 
     def _task(self, action: object, reason: object) -> _Task:
+        from doit_diskimg.tasks.boots import Told
         from doit_diskimg.tasks.turn import OrderOnly
 
         files = [text for _, path in self.files() for text in spellings(path)]
@@ -205,6 +206,7 @@ class Qemu(QemuMachine):
             "file_dep": files,  # for the order alone; see `turn.OrderOnly`
             "task_dep": [f"{disk.name}:seal" for disk in self.disks()],
             "uptodate": [OrderOnly(), reason],
+            "meta": {"doit_diskimg:qemu": Told(action)},
         }
 
     @property
@@ -214,10 +216,12 @@ class Qemu(QemuMachine):
 
     @property
     def home(self) -> str:
-        """The file beside which the state folder of its tests lies: the first that it starts."""
-        first = next(self.disks(), None)
-        path = next(self.files())[1] if first is None else first.image
-        return normal(path)
+        """The file beside which the state folder of its tests lies; ``qemu`` if no disk is ours.
+
+        A kernel may be the system's, in a folder where nothing of ours has to be.
+        """
+        disk = next(self.disks(), None)
+        return "qemu" if disk is None else normal(disk.image)
 
 
 def _image_problems(image: object, qemu: Qemu) -> Iterator[Problem]:

@@ -1,12 +1,19 @@
 """What is in a machine is made first, and decides whether its test runs again."""
 
 import re
+from contextlib import nullcontext, suppress
+from pathlib import Path
 
 import pytest
 from guests import boot_code
 from multiboot import flat_kernel
 from project import Project
 from tools import tool
+
+from doit_diskimg import Qemu
+from doit_diskimg.errors import WorldError
+from doit_diskimg.kinds.machines.command import Machine
+from doit_diskimg.tasks.boots import Run
 
 DODO = '''
 from doit_diskimg import Disk, Drive, Mbr, Qcow2, Qemu, Segment
@@ -60,11 +67,63 @@ def test_a_file_that_is_named(tmp_path, qemu, maker):
     assert project.doit("boots").ran == set()
 
 
-def test_a_machine_without_a_disk_keeps_its_log_beside_the_kernel(tmp_path):
+def test_a_machine_without_a_disk_has_a_state_folder_of_its_own(tmp_path):
     tool("qemu-system-x86_64")
     dodo = DODO.replace('"hello"', '"hello", timeout=1')
     project = Project(tmp_path, dodo % 'None, kernel="kernel.bin"')
     project.write("kernel.bin", flat_kernel("nothing\n"))
     said = project.doit("boots", code=1).said
     assert "qemu: boots: no line matched 'hello'" in said
-    assert (tmp_path / ".kernel.bin/boots.serial.log").read_bytes() == b"nothing\n"
+    assert (tmp_path / ".qemu/boots.serial.log").read_bytes() == b"nothing\n"
+
+
+def block_device():
+    for path in Path("/dev").iterdir():
+        with suppress(OSError):
+            if path.is_block_device():
+                return str(path)
+    pytest.skip("this computer shows no block device")
+
+
+@pytest.mark.parametrize(("word", "refused"), [
+    ("file=%s,format=raw", True),
+    ("%s", True),
+    ("if=virtio,file=%s,format=raw", True),
+    ("file=%s,format=raw,snapshot=on", False),
+    ("file=%s,format=raw,readonly=on", False),
+])
+def test_no_guest_writes_to_a_device_of_the_host(word, refused):
+    device = block_device()
+    action = Run(Qemu(None, kernel="k", arguments=["-drive", word % device]), Machine())
+    find = pytest.raises(WorldError) if refused else nullcontext()
+    with find as error:
+        action.host()
+    if refused:
+        assert str(error.value) == (
+            f"arguments: {word % device!r} names a block device of this computer, the guest would "
+            "write to it (add snapshot=on or readonly=on)"
+        )
+
+
+def test_a_drive_that_is_written_to_is_a_regular_file(tmp_path):
+    tool("qemu-system-x86_64")
+    device = block_device()
+    more = """
+def task_boot():
+    return Qemu(None, kernel="kernel.bin", drives=[Drive("link.img", snapshot=False)]).run_task()
+"""
+    project = Project(tmp_path, DODO % "None, kernel='kernel.bin'" + more)
+    project.write("kernel.bin", flat_kernel("hello\n"))
+    (tmp_path / "link.img").symlink_to(device)
+    assert project.doit("boot", code=1).said.strip().splitlines()[-1] == (
+        "qemu: link.img: it is a block device, with snapshot=False the guest would write to it "
+        "(name a regular file, or leave snapshot out)"
+    )
+
+
+def test_doit_info_tells_what_qemu_is_told(tmp_path):
+    tool("qemu-system-x86_64")
+    project = Project(tmp_path, DODO % "disk, memory='64MiB'")
+    project.write("boot.bin", boot_code("hello\n", "halts"))
+    said = project.doit("info", "boots", code=1).out
+    assert "-m 64M -drive format=raw,snapshot=on,file=./os.img -net none" in said
