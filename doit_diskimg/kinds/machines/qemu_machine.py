@@ -3,19 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY
 from os import PathLike, fspath
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 from doit_diskimg.disk.fields import (
-    YES_OR_NO,
-    Kind,
-    is_number,
     is_path,
     kind_problems,
     misuse_problems,
-    shown,
 )
 from doit_diskimg.disk.model import Disk
-from doit_diskimg.errors import BadSize, BadValue, Problem
+from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.kinds.machines.architecture import Architecture, Board
 from doit_diskimg.kinds.machines.architectures import ARCHITECTURES, architecture
@@ -31,7 +27,14 @@ from doit_diskimg.kinds.machines.drives import (
     slot_of,
     slot_problems,
 )
-from doit_diskimg.units import MIB, SizeLike, parse_size
+from doit_diskimg.kinds.machines.machine_fields import (
+    KINDS,
+    exit_problems,
+    firmware_problems,
+    list_problems,
+    memory_problems,
+)
+from doit_diskimg.units import SizeLike, parse_size
 
 _Path: TypeAlias = str | PathLike[str]
 
@@ -205,12 +208,14 @@ class QemuMachine:
         for problem in misuse_problems(self, ""):
             if not problem.where.startswith(of_disk):
                 yield problem
-        kinds = [*kind_problems(self, "", _KINDS), *_list_problems(self)]
+        kinds = [*kind_problems(self, "", KINDS), *list_problems(self)]
         yield from kinds
-        yield from _firmware_problems(self)
+        known = architecture(self.arch if isinstance(self.arch, str) else "")
+        yield from firmware_problems(self.firmware, self.kernel, known.firmware)
         if self.memory is not None:
-            yield from _memory_problems(self.memory)
-        yield from _exit_problems(self)
+            yield from memory_problems(self.memory)
+        if self.debug_exit is not None:
+            yield from exit_problems(self.debug_exit, known.exit, self.arch)
         if not kinds:
             yield from self._problems()
 
@@ -242,109 +247,3 @@ class QemuMachine:
         fields += ["cdrom"] if self.cdrom is not None else []
         fields += [f"drives[{index}].interface" for index in range(len(self.drives))]
         yield from slot_problems([*zip(fields, slots, strict=True)], self.board, self.machine)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _are_texts(value: object) -> bool:
-    return isinstance(value, (list, tuple)) and all(map(_is_text, value))
-
-
-_TEXT = Kind(_is_text, "must be text", "leave it out if in doubt")
-_PATH = Kind(
-    lambda value: value == "" or is_path(value), "must be a path", "leave it out if in doubt"
-)
-_KINDS = {
-    "disk": Kind(
-        lambda value: value is None or isinstance(value, Disk), "must be a Disk(...) or None",
-        "give the disk, not its path",
-    ),
-    "arch": Kind(lambda value: _is_text(value) and value != "", "must be text",
-                 "write for example 'aarch64'"),
-    "machine": _TEXT,
-    "cpu": _TEXT,
-    "cores": Kind(lambda value: value is None or value in range(1, 1 << 16),
-                  "must be a number from 1", "leave it out if in doubt"),
-    "interface": Kind(
-        lambda value: value in get_args(Interface),
-        f"must be one of {', '.join(map(repr, get_args(Interface)[1:]))}",
-        "leave it out if in doubt",
-    ),
-    "kernel": _PATH,
-    "initrd": _PATH,
-    "append": _TEXT,
-    "dtb": _PATH,
-    "console": _TEXT,
-    "monitor": _TEXT,
-    "network": _TEXT,
-    "accel": Kind(
-        lambda value: value in ("auto", "kvm", "tcg"), "must be 'auto', 'kvm' or 'tcg'",
-        "choose one",
-    ),
-    "warm": Kind(lambda value: value in (None, True, False), "must be True, False or None",
-                 "leave it out if in doubt"),
-    "symbols": _PATH,
-    "program": _PATH,
-    "snapshot": YES_OR_NO,
-    "drives": Kind(
-        lambda value: isinstance(value, (list, tuple)), "must be a list of drives",
-        "write for example [Drive(data)]",
-    ),
-}  # fmt: skip
-
-
-def _list_problems(qemu: QemuMachine) -> Iterator[Problem]:
-    for name in ("arguments", "serial", "devices"):
-        value = getattr(qemu, name)
-        if isinstance(value, str):
-            yield BadValue(name, f"{value!r} is one text", "must be a list with a "
-                           "text for each word", f"write {value.split()!r}")
-        elif not _are_texts(value):
-            yield BadValue(name, f"{shown(value)} is given", "must be a list with a text for each "
-                           "word", 'write for example ["-smp", "2"]')
-
-
-def _firmware_problems(qemu: QemuMachine) -> Iterator[Problem]:
-    firmware = qemu.firmware
-    known = qemu.architecture.firmware if isinstance(qemu.arch, str) else {}
-    pair = (
-        isinstance(firmware, (tuple, list)) and len(firmware) == 2 and all(map(is_path, firmware))
-    )
-    # A name has no slash and no dot.
-    path = {"/", "."} & {*firmware} if isinstance(firmware, str) else is_path(firmware)
-    if not pair and not path and firmware not in ("", *known):
-        names = ", ".join(map(repr, known))
-        yield BadValue("firmware", f"{firmware!r} is unknown",
-                       f"must be {names + ', ' if names else ''}a path or a pair of paths",
-                       "write for example ('OVMF_CODE.fd', 'OVMF_VARS.fd')")
-    how = known.get(firmware) if isinstance(firmware, str) else None
-    if how is not None and how.how == "kernel" and qemu.kernel:
-        yield BadValue("kernel", f"QEMU starts {firmware!r} in its place", "one of the two can be "
-                       "the kernel", "leave one out")
-
-
-def _memory_problems(memory: SizeLike) -> Iterator[Problem]:
-    try:
-        size = parse_size(memory)
-    except ValueError as error:
-        yield BadSize("memory", str(error), 'must be bytes or text such as "256MiB"', "fix it")
-        return
-    if size == 0 or size % MIB:
-        yield BadSize("memory", f"{memory!r} is {size:,} bytes", "must be a multiple of 1 MiB",
-                      'write for example "256MiB"')
-
-
-def _exit_problems(qemu: QemuMachine) -> Iterator[Problem]:
-    number = qemu.debug_exit
-    if number is None or not isinstance(qemu.arch, str):
-        return
-    way = qemu.architecture.exit
-    if way is None:
-        yield BadValue("debug_exit", f"it is {number!r}", f"{qemu.arch} has no such device",
-                       "leave it out")
-    elif not is_number(number) or number not in range(way.least, way.most + 1):
-        status = "twice that and 1" if way.doubled else "the same, and 1 is its own"
-        yield BadValue("debug_exit", f"it is {number!r}", f"must be a byte from {way.least} to "
-                       f"{way.most}, since QEMU's status is {status}", "choose another byte")
