@@ -44,6 +44,7 @@ NAMED = {
     "Drive that may be written to": ('disk, drives=[Drive("made.bin", snapshot=False)]', "made"),
     "cdrom": ('disk, cdrom="made.bin", arguments=["-boot", "c"]', "made"),
     "word": ('disk, arguments=["-fw_cfg", "name=opt/x,file=made.bin"]', "made"),
+    "device": ('disk, devices=["loader,file=made.bin,addr=0x9000"]', "made"),
     "disk": ("disk, drives=[data]", "data.img:seal"),
     "output": ("disk, drives=[data.outputs[0]]", "data.img:qcow2"),
 }

@@ -140,7 +140,7 @@ class QemuMachine:
         for media in (*(it.source for it in self.more_drives), self.cdrom):
             if media is not None and not isinstance(media, Disk):
                 yield "drives", media_path(media)
-        yield from (("arguments", word) for word in words(self.arguments))
+        yield from (("arguments", word) for word in words([*self.devices, *self.arguments]))
 
     def disks(self) -> Iterator[Disk]:
         """Yield the disks of ours that are in the machine, the one that it boots first."""
