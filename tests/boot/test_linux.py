@@ -52,3 +52,30 @@ def test_debians_kernel_boots_from_an_esp(tmp_path):
     log = (tmp_path / "build/.os.img/boots.serial.log").read_text(errors="replace")
     assert SAYS in log
     project.doit("os.img:verify")
+
+
+DIRECT = f"""
+from doit_diskimg import Qemu
+
+linux = Qemu(None, kernel="vmlinuz", initrd="initrd", memory="512MiB",
+             append="console=ttyS0 panic=-1 reboot=t quiet")
+
+def task_boots():
+    for machine in ("q35", "microvm"):
+        yield {{"name": machine, **linux.test_task(
+            expect="{SAYS}", forbid="Kernel panic", timeout=240, machine=machine)}}
+"""
+
+
+@pytest.mark.slow
+def test_debians_kernel_without_a_disk(tmp_path):
+    kernels = sorted(Path("/boot").glob("vmlinuz-*-cloud-amd64"))
+    if not kernels:
+        tool("linux-image-cloud-amd64")  # says so
+    project = Project(tmp_path, DIRECT)
+    shutil.copy(kernels[-1], tmp_path / "vmlinuz")
+    initramfs(tmp_path / "initrd", SAYS)
+    assert {"boots:q35", "boots:microvm"} <= project.doit("boots").ran
+    initramfs(tmp_path / "initrd", "nothing of the kind")
+    said = project.doit("info", "boots:microvm", code=1).out
+    assert "the files in the machine changed" in said
