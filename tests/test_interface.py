@@ -62,7 +62,7 @@ def task_lines() -> Iterator[str]:
 
 METHODS = {
     "Disk": ["tasks", "linked_task"], "GrubBios": ["task"], "GrubEfi": ["task"], "GrubCd": ["task"],
-    "Limine": ["files", "stage2"], "Qemu": ["run_task", "test_task"],
+    "Limine": ["files", "stage2"], "Qemu": ["run_task", "test_task", "gdb_task"],
 }  # fmt: skip
 """What a dodo.py calls; all other methods are those of the sockets."""
 

@@ -90,7 +90,9 @@ class Run(Boot):
             def start(more: Sequence[str], warm: bool) -> int | None:
                 _say(f"{shlex.join([*argv, *more])}\n({ends_by(machine.wiring)} ends it)")
                 if gdb:
-                    _say(f"waiting for: gdb -ex 'target remote localhost:1234'{self._symbols()}")
+                    program = find_qemu.debugger(self.qemu.architecture)
+                    attach = "target remote localhost:1234"
+                    _say(f"waiting for: {program} -ex {attach!r}{self._symbols()}")
                 return guest.attend([*argv, *more], warm=warm)
 
             home = self.qemu.home

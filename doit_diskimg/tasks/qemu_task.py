@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
@@ -195,6 +195,35 @@ class Qemu(QemuMachine):
         reason = OnRequest(AsBefore(facts_of(action)))
         task = {**self._task(action, reason), "task_dep": []}  # any disk does
         return {**task, "basename": f"{self.name}:firmware"}
+
+    def gdb_task(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        stop: str | Sequence[str] = "kernel_main",
+        symbols: Sequence[Any] = (),
+        efi: Mapping[str, str | os.PathLike[str]] | None = None,
+        port: int = 1234,
+        launch: str | os.PathLike[str] | None = None,
+    ) -> _Task:
+        """Return the task ``<disk>:gdb`` that writes a script for gdb: ``gdb -x build/os.gdb``.
+
+        It attaches to a machine that waits (``doit boot --gdb``), knows the ``symbols`` (those of
+        the machine unless given; a file, or a pair of it and of what is added to its addresses) and
+        goes on until the guest is in one of the functions ``stop``.  ``efi`` are EFI applications,
+        each with its file of symbols, which is moved to where the firmware has loaded it.
+        ``path`` is beside the image unless given, ``launch`` a ``launch.json`` for VS Code.
+        """
+        from doit_diskimg.tasks.gdb_task import Debugging, beside, gdb_task
+
+        own = [self.symbols] if self.symbols and not efi else []
+        wish = Debugging(
+            path=beside(self.home) if path is None else path, stop=stop,
+            symbols=tuple(symbols or own), efi=efi or {}, port=port, launch=launch,
+        )
+        _refuse(self, [*self.problems(), *wish.problems()])
+        memory = self.planned(normal, snapshot=True).memory
+        return gdb_task(self.name, self.home, self.architecture, memory, wish)
 
     def _task(self, action: object, reason: object) -> _Task:
         from doit_diskimg.tasks.boots import Told

@@ -37,6 +37,7 @@ NOT_RUN = {
     "README.md": 1,
     "CONTRIBUTING.md": 2,
     "docs/how-to/boot-in-qemu.md": 1,
+    "docs/how-to/debug.md": 1,
     "docs/how-to/edit-compile-boot.md": 1,
     "docs/how-to/outputs.md": 1,
     "docs/how-to/test-that-it-boots.md": 1,

@@ -26,6 +26,7 @@ PACKAGES = {
     "mke2fs": "e2fsprogs",
     "mkfs.fat": "dosfstools",
     "mtype": "mtools",
+    "ld.lld": "lld",
     "lld-link": "lld",
     "ninja": "ninja-build",
     "parted": "parted",

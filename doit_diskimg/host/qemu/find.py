@@ -82,3 +82,8 @@ def has_display() -> bool:
     if sys.platform == "darwin":
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def debugger(known: Architecture) -> str:
+    """Return the name of the gdb that knows an architecture: the system's own is for one."""
+    return "gdb" if os.uname().machine in known.hosts else "gdb-multiarch"

@@ -100,6 +100,8 @@ class Architecture:
     exit: Exit | None = None
     boards: Mapping[str, Board] = field(default_factory=dict)
     debugcon: bool = False
+    memory_start: int = 0
+    """Where the memory of a machine with UEFI begins."""
 
     def board(self, machine: str) -> Board:
         """Return what is known of a machine, by the longest name that fits."""

@@ -45,6 +45,7 @@ AARCH64 = Architecture(
     },
     exit=_EXIT,
     boards=_BOARDS,
+    memory_start=0x4000_0000,
 )
 
 ARM = Architecture(
@@ -63,4 +64,5 @@ ARM = Architecture(
     },
     exit=_EXIT,
     boards=_BOARDS,
+    memory_start=0x4000_0000,
 )

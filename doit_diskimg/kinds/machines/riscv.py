@@ -38,6 +38,7 @@ RISCV64 = Architecture(
     },
     exit=_EXIT,
     boards=_BOARDS,
+    memory_start=0x8000_0000,
 )
 
 RISCV32 = Architecture(
@@ -48,4 +49,5 @@ RISCV32 = Architecture(
     firmware={"opensbi": None, "none": Firmware("none", [], "")},
     exit=_EXIT,
     boards=_BOARDS,
+    memory_start=0x8000_0000,
 )
