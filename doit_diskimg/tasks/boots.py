@@ -207,7 +207,8 @@ class Test(Boot):
         path, claim = (picture.path, picture.claim) if picture else (None, None)
 
         def start(more: Sequence[str], warm: bool) -> guest.Ending:
-            return guest.boot([*self.argv(host), *more], log, wishes, path, claim, warm=warm)
+            argv, screen = [*self.argv(host), *more], self.machine.wiring.console == "screen"
+            return guest.boot(argv, log, wishes, path, claim, warm=warm, screen=screen)
 
         try:
             wanted = bool(self.qemu.warm)

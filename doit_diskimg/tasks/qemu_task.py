@@ -16,7 +16,12 @@ from doit_diskimg.host.paths import normal, spellings
 from doit_diskimg.host.qemu.verdict import Expectation
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.kinds.machines.console import unheard_problems
-from doit_diskimg.kinds.machines.expect import Expected, steps_of, wish_problems
+from doit_diskimg.kinds.machines.expect import (
+    Expected,
+    steps_of,
+    typing_problems,
+    wish_problems,
+)
 from doit_diskimg.kinds.machines.qemu_machine import QemuMachine
 
 _Task = dict[str, Any]
@@ -140,7 +145,9 @@ class Qemu(QemuMachine):
             *_file_problems(junit, "junit", "an XML file", "build/boot.xml"),
             *_number_problems(tests.get(""), None if screenshot is None else number),
         ]
-        _refuse(self, problems or [*unheard_problems(self.wiring)])
+        _refuse(self, problems or [
+            *unheard_problems(self.wiring), *typing_problems(tests, self.console)
+        ])
         ends = None if screenshot else status
         wishes = {
             name: Expectation(steps_of(expect), forbid, ends, timeout, way)

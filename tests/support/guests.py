@@ -25,6 +25,18 @@ next:
     eb >next        ; jmp  next
 done:
 """
+_SHOW = """
+    fa 31 c0 8e d8 8e d0 bc =origin fb fc
+    be =message     ; mov  si, message
+next:
+    ac              ; lodsb
+    84 c0           ; test al, al
+    74 >done        ; jz   done
+    b4 0e bb 07 00  ; mov  ah, 0x0e; mov bx, 7
+    cd 10           ; int  0x10         (BIOS video services)
+    eb >next        ; jmp  next
+done:
+"""
 _HALT = """
 halt:
     f4              ; hlt
@@ -45,6 +57,13 @@ ENDS = {
     wait:
         ba fd 03 ec a8 01 74 >wait   ; mov dx, 0x3fd; in al, dx; test al, 1; jz wait
         ba f8 03 ec ee eb >wait      ; mov dx, 0x3f8; in al, dx; out dx, al; jmp wait
+    """,
+    "types": """
+    key:
+        31 c0 cd 16                  ; xor ax, ax; int 0x16   BIOS keyboard services: wait
+        b4 0e bb 07 00 cd 10         ; mov ah, 0x0e; mov bx, 7; int 0x10
+        3c 0d 75 >key                ; cmp al, 0x0d; jne key
+        b0 0a b4 0e cd 10 eb >key    ; mov al, 10; mov ah, 0x0e; int 0x10; jmp key
     """,
     "triple fault": "0f 01 1e =nothing cd 03",  # lidt [nothing]; int 3
     "writes to the disk": """
@@ -81,10 +100,19 @@ def says_and_ends(
 
     ``filler`` zeros lie between the code and the text.
     """
-    listing = _SAY + ENDS[then] + _HALT + "nothing:\n" + "00 " * (6 + filler) + "\nmessage:\n"
+    return _put_together(_SAY, says, then, origin, filler)
+
+
+def _put_together(say: str, says: str, then: str, origin: int, filler: int) -> bytes:
+    listing = say + ENDS[then] + _HALT + "nothing:\n" + "00 " * (6 + filler) + "\nmessage:\n"
     return assemble(listing, origin) + says.encode("ascii") + b"\0"
 
 
 def boot_code(says: str, then: str) -> bytes:
     """Return up to 440 bytes that say ``says`` and then do one of `ENDS`."""
     return says_and_ends(says, then).ljust(_boot.ROOM, b"\0")
+
+
+def on_screen(says: str, then: str) -> bytes:
+    """Like `boot_code`, for the screen."""
+    return _put_together(_SHOW, says, then, _boot.ORIGIN, 0).ljust(_boot.ROOM, b"\0")

@@ -11,14 +11,20 @@ from contextlib import suppress
 from typing import IO, NamedTuple
 
 from doit_diskimg.host.child import start
+from doit_diskimg.host.qemu import text_screen
 from doit_diskimg.host.qemu.monitor import Monitor
 from doit_diskimg.host.qemu.registers import Standing, standing
+from doit_diskimg.host.qemu.text_screen import TextScreen
 from doit_diskimg.host.qemu.transcript import Transcript
 from doit_diskimg.host.qemu.verdict import Expectation, Judge, Lines
 from doit_diskimg.kinds.machines import command
+from doit_diskimg.kinds.machines.keyboard import keys_of
 
 _QUIET = 0.1
 """Seconds without a byte after which an unfinished line counts as said."""
+
+_KEYS = 4
+"""Keys that are pressed between two looks: a keyboard has room for few that nobody reads."""
 
 _ENDS = {
     "guest-reset": "the guest restarted the machine, by a triple fault perhaps",
@@ -42,11 +48,12 @@ class Ending(NamedTuple):
 
 def boot(
     argv: Sequence[str], log: str, wishes: Sequence[Expectation], screenshot: str | None = None,
-    claim: Callable[[str], None] | None = None, *, warm: bool = False,
+    claim: Callable[[str], None] | None = None, *, warm: bool = False, screen: bool = False,
 ) -> Ending:
     """Run QEMU until it is clear for each of the tests whether the guest passes it.
 
-    What it says on its serial port goes to the file ``log``; ``screenshot`` is where to save its
+    What it says on its console, or with ``screen`` on a PC's text screen, goes to the file ``log``;
+    ``screenshot`` is where to save its
     screen when it has passed, and ``claim`` is told the new file before that has its name.  Raises
     OSError, and with ``warm`` StateRefusedError; whatever happens, QEMU is gone afterwards.
     """
@@ -54,7 +61,7 @@ def boot(
     stay = all(wish.stays for wish in wishes)
     try:
         with tempfile.TemporaryFile() as complaints, tempfile.TemporaryFile() as picture:
-            guest = _Guest(argv, complaints, picture, stay=stay, warm=warm)
+            guest = _Guest(argv, complaints, picture, stay=stay, warm=warm, screen=screen)
             try:
                 report = guest.run([Judge(wish, time.monotonic()) for wish in wishes], transcript)
                 if screenshot is not None and not any(report.troubles):
@@ -70,11 +77,12 @@ def boot(
 class _Guest:
     def __init__(
         self, argv: Sequence[str], complaints: IO[bytes], picture: IO[bytes], *, stay: bool,
-        warm: bool,
+        warm: bool, screen: bool,
     ) -> None:
         self._complaints, self._picture = complaints, picture
         self._stays, self._warm = stay, warm
         self._monitor, self._lines, self._unsent = Monitor(), Lines(), b""
+        self._text = TextScreen() if screen else None
         handle = self._monitor.handle
         try:
             self._process = start(
@@ -113,9 +121,7 @@ class _Guest:
             stopped = self._has_stopped
             data = self._listen(0 if stopped else self._patience(left))
             now = time.monotonic()
-            self._tell(left, data, now)
-            if data:
-                transcript.write(data)
+            self._tell(left, data, now, transcript)
             if data == b"" or (stopped and data is None):
                 found |= self._after_the_end(left, gone=data == b"")
                 times |= dict.fromkeys(left, now - began)
@@ -124,6 +130,8 @@ class _Guest:
                 if (trouble := judge.trouble(now)) or judge.has_passed:
                     found[judge], times[judge] = trouble, now - began
             self._type(left)
+        if self._text is not None:
+            transcript.write(f"{self._text.rest}\n".encode())
         troubles = [found[judge] for judge in judges]
         seconds = [times[judge] for judge in judges]
         if not any(troubles):
@@ -151,17 +159,35 @@ class _Guest:
                 self._selector.unregister(self._monitor)
         return heard
 
-    def _tell(self, judges: Sequence[Judge], data: bytes | None, now: float) -> None:
-        """Let the judges hear what was said; a pause ends what was said of a line."""
-        for line in self._lines.hear(data or b""):
+    def _tell(
+        self, judges: Sequence[Judge], data: bytes | None, now: float, transcript: Transcript
+    ) -> None:
+        """Let the judges hear what was said, and write it down."""
+        if self._text is None:
+            heard = self._lines.listen(data or b"")
+            transcript.write(data or b"")
+        else:
+            heard = self._text.look(self._memory(text_screen.START, text_screen.LENGTH))
+        for line, finished in heard:
+            if self._text is not None and finished and line:
+                transcript.write(f"{line}\n".encode())
             for judge in judges:
-                judge.hear(line, now)
-        if not data:
-            for judge in judges:
-                judge.hear(self._lines.rest, now, finished=False)
+                judge.hear(line, now, finished=finished)
+
+    def _memory(self, start: int, length: int) -> bytes | None:
+        """Return a piece of the guest's memory, None if QEMU has gone."""
+        if not self._monitor.memory(start, length, self._path):
+            return None
+        self._picture.seek(0)
+        return self._picture.read()
 
     def _type(self, judges: Sequence[Judge]) -> None:
         self._unsent += b"".join(judge.take_typed() for judge in judges)
+        if self._text is not None:
+            now, self._unsent = self._unsent[:_KEYS], self._unsent[_KEYS:]
+            for keys in keys_of(now.decode("ascii")) or []:
+                self._monitor.press(keys)
+            return
         with suppress(BlockingIOError, BrokenPipeError):
             while self._unsent:
                 self._unsent = self._unsent[os.write(self._keyboard, self._unsent) :]
@@ -194,10 +220,15 @@ class _Guest:
 
     def _screen(self) -> bytes:
         """Return a picture of the screen, empty if there is none."""
-        if not self._monitor.picture(f"/dev/fd/{self._picture.fileno()}"):
+        if not self._monitor.picture(self._path):
             return b""
         self._picture.seek(0)
         return self._picture.read()
+
+    @property
+    def _path(self) -> str:
+        """A file by which QEMU gives us more than fits a message."""
+        return f"/dev/fd/{self._picture.fileno()}"
 
     def screendump(self, path: str, claim: Callable[[str], None] | None) -> str:
         """Save the screen; return what went wrong."""

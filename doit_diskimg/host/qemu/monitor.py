@@ -7,11 +7,14 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from doit_diskimg.host.scratch import Scratch
+
+_HOLD = 10
+"""Milliseconds for which a key is pressed."""
 
 _SECONDS = 20.0
 """How long an answer may take."""
@@ -92,6 +95,17 @@ class Monitor:
     def registers(self) -> str:
         """Return QEMU's table of the registers of a processor, empty if it does not answer."""
         return self.command("info registers")
+
+    def memory(self, start: int, length: int, path: str) -> bool:
+        """Write a piece of the guest's memory to a file that QEMU can open."""
+        words: dict[str, Any] = {"val": start, "size": length, "filename": path}
+        return "error" not in self.call("pmemsave", **words)
+
+    def press(self, keys: Sequence[str]) -> None:
+        """Press keys together, for a moment."""
+        codes = [{"type": "qcode", "data": key} for key in keys]
+        words: dict[str, Any] = {"keys": codes, "hold-time": _HOLD}
+        self.call("send-key", **words)
 
     def command(self, line: str) -> str:
         """Return what QEMU's monitor for people says to a line, empty if it does not answer."""

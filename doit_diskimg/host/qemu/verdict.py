@@ -77,6 +77,13 @@ class Lines:
         *pieces, self._rest = _pieces(self._rest) or [""]
         yield from map(plain, pieces)
 
+    def listen(self, data: bytes) -> Iterator[tuple[str, bool]]:
+        """Like `hear`, with whether each line is finished; a pause ends what was said of a line."""
+        for line in self.hear(data):
+            yield line, True
+        if not data:
+            yield self.rest, False
+
     @property
     def rest(self) -> str:
         """A line that is not finished, such as a prompt."""

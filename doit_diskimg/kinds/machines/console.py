@@ -117,8 +117,12 @@ def console_problems(wiring: Wiring, *, debugcon: bool, arch: str) -> Iterator[P
     if wiring.console not in CONSOLES and not wiring.console.startswith(CHARDEV):
         yield BadValue("console", f"{wiring.console!r} is unknown", "must be 'serial', 'debugcon', "
                        "'screen' or 'chardev:ID'", "choose one")
-    if wiring.console == "debugcon" and not debugcon:
-        yield BadValue("console", "it is 'debugcon'", f"{arch} has no such device", "leave it out")
+    if wiring.console in ("debugcon", "screen") and not debugcon:
+        found = f"it is {wiring.console!r}"
+        yield BadValue("console", found, f"{arch} has no such device", "leave it out")
+    if "-daemonize" in wiring.arguments:
+        yield BadValue("arguments", "'-daemonize' is among them", "a machine ends with its task",
+                       "leave it out")
     taken = _read(wiring).taken
     if len(taken) > 1:
         yield BadValue("arguments", f"{taken[0]!r} and {taken[1]!r} both take the terminal",

@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 from doit_diskimg.disk.fields import misuse_problems, name_problems, shown
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.frozen import dataclass
+from doit_diskimg.kinds.machines.keyboard import keys_of
 
 
 class Wait(NamedTuple):
@@ -92,6 +93,22 @@ def wish_problems(
     if forbid is not None:
         yield from _pattern_problems(forbid, "test.forbid")
     yield from _seconds_problems(seconds, "test.timeout")
+
+
+def typing_problems(tests: Mapping[str, Expected], console: str) -> Iterator[Problem]:
+    """Yield what can't be typed on a console."""
+    texts = [
+        step.text for expect in tests.values() for step in steps_of(expect)
+        if isinstance(step, Typing)
+    ]  # fmt: skip
+    if texts and console == "debugcon":
+        yield BadValue("test.expect", f"{shown(texts[0])} is sent, and console is 'debugcon'",
+                       "a guest can't read that port", "leave it out, or read another console")
+    for text in texts if console == "screen" else ():
+        if isinstance(text, bytes) or keys_of(text) is None:
+            yield BadValue("test.expect", f"{shown(text)} is sent", "a text screen has a US "
+                           "keyboard, which has no key for some of it",
+                           r'write for example send("ls\n")')
 
 
 def _expect_problems(expect: object, where: str) -> Iterator[Problem]:
