@@ -45,8 +45,9 @@ class TextScreen:
             yield "", True  # its line is gone
         if self._open is not None:  # it is finished, or goes on
             said.add(self._open)
-        *lines, self._open = sorted(said) or [None]
-        for row in lines:
+        order = sorted(said)
+        self._open = order.pop() if order else None
+        for row in order:
             yield rows[row], True
         if self._open is not None:
             yield rows[self._open], False
