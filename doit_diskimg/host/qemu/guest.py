@@ -24,7 +24,7 @@ _QUIET = 0.1
 """Seconds without a byte after which an unfinished line counts as said."""
 
 _KEYS = 4
-"""Keys that are pressed between two looks: a keyboard has room for few that nobody reads."""
+"""Keys that are pressed between two looks at the screen, so that it is looked at meanwhile."""
 
 _ENDS = {
     "guest-reset": "the guest restarted the machine, by a triple fault perhaps",
