@@ -296,7 +296,8 @@ def message_of(kind: type[Problem], example: Example) -> str:
     """Build the example in a folder of its own; return what is said of the class's rule."""
     with _folder():
         try:
-            _build(_evaluate(example.code), example.accident)
+            if said := _build(_evaluate(example.code), example.accident):
+                return said.splitlines()[0]
         except DiskimgError as error:
             for problem in error.problems:
                 if type(problem) is kind:
@@ -313,13 +314,16 @@ def _evaluate(code: str) -> Any:
     return eval(code, names)
 
 
-def _build(described: Any, before: Callable[[str], object]) -> None:
-    """Do what the tasks of a disk do, in their order, or a boot test.  Raises DiskimgError."""
+def _build(described: Any, before: Callable[[str], object]) -> str:
+    """Do what the tasks of a disk do, in their order, or a boot test; return what that says.
+
+    Raises DiskimgError.
+    """
     if isinstance(described, dict):
         (test,) = described["actions"]
         _build(test.qemu.disk, before)
-        test.boot("test")
-        return
+        (answer,) = test.boot("test").values()
+        return str(answer)
     disk: doit_diskimg.Disk = described
     problems = disk.problems()
     if problems:
@@ -332,6 +336,7 @@ def _build(described: Any, before: Callable[[str], object]) -> None:
                 step = action._step if isinstance(action, RunStep) else action.step
                 check_target(step.job.state.image)
                 step.run()
+    return ""
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from doit_diskimg.chain.facts import Facts, Found
-from doit_diskimg.errors import BootFailed, DiskimgError, ProgramMissing, WorldError
+from doit_diskimg.errors import BootFailed, DiskimgError, SourceMissing, WorldError
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.host.hashing import digest_file
 from doit_diskimg.host.paths import normal
@@ -46,23 +46,25 @@ class Boot:
     machine: Machine
 
     def host(self) -> Host:
-        """Look for everything that the machine needs.  Raises WorldError."""
-        check_arguments(self.qemu.arguments)
+        """Look for what the machine needs of the host.  Raises WorldError."""
         qemu, known = self.qemu, self.qemu.architecture
-        given = qemu.given_firmware
-        missing = [it for it in (given.files if given else ()) if not os.path.isfile(it)]
-        if missing:
-            raise WorldError(*(
-                ProgramMissing(
-                    "firmware", f"there is no file {path!r}", "QEMU has to be given it",
-                    "fix the path, or write the name of a firmware that is installed",
-                ) for path in missing
-            ))  # fmt: skip
-        found = given or find_qemu.firmware(known, str(qemu.firmware))
+        found = qemu.given_firmware or find_qemu.firmware(known, str(qemu.firmware))
         uefi = found is not None and found.how == "flash"
         machine = command.board_name(known, qemu.machine, uefi=uefi)
         accel = find_qemu.accel(known, machine) if qemu.accel == "auto" else qemu.accel
         return Host(find_qemu.program(qemu.qemu, known.package), found, accel)
+
+    def check(self) -> None:
+        """Raise WorldError if a file is missing that the user names, or a guest could do harm."""
+        missing = [
+            SourceMissing(field, f"there is no file {path!r}", "QEMU has to be given it", change)
+            for field, path in self.qemu.files()
+            if field != "arguments" and not os.path.exists(path)
+            for change in ["fix the path, or add the task that makes it"]
+        ]
+        if missing:
+            raise WorldError(*missing)
+        check_arguments(self.qemu.arguments)
 
     def failed(self, error: DiskimgError, more: str = "") -> "TaskFailed":
         """Return what doit is told."""
@@ -84,6 +86,7 @@ class Run(Boot):
         for disk in self.qemu.disks():  # they are built by now: no doit shall wait for the guest
             leave(StateFolder(normal(disk.image)).file("lock"))
         try:
+            self.check()
             machine, host = self._ready(), self.host()
             argv = self._argv(machine, host, gdb=gdb)
 
@@ -202,6 +205,7 @@ class Test(Boot):
         return dict(zip(dict(self.tests), answers, strict=True))
 
     def _run(self, name: str) -> guest.Ending:
+        self.check()
         host, log = self.host(), traces.log(self._state, name)
         wishes, picture = [wish for _, wish in self.tests], self.screenshot
         path, claim = (picture.path, picture.claim) if picture else (None, None)

@@ -95,10 +95,10 @@ def block_device():
 ])
 def test_no_guest_writes_to_a_device_of_the_host(word, refused):
     device = block_device()
-    action = Run(Qemu(None, kernel="k", arguments=["-drive", word % device]), Machine())
+    action = Run(Qemu(None, kernel=__file__, arguments=["-drive", word % device]), Machine())
     find = pytest.raises(WorldError) if refused else nullcontext()
     with find as error:
-        action.host()
+        action.check()
     if refused:
         assert str(error.value) == (
             f"arguments: {word % device!r} names a block device of this computer, the guest would "
@@ -128,3 +128,18 @@ def test_doit_info_tells_what_qemu_is_told(tmp_path):
     project.write("boot.bin", boot_code("hello\n", "halts"))
     said = project.doit("info", "boots", code=1).out
     assert "-m 64M -drive format=raw,snapshot=on,file=./os.img -net none" in said
+
+
+def test_files_that_are_missing_are_told_at_once(tmp_path):
+    tool("qemu-system-x86_64")
+    project = Project(tmp_path, DODO % (
+        'None, kernel="no.elf", cdrom="no.iso", drives=[Drive("no.img")], firmware="./no.fd"'
+    ))
+    said = project.doit("boots", code=1).said
+    assert [line for line in said.splitlines() if "there is no file" in line] == [
+        f"qemu: {where}: there is no file {path!r}, QEMU has to be given it (fix the path, or add "
+        "the task that makes it)" for where, path in (
+            ("kernel", "no.elf"), ("firmware", "./no.fd"), ("drives[0]", "no.img"),
+            ("cdrom", "no.iso"),
+        )
+    ]

@@ -137,9 +137,10 @@ class QemuMachine:
                 yield field, fspath(path)
         if given := self.given_firmware:
             yield from (("firmware", path) for path in given.files)
-        for media in (*(it.source for it in self.more_drives), self.cdrom):
-            if media is not None and not isinstance(media, Disk):
-                yield "drives", media_path(media)
+        media = {f"drives[{index}]": it.source for index, it in enumerate(self.more_drives)}
+        if self.cdrom is not None:
+            media["cdrom"] = self.cdrom
+        yield from ((at, media_path(it)) for at, it in media.items() if not isinstance(it, Disk))
         yield from (("arguments", word) for word in words([*self.devices, *self.arguments]))
 
     def disks(self) -> Iterator[Disk]:
