@@ -80,7 +80,8 @@ class Board:
 
 @dataclass(frozen=True)
 class Architecture:
-    """An architecture, ``name`` as in ``qemu-system-NAME``.
+    """An architecture, ``name`` as in ``qemu-system-NAME``; ``package`` is Debian's, or a name that
+    one of them provides.
 
     ``machine`` and ``cpu`` are what is taken unless the user names one, empty for QEMU's choice;
     ``uefi_machine`` the machine that UEFI gets.  ``hosts`` are the processors, in ``uname``'s

@@ -4,7 +4,7 @@ from doit_diskimg.kinds.machines.architecture import Architecture, Board, flash
 
 LOONGARCH64 = Architecture(
     "loongarch64",
-    package="qemu-system-misc",
+    package="qemu-system-loongarch64",
     machine="virt",
     uefi_machine="virt",
     hosts=("loongarch64",),

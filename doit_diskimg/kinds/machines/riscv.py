@@ -12,7 +12,7 @@ _BOARDS = {
 
 RISCV64 = Architecture(
     "riscv64",
-    package="qemu-system-misc",
+    package="qemu-system-riscv64",
     machine="virt",
     uefi_machine="virt",
     hosts=("riscv64",),
@@ -43,7 +43,7 @@ RISCV64 = Architecture(
 
 RISCV32 = Architecture(
     "riscv32",
-    package="qemu-system-misc",
+    package="qemu-system-riscv32",
     machine="virt",
     hosts=("riscv32",),
     firmware={"opensbi": None, "none": Firmware("none", [], "")},
