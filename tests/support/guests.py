@@ -84,6 +84,16 @@ ENDS = {
     more:
         ac 84 c0 74 >halt ba f8 03 ee eb >more
     """,
+    "says the last bytes of the second disk's sector 0": """
+        b8 01 02    ; mov  ax, 0x0201   AH=2: read one sector
+        bb 00 80    ; mov  bx, 0x8000   to here,
+        b9 01 00    ; mov  cx, 0x0001   track 0, sector 1,
+        ba 81 00    ; mov  dx, 0x0081   head 0, second hard disk
+        cd 13       ; int  0x13
+        be fe 81    ; mov  si, 0x81fe
+    more:
+        ac 84 c0 74 >halt ba f8 03 ee eb >more
+    """,
 }
 
 
