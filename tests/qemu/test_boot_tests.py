@@ -9,6 +9,7 @@ import pytest
 from doit.exceptions import InvalidTask
 from guests import boot_code
 from machines import gone, machines, make
+from project import Project
 from tools import tool
 
 from doit_diskimg import Disk, Expect, Mbr, Qemu
@@ -199,6 +200,8 @@ def test_fails(tmp_path, case, reason, last):
     assert f"os.img: boots: {reason}" in said
     assert f"the serial port's log is {log!r}" in said
     assert said.rstrip().endswith(last)
+    ended = case.get("then", "").startswith("writes") or "nonsense" in case.get("qemu", "")
+    assert ("its screen 'build/.os.img/boots.failed.png'" in said) == (not ended)
     if "nothing" not in last:
         assert last.encode() in (tmp_path / log).read_bytes()
     assert gone(tmp_path)
@@ -235,6 +238,29 @@ def test_a_failure_leaves_traces(tmp_path):
     assert b"the second" in (state / "boots.failed.log").read_bytes()
     project.doit("clean", "os.img")
     assert not state.exists()
+
+
+@pytest.mark.parametrize(
+    ("arch", "code", "address"),
+    [
+        ("aarch64", "1400 0000", 0x40080000),  # b .
+        ("arm", "eaff fffe", 0x40010000),  # b .
+        ("riscv64", "0000 006f", 0x80200000),  # j .
+    ],
+)
+def test_the_address_on_other_machines(tmp_path, arch, code, address):
+    tool(f"qemu-system-{arch}")
+    project = Project(tmp_path, f"""
+from doit_diskimg import Qemu
+
+def task_boots():
+    return Qemu(None, arch={arch!r}, kernel="kernel").test_task(expect="never", timeout=2)
+""")
+    project.write("kernel", bytes.fromhex(code)[::-1])
+    said = project.doit("boots", code=1).said
+    assert "qemu: boots: no line matched 'never' within 2 s, " in said
+    assert f", the processor was at {address:#x}, the guest must" in said
+    assert gone(tmp_path)
 
 
 def test_the_address_has_a_name(tmp_path):
