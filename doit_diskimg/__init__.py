@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from doit_diskimg.kinds.filesystems.file import File
     from doit_diskimg.kinds.filesystems.zero import Zero
     from doit_diskimg.kinds.machines.drives import Drive
-    from doit_diskimg.kinds.machines.expect import Expect
+    from doit_diskimg.kinds.machines.expect import Expect, Screen
     from doit_diskimg.kinds.outputs.bmap import Bmap
     from doit_diskimg.kinds.outputs.compressed import Compressed
     from doit_diskimg.kinds.outputs.iso import Iso
@@ -85,6 +85,7 @@ __all__ = [
     "Qemu",
     "Drive",
     "Expect",
+    "Screen",
     "Qcow2",
     "Vdi",
     "Vmdk",
@@ -129,6 +130,7 @@ _HOME = {
     "Qemu": "tasks.qemu_task",
     "Drive": "kinds.machines.drives",
     "Expect": "kinds.machines.expect",
+    "Screen": "kinds.machines.expect",
     "Qcow2": "kinds.outputs.virtual_disks",
     "Vdi": "kinds.outputs.virtual_disks",
     "Vmdk": "kinds.outputs.virtual_disks",

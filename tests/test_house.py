@@ -727,8 +727,8 @@ def test_dodo_py_is_read_on_every_doit_so_imports_are_cheap(statement, without):
 
 NAMES = (
     "Bmap, BootCode, Compressed, Disk, DiskImage, Esp, Expect, Ext, Fat, FatImage, File, Gpt, "
-    "GrubBios, GrubEfi, Iso, Limine, Mbr, Partition, PartitionFile, Patch, Qcow2, Qemu, Segment, "
-    "Sha256, Symbol, Tree, Vdi, Vhdx, Vmdk, Zero, at"
+    "GrubBios, GrubEfi, Iso, Limine, Mbr, Partition, PartitionFile, Patch, Qcow2, Qemu, Screen, "
+    "Segment, Sha256, Symbol, Tree, Vdi, Vhdx, Vmdk, Zero, at"
 )
 DESCRIBED = """
 import sys

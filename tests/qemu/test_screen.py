@@ -1,11 +1,17 @@
-"""`console="screen"`: what a guest says that only writes to the text screen of a PC."""
+"""What a guest shows: a PC's text screen as a console, and parts of any screen."""
+
+import re
 
 import pytest
 from guests import on_screen
 from machines import gone, make
 
+from doit_diskimg.host.qemu.pixels import read_pixels
 from doit_diskimg.host.qemu.text_screen import LENGTH, TextScreen
+from doit_diskimg.host.qemu.verdict import Expectation, Judge
+from doit_diskimg.kinds.machines.expect import Expect, Screen, steps_of
 from doit_diskimg.kinds.machines.keyboard import keys_of
+from doit_diskimg.plan.content import digest_of
 
 
 def memory(rows, first=0):
@@ -132,9 +138,83 @@ def test_it_fails(tmp_path):
     assert said.rstrip().endswith("| kernel panic")
 
 
+# Pixels ------------------------------------------------------------------------------------------
+
+
+RED, GREEN, BLUE, BLACK = b"\xff\0\0", b"\0\xff\0", b"\0\0\xff", b"\0\0\0"
+PICTURE = read_pixels(b"P6\n3 2\n255\n" + RED + GREEN + BLUE + BLACK + BLACK + RED)
+
+
+@pytest.mark.parametrize(
+    ("part", "pixels"),
+    [
+        ((0, 0, 1, 1), RED),
+        ((1, 0, 2, 1), GREEN + BLUE),
+        ((0, 0, 1, 2), RED + BLACK),
+        ((1, 0, 2, 2), GREEN + BLUE + BLACK + RED),
+        ((0, 0, 3, 2), PICTURE.data),
+        ((2, 0, 2, 1), None),
+        ((0, 1, 1, 2), None),
+    ],
+)
+def test_a_part_of_a_picture(part, pixels):
+    assert PICTURE.digest(Screen(*part)) == ("" if pixels is None else digest_of(pixels))
+
+
+def test_no_picture():
+    assert read_pixels(b"").digest(Screen(0, 0, 1, 1)) == ""
+
+
+def test_a_screen_is_a_step():
+    steps = steps_of(Expect("a").expect(Screen(0, 0, 1, 1, "good")).send("x").expect("^b"))
+    judge = Judge(Expectation(steps, "panic", None, 60), 0)
+    judge.see(lambda part: "good", 1)
+    judge.hear("a", 2)
+    assert judge.looks_at == Screen(0, 0, 1, 1, "good")
+    judge.hear("b", 3)
+    assert not judge.has_passed
+    judge.see(lambda part: "bad", 4)
+    assert judge.trouble(60) == (
+        "the 1x1 pixels at (0, 0) have the digest 'bad' (step 2 of 3) within 60 s, the last line "
+        "is 'b'"
+    )
+    judge.see(lambda part: "good", 5)
+    assert judge.take_typed() == b"x"
+    assert judge.looks_at is None
+    judge.hear("b", 6)
+    assert judge.has_passed
+
+
+def test_no_digest_is_the_digest_of_nothing():
+    judge = Judge(Expectation(steps_of(Screen(0, 0, 1, 1)), None, None, 60), 0)
+    judge.see(lambda part: "", 1)
+    assert judge.trouble(60).startswith("the 1x1 pixels at (0, 0) are not on the screen within")
+
+
+def test_a_digest_is_written_down(tmp_path):
+    test = 'expect=["hello", Screen(0, 0, 180, 16)], timeout=1'
+    project = make(tmp_path, test=test, then="powers off")
+    said = project.doit("boots", code=1).said
+    digest = re.search(
+        r"the 180x16 pixels at \(0, 0\) have the digest '(\w{32})' \(step 2 of 2\)", said
+    )[1]
+    dodo = project.dodo.replace("180, 16)", f"180, 16, {digest!r})").replace("timeout=1", "")
+    project.write("dodo.py", dodo)
+    assert "booted in" in project.doit("boots").out
+    assert "boots" not in project.doit("boots").ran
+    project.write("dodo.py", dodo.replace("16, '", "17, '"))
+    assert "what is expected changed" in project.doit("info", "boots", code=1).out
+    said = project.doit("boots", code=1).said
+    assert "the guest switched the machine off, the 180x17 pixels at (0, 0) have the" in said
+
+
 @pytest.mark.parametrize(
     ("qemu", "test", "message"),
     [
+        ("", "expect=Screen(0, -1, 2, 2)", "test.expect.y: -1 is given, must be pixels"),
+        ("", 'expect=["x", Screen(0, 0, 0, 2)]', "test.expect[1].width: 0 is given, must be pix"),
+        ("", 'expect=Expect("x").expect(Screen(0, 0, 1, 2, 5))', "test.expect[1].digest: 5 is"),
+        ("", "expect=Screen(0, 0, 1)", "test.expect.height: it is missing, Screen needs it"),
         ('console="screen"', 'expect=Expect("x").send("é")', "test.expect: 'é' is sent, a text "
          "screen has a US keyboard, which has no key for some of it"),
         ('console="screen"', 'expect=Expect("x").send(b"x")', "test.expect: b'x' is sent, a text"),

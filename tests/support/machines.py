@@ -14,7 +14,7 @@ from tools import tool
 
 DODO = '''
 import os
-from doit_diskimg import Disk, Expect, Mbr, Qemu, Segment
+from doit_diskimg import Disk, Expect, Mbr, Qemu, Screen, Segment
 
 disk = Disk("build/os.img", size="1MiB", table=Mbr(), segments=[Segment("boot", "boot.bin", 0)])
 qemu = Qemu(disk%(qemu)s)

@@ -11,20 +11,15 @@ from contextlib import suppress
 from typing import IO, NamedTuple
 
 from doit_diskimg.host.child import start
-from doit_diskimg.host.qemu import text_screen
+from doit_diskimg.host.qemu.guest_console import GuestConsole
 from doit_diskimg.host.qemu.monitor import Monitor
 from doit_diskimg.host.qemu.registers import Standing, standing
-from doit_diskimg.host.qemu.text_screen import TextScreen
 from doit_diskimg.host.qemu.transcript import Transcript
-from doit_diskimg.host.qemu.verdict import Expectation, Judge, Lines
+from doit_diskimg.host.qemu.verdict import Expectation, Judge
 from doit_diskimg.kinds.machines import command
-from doit_diskimg.kinds.machines.keyboard import keys_of
 
 _QUIET = 0.1
 """Seconds without a byte after which an unfinished line counts as said."""
-
-_KEYS = 4
-"""Keys that are pressed between two looks at the screen, so that it is looked at meanwhile."""
 
 _ENDS = {
     "guest-reset": "the guest restarted the machine, by a triple fault perhaps",
@@ -53,17 +48,18 @@ def boot(
     """Run QEMU until it is clear for each of the tests whether the guest passes it.
 
     What it says on its console, or with ``screen`` on a PC's text screen, goes to the file ``log``;
-    ``screenshot`` is where to save its
-    screen when it has passed, and ``claim`` is told the new file before that has its name.  Raises
-    OSError, and with ``warm`` StateRefusedError; whatever happens, QEMU is gone afterwards.
+    ``screenshot`` is where to save its screen when it has passed, and ``claim`` is told the new
+    file before that has its name.  Raises OSError, and with ``warm`` StateRefusedError; whatever
+    happens, QEMU is gone afterwards.
     """
     transcript = Transcript(log)
     stay = all(wish.stays for wish in wishes)
     try:
-        with tempfile.TemporaryFile() as complaints, tempfile.TemporaryFile() as picture:
-            guest = _Guest(argv, complaints, picture, stay=stay, warm=warm, screen=screen)
+        with tempfile.TemporaryFile() as complaints, tempfile.TemporaryFile() as exchange:
+            guest = _Guest(argv, complaints, exchange, stay=stay, warm=warm)
             try:
-                report = guest.run([Judge(wish, time.monotonic()) for wish in wishes], transcript)
+                console = guest.console(exchange, transcript, screen=screen)
+                report = guest.run([Judge(wish, time.monotonic()) for wish in wishes], console)
                 if screenshot is not None and not any(report.troubles):
                     trouble = guest.screendump(screenshot, claim)
                     report = report._replace(troubles=[trouble] * len(wishes))
@@ -76,29 +72,25 @@ def boot(
 
 class _Guest:
     def __init__(
-        self, argv: Sequence[str], complaints: IO[bytes], picture: IO[bytes], *, stay: bool,
-        warm: bool, screen: bool,
+        self, argv: Sequence[str], complaints: IO[bytes], exchange: IO[bytes], *, stay: bool,
+        warm: bool,
     ) -> None:
-        self._complaints, self._picture = complaints, picture
-        self._stays, self._warm = stay, warm
-        self._monitor, self._lines, self._unsent = Monitor(), Lines(), b""
-        self._text = TextScreen() if screen else None
+        self._complaints, self._stays, self._warm = complaints, stay, warm
+        self._monitor = Monitor()
         handle = self._monitor.handle
         try:
             self._process = start(
                 [*argv, *command.monitor(handle)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints,
-                pass_fds=[handle, picture.fileno()], process_group=0,
+                pass_fds=[handle, exchange.fileno()], process_group=0,
                 last=signal.SIGKILL,
             )
         except OSError:
             self._monitor.close()
             raise
         self._monitor.given()
-        assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._keyboard, self._serial = self._process.stdin.fileno(), self._process.stdout.fileno()
-        os.set_blocking(self._keyboard, False)  # a guest that does not read must not stop us
+        self._serial = self._process.stdout.fileno()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._serial, selectors.EVENT_READ)
         self._selector.register(self._monitor, selectors.EVENT_READ)
@@ -114,14 +106,22 @@ class _Guest:
             assert pipe is not None
             pipe.close()
 
-    def run(self, judges: Sequence[Judge], transcript: Transcript) -> Ending:
+    def console(
+        self, exchange: IO[bytes], transcript: Transcript, *, screen: bool
+    ) -> GuestConsole:
+        """Return the guest's console."""
+        assert self._process.stdin is not None
+        keyboard = self._process.stdin.fileno()
+        return GuestConsole(self._monitor, keyboard, exchange, transcript, screen=screen)
+
+    def run(self, judges: Sequence[Judge], console: GuestConsole) -> Ending:
         """Listen until all is clear."""
         found, times, began = dict[Judge, str](), dict[Judge, float](), time.monotonic()
         while left := [judge for judge in judges if judge not in found]:
             stopped = self._has_stopped
             data = self._listen(0 if stopped else self._patience(left))
             now = time.monotonic()
-            self._tell(left, data, now, transcript)
+            console.tell(left, data, now)
             if data == b"" or (stopped and data is None):
                 found |= self._after_the_end(left, gone=data == b"")
                 times |= dict.fromkeys(left, now - began)
@@ -129,15 +129,14 @@ class _Guest:
             for judge in left:
                 if (trouble := judge.trouble(now)) or judge.has_passed:
                     found[judge], times[judge] = trouble, now - began
-            self._type(left)
-        if self._text is not None:
-            transcript.write(f"{self._text.rest}\n".encode())
+            console.type(left)
+        console.close()
         troubles = [found[judge] for judge in judges]
         seconds = [times[judge] for judge in judges]
         if not any(troubles):
             return Ending(troubles, seconds)
         stood = standing(self._monitor.registers())
-        return Ending(troubles, seconds, stood, self._screen())
+        return Ending(troubles, seconds, stood, console.picture())
 
     @property
     def _has_stopped(self) -> bool:
@@ -158,39 +157,6 @@ class _Guest:
             elif not self._monitor.read():
                 self._selector.unregister(self._monitor)
         return heard
-
-    def _tell(
-        self, judges: Sequence[Judge], data: bytes | None, now: float, transcript: Transcript
-    ) -> None:
-        """Let the judges hear what was said, and write it down."""
-        if self._text is None:
-            heard = self._lines.listen(data or b"")
-            transcript.write(data or b"")
-        else:
-            heard = self._text.look(self._memory(text_screen.START, text_screen.LENGTH))
-        for line, finished in heard:
-            if self._text is not None and finished and line:
-                transcript.write(f"{line}\n".encode())
-            for judge in judges:
-                judge.hear(line, now, finished=finished)
-
-    def _memory(self, start: int, length: int) -> bytes | None:
-        """Return a piece of the guest's memory, None if QEMU has gone."""
-        if not self._monitor.memory(start, length, self._path):
-            return None
-        self._picture.seek(0)
-        return self._picture.read()
-
-    def _type(self, judges: Sequence[Judge]) -> None:
-        self._unsent += b"".join(judge.take_typed() for judge in judges)
-        if self._text is not None:
-            now, self._unsent = self._unsent[:_KEYS], self._unsent[_KEYS:]
-            for keys in keys_of(now.decode("ascii")) or []:
-                self._monitor.press(keys)
-            return
-        with suppress(BlockingIOError, BrokenPipeError):
-            while self._unsent:
-                self._unsent = self._unsent[os.write(self._keyboard, self._unsent) :]
 
     def _after_the_end(self, judges: Sequence[Judge], *, gone: bool) -> dict[Judge, str]:
         status = None
@@ -217,18 +183,6 @@ class _Guest:
         self._complaints.seek(0)
         said = self._complaints.read().decode("utf-8", errors="replace").strip()
         return f"QEMU ended with status {status}" + (f" and said: {said}" if said else "")
-
-    def _screen(self) -> bytes:
-        """Return a picture of the screen, empty if there is none."""
-        if not self._monitor.picture(self._path):
-            return b""
-        self._picture.seek(0)
-        return self._picture.read()
-
-    @property
-    def _path(self) -> str:
-        """A file by which QEMU gives us more than fits a message."""
-        return f"/dev/fd/{self._picture.fileno()}"
 
     def screendump(self, path: str, claim: Callable[[str], None] | None) -> str:
         """Save the screen; return what went wrong."""

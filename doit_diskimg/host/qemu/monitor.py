@@ -88,9 +88,11 @@ class Monitor:
                 scratch.finish()
         return error
 
-    def picture(self, path: str) -> bool:
-        """Save the guest's screen as PNG in a file that QEMU can open; some machines have none."""
-        return "error" not in self.call("screendump", filename=path, format="png")
+    def picture(self, path: str, format: str) -> bool:
+        """Save the guest's screen in a file that QEMU can open; some machines have none."""
+        # Before QEMU 7.1 there was no other format.
+        more: dict[str, Any] = {} if format == "ppm" else {"format": format}
+        return "error" not in self.call("screendump", filename=path, **more)
 
     def registers(self) -> str:
         """Return QEMU's table of the registers of a processor, empty if it does not answer."""

@@ -6,11 +6,11 @@ behind what the step before it found.  Time comes in as a number.
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.kinds.machines.architecture import Exit
-from doit_diskimg.kinds.machines.expect import Step, Wait
+from doit_diskimg.kinds.machines.expect import Screen, Step, Typing, Wait
 
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[ -/]+[0-~]|[0-Z\\-~])")
 """Terminal control sequences (ECMA-48, 5.4; ECMA-35, 13.2): firmware clears the screen first."""
@@ -52,14 +52,16 @@ class Expectation:
     @property
     def types(self) -> bool:
         """Whether the guest is told anything."""
-        return any(not isinstance(step, Wait) for step in self.steps)
+        return any(isinstance(step, Typing) for step in self.steps)
 
     @property
-    def said(self) -> list[str | list[str]]:
-        """What the guest says and is told, without the time that it may take, for comparison."""
+    def said(self) -> list[object]:
+        """What the guest says, shows and is told, without its time, for comparison."""
         return [
-            step.pattern if isinstance(step, Wait) else [step.data.hex()] for step in self.steps
-        ]
+            [step.data.hex()] if isinstance(step, Typing)
+            else step.pattern if isinstance(step.pattern, str) else repr(step.pattern)
+            for step in self.steps
+        ]  # fmt: skip
 
 
 class Lines:
@@ -104,8 +106,11 @@ class Judge:
         self._said = ""
         self._forbid = None if wish.forbid is None else re.compile(wish.forbid)
         self._patterns = [
-            re.compile(step.pattern) if isinstance(step, Wait) else None for step in wish.steps
-        ]
+            re.compile(step.pattern)
+            if isinstance(step, Wait) and isinstance(step.pattern, str) else None
+            for step in wish.steps
+        ]  # fmt: skip
+        self._seen = ""
         self._at = 0
         self._place = 0
         """Where in the present line the next step is looked for."""
@@ -139,14 +144,32 @@ class Judge:
     def _follow(self, line: str, now: float) -> None:
         while not self.is_through:
             step, pattern = self.wish.steps[self._at], self._patterns[self._at]
-            if isinstance(step, Wait) and pattern is not None:
+            if isinstance(step, Typing):
+                self._typed += step.data
+            elif pattern is None:
+                return  # it must be seen
+            else:
                 found = pattern.search(line, min(self._place, len(line)))
                 if found is None:
                     return
                 self._place, self._step_began = found.end(), now
-            elif not isinstance(step, Wait):
-                self._typed += step.data
             self._at += 1
+
+    @property
+    def looks_at(self) -> Screen | None:
+        """The part of the screen that is waited for now, if it is one."""
+        step = None if self.is_through or self.forbidden is not None else self.wish.steps[self._at]
+        found = step.pattern if isinstance(step, Wait) else None
+        return found if isinstance(found, Screen) else None
+
+    def see(self, digest: Callable[[Screen], str], now: float) -> None:
+        """Look at the screen, if that is waited for: ``digest`` returns that of a part."""
+        while (part := self.looks_at) is not None:
+            self._seen = digest(part)
+            if self._seen != part.digest or not self._seen:
+                return
+            self._at, self._step_began = self._at + 1, now
+            self._follow("", now)
 
     def take_typed(self) -> bytes:
         """Return what is to be typed now, once."""
@@ -207,6 +230,9 @@ class Judge:
             assert isinstance(step, Wait), "what is typed is typed at once"
             count = sum(isinstance(step, Wait) for step in self.wish.steps)
             which = f" (step {self._number} of {count})" if count > 1 else ""
+            if isinstance(step.pattern, Screen):
+                seen = f"have the digest {self._seen!r}" if self._seen else "are not on the screen"
+                return f"{step.pattern} {seen}{which}"
             return f"no line matched {step.pattern!r}{which}"
         if self.wish.status is None:
             return "the guest did not switch the machine off"

@@ -1,6 +1,6 @@
 """`Expect`: what a test of a boot waits for and what it types, in order.
 
-A machine and its guest are no part of this: it is text to find and text to type.
+A machine and its guest are no part of this: it is text to find and to type, and what to see.
 """
 
 import re
@@ -8,19 +8,44 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, replace
 from typing import NamedTuple, Self
 
-from doit_diskimg.disk.fields import misuse_problems, name_problems, shown
+from doit_diskimg.disk.fields import (
+    Kind,
+    kind_problems,
+    misuse_problems,
+    name_problems,
+    shown,
+)
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.kinds.machines.keyboard import keys_of
 
 
+@dataclass(frozen=True, described=True)
+class Screen:
+    """A part of the guest's screen whose pixels must have a digest.
+
+    ``x`` and ``y`` are its upper left corner, all numbers pixels.  A test that fails says the
+    digest that the part had: leave it empty at first, look at the picture, and write it down.
+    """
+
+    x: int
+    y: int
+    width: int
+    height: int
+    digest: str = ""
+
+    def __str__(self) -> str:
+        return f"the {self.width}x{self.height} pixels at ({self.x}, {self.y})"
+
+
 class Wait(NamedTuple):
     """A step of a script: a pattern that must be found behind what was found before it.
 
-    ``seconds`` is how long that may take, counted from the step before; None: as the whole test.
+    Or a part of the screen that must look as it should.  ``seconds`` is how long that may take,
+    counted from the step before; None: as the whole test.
     """
 
-    pattern: str
+    pattern: str | Screen
     seconds: float | None = None
 
 
@@ -42,12 +67,12 @@ Step = Wait | Typing
 class Expect:
     """What a guest says and what it is answered: ``Expect("login:").send("root").expect("#")``.
 
-    ``pattern`` is a regular expression that must be found in a line; ``timeout`` is how many
-    seconds that may take, and as long as the whole test if it is None.  `send` and `expect` return
-    a longer script and change nothing.
+    ``pattern`` is a regular expression that must be found in a line, or a `Screen`; ``timeout`` is
+    how many seconds that may take, and as long as the whole test if it is None.  `send` and
+    `expect` return a longer script and change nothing.
     """
 
-    pattern: str
+    pattern: str | Screen
     _: KW_ONLY
     timeout: float | None = None
     then: Sequence[Step] = ()
@@ -56,23 +81,23 @@ class Expect:
         """Type ``text`` when the pattern before has been found; a line ends in ``\\n``."""
         return replace(self, then=(*self.then, Typing(text)))
 
-    def expect(self, pattern: str, *, timeout: float | None = None) -> Self:
-        """Wait for another pattern, in the rest of the line or below it.
+    def expect(self, pattern: str | Screen, *, timeout: float | None = None) -> Self:
+        """Wait for another pattern, in the rest of the line or below it, or for a screen.
 
         ``timeout`` counts from the moment that the one before was found.
         """
         return replace(self, then=(*self.then, Wait(pattern, timeout)))
 
 
-Expected = str | Sequence[str] | Expect | None
-"""What a test may be given: a pattern, several in order, or a script."""
+Expected = str | Screen | Sequence[str | Screen] | Expect | None
+"""What a test may be given: a pattern or a screen, several in order, or a script."""
 
 
 def steps_of(expect: Expected) -> tuple[Step, ...]:
     """Return the steps of what a test expects."""
     if expect is None:
         return ()
-    if isinstance(expect, str):
+    if isinstance(expect, (str, Screen)):
         return (Wait(expect),)
     if isinstance(expect, Expect):
         return (Wait(expect.pattern, expect.timeout), *expect.then)
@@ -123,21 +148,44 @@ def _expect_problems(expect: object, where: str) -> Iterator[Problem]:
             yield BadValue(where, "the list is empty", "must have a pattern at least",
                            "leave it out, or write what the guest says")
         for index, pattern in enumerate(expect):
-            yield from _pattern_problems(pattern, f"{where}[{index}]")
+            yield from _wait_problems(pattern, f"{where}[{index}]")
     else:
-        yield from _pattern_problems(expect, where)
+        yield from _wait_problems(expect, where)
+
+
+def _wait_problems(wait: object, where: str) -> Iterator[Problem]:
+    if isinstance(wait, Screen):
+        yield from _screen_problems(wait, where)
+    else:
+        yield from _pattern_problems(wait, where)
 
 
 def _script_problems(script: Expect, where: str) -> Iterator[Problem]:
     for index, step in enumerate(steps_of(script)):
         here = f"{where}[{index}]" if script.then else where
         if isinstance(step, Wait):
-            yield from _pattern_problems(step.pattern, here)
+            yield from _wait_problems(step.pattern, here)
             if step.seconds is not None:
                 yield from _seconds_problems(step.seconds, f"{here}.timeout")
         elif not isinstance(step.text, (str, bytes)):
             yield BadValue(f"{here}.send", f"{shown(step.text)} is given",
                            "must be text, or bytes", r'write for example send("ls\n")')
+
+
+def _screen_problems(screen: Screen, where: str) -> Iterator[Problem]:
+    misused = list(misuse_problems(screen, where))
+    yield from misused or kind_problems(screen, f"{where}.", _SCREEN)
+
+
+_SCREEN = {
+    **dict.fromkeys(("x", "y"), Kind(
+        lambda value: isinstance(value, int) and value >= 0, "must be pixels", "write 0"
+    )),
+    **dict.fromkeys(("width", "height"), Kind(
+        lambda value: isinstance(value, int) and value > 0, "must be pixels", "write 16"
+    )),
+    "digest": Kind(lambda value: isinstance(value, str), "must be text", "leave it out at first"),
+}  # fmt: skip
 
 
 def _pattern_problems(pattern: object, where: str) -> Iterator[Problem]:
