@@ -14,7 +14,8 @@ from doit_diskimg.host.qemu.verdict import Judge, Lines
 from doit_diskimg.kinds.machines.keyboard import keys_of
 
 _KEYS = 4
-"""Keys that are pressed between two looks at the screen, so that it is looked at meanwhile."""
+"""Keys that are pressed between two looks at the screen.  QEMU holds each for a moment, and what
+waits meanwhile has little room."""
 
 _LOOK = 0.2
 """Seconds between two looks at a screen while the guest talks: a picture has megabytes."""
