@@ -6,7 +6,7 @@ import socket
 import struct
 import subprocess
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from os import fspath
 from pathlib import Path
 from types import SimpleNamespace
@@ -497,3 +497,29 @@ def test_a_program_that_is_missing_names_its_package(monkeypatch):
         "qemu-system-arm: it is not installed, must be in PATH to boot "
         "(install it (Debian package qemu-system-arm))"
     )
+
+
+ODD = [None, 5, -1, 0, True, 1.5, "", "x", "a b", "/", b"x", [], [5], ["x"], [None], (), ("a", "b"),
+       ("a", 5), {}, {"a": 1}, object(), DISK, ISO, Drive("a"), Drive(None), "\0", "\udcff", [DISK]]
+
+
+@pytest.mark.parametrize("field", [it.name for it in fields(Qemu)])
+def test_whatever_a_user_writes_is_a_machine_or_a_problem(field):
+    for value in ODD:
+        qemu = replace(Qemu(DISK), **{field: value})
+        problems = [*qemu.problems()]
+        assert all(str(problem).count("\n") == 0 for problem in problems)
+        if not problems:
+            machine = qemu.planned(fspath, snapshot=True)
+            argv = command(machine, Host("q", firmware(qemu), "tcg"))
+            assert all(isinstance(word, str) for word in argv)
+            assert [*qemu.files()] is not None
+
+
+@pytest.mark.parametrize("field", [it.name for it in fields(Drive)])
+def test_whatever_a_user_writes_is_a_drive_or_a_problem(field):
+    for value in ODD:
+        qemu = Qemu(DISK, drives=[replace(Drive("a"), **{field: value})])
+        if not [*qemu.problems()]:
+            argv = command(qemu.planned(fspath, snapshot=True), Host("q", None, "tcg"))
+            assert all(isinstance(word, str) for word in argv)
