@@ -100,6 +100,8 @@ class Run(Boot):
 
             home = self.qemu.home
             return self._ended(warm_or_cold(self.qemu.warm, self.machine, host, home, start))
+        except KeyboardInterrupt:
+            return None  # while it waited for the firmware
         except DiskimgError as error:
             return self.failed(error)
         except OSError as error:

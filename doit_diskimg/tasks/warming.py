@@ -1,11 +1,12 @@
 """Starts a machine behind its firmware where it may, and cold otherwise."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from doit_diskimg.host.qemu.guest import StateRefusedError
-from doit_diskimg.host.qemu.warm_start import Warm, Warmth
+from doit_diskimg.host.qemu.warm_start import Warm, Warmth, files
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.host.terminal import say
 from doit_diskimg.kinds.machines.command import Host, Machine, command
@@ -43,7 +44,7 @@ def warm_or_cold(
     """
     if wanted is None:
         uefi = host.firmware is not None and host.firmware.how == "flash"
-        wanted = uefi and host.accel == "tcg" and not machine.kernel
+        wanted = uefi and host.accel == "tcg" and not machine.kernel and not _has_files(machine)
     if not wanted:
         return start([], False)
     warmth = warmth_of(machine, host, home)
@@ -56,3 +57,9 @@ def warm_or_cold(
             warm = Warm([], "QEMU refuses the state behind the firmware")
     say(f"starts cold: {warm.cold}")
     return start([], False)
+
+
+def _has_files(machine: Machine) -> bool:
+    """Return whether files of the user's are in the state, which would be taken at every edit."""
+    devices = [word for device in machine.devices for word in ("-device", device)]
+    return any(map(os.path.isfile, files([*machine.wiring.arguments, *devices])))

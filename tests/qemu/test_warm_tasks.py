@@ -11,6 +11,7 @@ from tools import tool
 from doit_diskimg.host.qemu.guest import StateRefusedError
 from doit_diskimg.host.qemu.warm_start import Warm
 from doit_diskimg.kinds.machines.command import Given, Host, Machine
+from doit_diskimg.kinds.machines.console import Wiring
 from doit_diskimg.tasks import warming
 
 DODO = """
@@ -91,6 +92,20 @@ def test_no_machine_outlives_a_doit_that_waits_for_the_firmware(tmp_path):
     assert states(project) == []
 
 
+def test_ctrl_c_while_it_waits_for_the_firmware_is_no_reason(tmp_path):
+    tool("qemu-system-x86_64")
+    firmware("x86_64")
+    project = Project(tmp_path, DODO)
+    project.write("boot.efi", program("X one"))
+    reader = Reader(start(project, "-m", "doit", "boot"))
+    reader.until(WAITS)
+    reader.until_a_machine_runs(tmp_path)
+    assert reader.end(signal.SIGINT) == 0
+    assert gone(tmp_path)
+    assert states(project) == []
+    assert not [*(tmp_path / "build" / ".os.img").glob("*.cold.json")]
+
+
 # The decision, with starts that are none ----------------------------------------------------------
 
 UEFI = Given("flash", ("CODE.fd", "VARS.fd"))
@@ -100,7 +115,9 @@ UEFI = Given("flash", ("CODE.fd", "VARS.fd"))
 def decide(monkeypatch, capsys):
     """Return a function that decides, and tells how the machine was started and what was said."""
 
-    def decide(wanted, *, firmware=UEFI, accel="tcg", kernel="", cold="", refuses=False):
+    def decide(
+        wanted, *, firmware=UEFI, accel="tcg", cold="", refuses=False, arguments=(), **machine
+    ):
         asked, starts = [], []
 
         class Known:
@@ -119,8 +136,8 @@ def decide(monkeypatch, capsys):
 
         monkeypatch.setattr(warming, "warmth_of", lambda *arguments: Known())
         host = Host("qemu", firmware, accel)
-        machine = Machine(kernel=kernel)
-        assert warming.warm_or_cold(wanted, machine, host, "os.img", start) == "done"
+        pc = Machine(wiring=Wiring(arguments=arguments), **machine)
+        assert warming.warm_or_cold(wanted, pc, host, "os.img", start) == "done"
         return starts, asked, capsys.readouterr().out
 
     return decide
@@ -132,6 +149,9 @@ def decide(monkeypatch, capsys):
     (None, {"firmware": None}, ["cold"]),
     (None, {"firmware": Given("bios", ("OVMF.fd",))}, ["cold"]),
     (None, {"kernel": "vmlinuz"}, ["cold"]),
+    (None, {"devices": (f"loader,file={__file__}",)}, ["cold"]),
+    (None, {"arguments": ("-fw_cfg", f"name=opt/x,file={__file__}")}, ["cold"]),
+    (None, {"arguments": ("-drive", f"file={__file__}")}, ["warm"]),
     (True, {}, ["warm"]),
     (True, {"accel": "kvm"}, ["warm"]),
     (False, {}, ["cold"]),

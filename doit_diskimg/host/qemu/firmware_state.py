@@ -92,6 +92,7 @@ class _Machine:
             self._process = child.start(
                 words, last=signal.SIGKILL, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=complaints, pass_fds=[handle],
+                process_group=0,  # or Ctrl-C would end it, and look like a reason
             )
         except OSError:
             self._monitor.close()
