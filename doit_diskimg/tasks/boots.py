@@ -79,7 +79,7 @@ class Run(Boot):
 
     linked: bool = False
 
-    def __call__(self, task: Any, gdb: bool) -> "TaskFailed | None":
+    def __call__(self, task: Any, gdb: bool, gdb_port: int) -> "TaskFailed | None":
         """Called by doit."""
         if skipped(task):
             return None
@@ -88,13 +88,13 @@ class Run(Boot):
         try:
             self.check()
             machine, host = self._ready(), self.host()
-            argv = self._argv(machine, host, gdb=gdb)
+            argv = self._argv(machine, host, gdb=gdb_port if gdb else 0)
 
             def start(more: Sequence[str], warm: bool) -> int | None:
                 _say(f"{shlex.join([*argv, *more])}\n({ends_by(machine.wiring)} ends it)")
                 if gdb:
                     program = find_qemu.debugger(self.qemu.architecture)
-                    attach = "target remote localhost:1234"
+                    attach = f"target remote localhost:{gdb_port}"
                     _say(f"waiting for: {program} -ex {attach!r}{self._symbols()}")
                 return guest.attend([*argv, *more], warm=warm)
 
@@ -109,10 +109,10 @@ class Run(Boot):
 
     def argv(self, host: Host) -> list[str]:
         """Return QEMU's arguments, those of the disk as it is built."""
-        return self._argv(self.machine, host, gdb=False)
+        return self._argv(self.machine, host, gdb=0)
 
     @staticmethod
-    def _argv(machine: Machine, host: Host, *, gdb: bool) -> list[str]:
+    def _argv(machine: Machine, host: Host, *, gdb: int) -> list[str]:
         argv = command.command(machine, host)
         return argv + command.attended(machine, display=find_qemu.has_display(), gdb=gdb)
 

@@ -36,6 +36,14 @@ _GDB = {
 }
 
 
+_GDB_PORT = {
+    "name": "gdb_port",
+    "long": "gdb-port",
+    "type": int,
+    "default": 1234,
+    "help": "the TCP port of this computer at which it waits for gdb",
+}
+
 @dataclass(frozen=True, described=True)
 class Qemu(QemuMachine):
     """A machine to boot a disk in, as tasks; the fields are those of `QemuMachine`."""
@@ -63,7 +71,7 @@ class Qemu(QemuMachine):
         _refuse(self, [*self.problems(), *_image_problems(image, self)])
         machine = self.planned(normal, snapshot=False)
         action = Run(self, machine, linked=image == "linked")
-        task = {**self._task(action, OnRequest()), "params": [_GDB]}
+        task = {**self._task(action, OnRequest()), "params": [_GDB, _GDB_PORT]}
         if action.linked:
             task["task_dep"][0] = f"{self.name}:linked"
         return task

@@ -110,9 +110,6 @@ def boots(folder, name, options, *more):
 
 def raspberry_pi(project):
     project.write("build/kernel8.img", flat(project.folder, "aarch64", 0x80000, """
-        mrs x0, mpidr_el1
-        tst x0, #3                      // three of the four cores wait
-        b.ne .
         movz x2, #0x3f20, lsl #16       // PL011 of the BCM2837, at 0x3f201000
         movk x2, #0x1000
         adr x1, text

@@ -329,7 +329,7 @@ def test_who_has_the_terminal(tmp_path, monkeypatch, name):
     qemu = Qemu(DISK, **said)
     assert [*qemu.problems()] == []
     machine = qemu.planned(fspath, snapshot=True)
-    assert shlex.join(attended(machine, display=False, gdb=False)) == run
+    assert shlex.join(attended(machine, display=False)) == run
     assert ends_by(machine.wiring) == ("Ctrl-A X" if name in MUXED else "Ctrl-C")
     problems = [str(problem) for problem in unheard_problems(machine.wiring)]
     assert ["the first serial port goes to 'null'" in it for it in problems] == (
@@ -340,13 +340,14 @@ def test_who_has_the_terminal(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     Path("os.img").write_bytes(bytes(512))
     argv = command(machine, Host(tool("qemu-system-x86_64"), None, "tcg"))
-    for ours in (attended(machine, display=False, gdb=False), watched(machine, stay=False)):
+    for ours in (attended(machine, display=False), watched(machine, stay=False)):
         assert accepted([*argv, *ours]) == (0, "")
 
 
 def test_what_each_kind_of_run_adds():
     machine = Qemu(DISK).planned(fspath, snapshot=True)
-    assert attended(machine, display=True, gdb=True) == ["-serial", "stdio", "-s", "-S"]
+    gdb = ["-gdb", "tcp:127.0.0.1:2345", "-S"]
+    assert attended(machine, display=True, gdb=2345) == ["-serial", "stdio", *gdb]
     assert watched(machine, stay=True)[-2:] == ["-no-reboot", "-no-shutdown"]
 
 

@@ -2,14 +2,15 @@
 
 import json
 import re
+import signal
 import socket
 import subprocess
 import time
 from types import SimpleNamespace
 
 import pytest
-from efi_guests import BOOT_FILE
-from efi_guests import line as efi_line
+from efi_guests import BOOT_FILE, firmware
+from machines import Reader, gone, start
 from project import Project
 from tools import tool
 
@@ -44,7 +45,8 @@ DODO = """
 from doit_diskimg import Disk, Esp, Gpt, Qemu
 
 def task_gdb():
-    return Qemu(None, {machine}, kernel="a kernel").gdb_task(port={port}, symbols=["a kernel"])
+    return Qemu(None, {machine}, kernel="a kernel").gdb_task(
+        port={port}, symbols=["a kernel"], launch="launch.json")
 """
 UEFI = """
 from doit_diskimg import Disk, Esp, Gpt, Qemu
@@ -55,8 +57,12 @@ disk = Disk("os.img", size="auto", table=Gpt(), partitions=[
 def task_image():
     return disk.tasks()
 
+qemu = Qemu(disk, firmware="uefi", arch="{arch}", warm={warm})
+
+def task_boot():
+    return qemu.run_task()
+
 def task_gdb():
-    qemu = Qemu(disk, firmware="uefi", arch="{arch}")
     return qemu.gdb_task(port={port}, efi={{"the app.efi": "the app.efi"}})
 """
 
@@ -75,19 +81,42 @@ def compiled(folder, name, source, *words):
     subprocess.run(argv, cwd=folder, check=True, stderr=subprocess.PIPE)
 
 
-def gdb_says(folder, script, argv, port):
-    """Return what gdb says at the end of its script, attached to a machine that waits."""
+def gdb_says(folder, script, argv, port, *, mi=False):
+    """Return what gdb says at the end of its script, attached to a machine that waits.
+
+    With ``mi`` it is spoken to as editors do, by its machine interface.
+    """
     argv = [*argv, "-gdb", f"tcp:127.0.0.1:{port}", "-S", "-display", "none", "-serial", "null"]
     with subprocess.Popen(argv) as machine:
         try:
             wait_for(port, machine)
-            done = subprocess.run(
-                [tool("gdb-multiarch"), "-nx", "-batch", "-x", script, "-ex", "info line"],
-                cwd=folder, capture_output=True, text=True, timeout=120,
-            )
+            return batch(folder, script, mi=mi)
         finally:
             machine.kill()
-    return done.stdout + done.stderr
+
+
+def batch(folder, script, *, mi=False):
+    words, said = ["-batch", "-x", script, "-ex", "info line"], None
+    if mi:
+        (settings,) = json.loads((folder / "launch.json").read_text())["configurations"]
+        (command,) = settings["customLaunchSetupCommands"]
+        words, said = ["--interpreter=mi2"], f'-interpreter-exec console "{command["text"]}"\n'
+    argv = [tool("gdb-multiarch"), "-nx", *words]
+    with subprocess.Popen(
+        argv, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True,
+    ) as gdb:
+        if not mi:
+            return gdb.communicate(timeout=120)[0]
+        gdb.stdin.write(said)
+        gdb.stdin.flush()
+        heard = ""
+        for line in gdb.stdout:
+            heard += line
+            if line.startswith("*stopped,reason=") or line.startswith("^error"):
+                break
+        gdb.kill()
+        return heard
 
 
 def wait_for(port, machine):
@@ -106,9 +135,10 @@ def test_bios(tmp_path, port):
              "-nostdlib", "-no-pie", "-fcf-protection=none",
              "-Wl,-Ttext=0x100000,-n,--build-id=none,-z,noexecstack")
     Project(tmp_path, DODO.format(machine="arch='x86_64'", port=port)).doit("qemu:gdb")
-    stops(gdb_says(tmp_path, "qemu.gdb", [
-        tool("qemu-system-x86_64"), "-kernel", str(tmp_path / "a kernel"),
-    ], port))
+    machine = [tool("qemu-system-x86_64"), "-kernel", str(tmp_path / "a kernel")]
+    stops(gdb_says(tmp_path, "qemu.gdb", machine, port))
+    said = gdb_says(tmp_path, "qemu.gdb", machine, port, mi=True)
+    assert re.search(r'stopped,reason="breakpoint-hit".*func="kernel_main".*line="\d+"', said), said
 
 
 @pytest.mark.parametrize(("arch", "more"), [
@@ -127,9 +157,13 @@ def test_bare(tmp_path, port, arch, more):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arch", ["x86_64", "aarch64"])
-def test_uefi_puts_an_application_anywhere(tmp_path, port, arch):
-    text = UEFI.format(file=BOOT_FILE[arch], arch=arch, port=port)
+@pytest.mark.parametrize(("arch", "warm"), [
+    ("x86_64", False), ("x86_64", True), ("aarch64", False),
+])
+def test_uefi_puts_an_application_anywhere(tmp_path, port, arch, warm):
+    tool(f"qemu-system-{arch}")
+    firmware(arch)
+    text = UEFI.format(file=BOOT_FILE[arch], arch=arch, port=port, warm=warm)
     project = Project(tmp_path, text, image="os.img")
     compiled(tmp_path, "the app.o", EFI, "clang", "-target", f"{arch}-unknown-windows",
              "-gdwarf-4", "-mno-red-zone", "-c")
@@ -138,7 +172,14 @@ def test_uefi_puts_an_application_anywhere(tmp_path, port, arch):
         "-debug:dwarf", "-out:the app.efi", "the app.o",
     ], cwd=tmp_path, check=True)
     project.doit()
-    said = gdb_says(tmp_path, "os.gdb", efi_line(project.image_path, arch), port)
+    doit = start(project, "-m", "doit", "boot", "--gdb", "--gdb-port", str(port))
+    heard = Reader(doit)
+    heard.until("ends it)")
+    wait_for(port, doit)
+    said = batch(tmp_path, "os.gdb")
+    heard.end(signal.SIGINT)
+    assert gone(tmp_path)
+    assert (".warm" in heard.text) == warm
     assert re.search(r"the app.efi is loaded at 0x[0-9a-f]+000\n", said), said
     stops(said)
 

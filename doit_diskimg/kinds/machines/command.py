@@ -116,10 +116,14 @@ def _firmware(given: Given | None) -> Iterator[str]:
         yield from (f"-{given.how}", plain(given.files[0]))
 
 
-def attended(machine: Machine, *, display: bool, gdb: bool) -> list[str]:
-    """Return what a run before the user's eyes adds: the console is the terminal."""
+def attended(machine: Machine, *, display: bool, gdb: int = 0) -> list[str]:
+    """Return what a run before the user's eyes adds: the console is the terminal.
+
+    At the port ``gdb`` the machine waits for a debugger, unless that is 0.
+    """
     argv = attended_words(machine.wiring, display=display)
-    return [*argv, "-s", "-S"] if gdb else argv
+    # Not `-s`, which listens to the whole network: who debugs the guest may ask QEMU for our files.
+    return [*argv, "-gdb", f"tcp:127.0.0.1:{gdb}", "-S"] if gdb else argv
 
 
 def watched(machine: Machine, *, stay: bool) -> list[str]:
