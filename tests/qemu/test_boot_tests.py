@@ -150,6 +150,11 @@ FAILS = [
         "(it said nothing)", id="nothing-said",
     ),
     pytest.param(
+        {"qemu": 'arguments=["-version"]', "test": ""},
+        "QEMU ended with status 0, it must switch the machine off", "QEMU Project developers",
+        id="nothing-ran",
+    ),
+    pytest.param(
         {"says": "nothing much\n", "test": 'expect="hello", timeout=1'},
         "no line matched 'hello' within 1 s", "nothing much", id="silence",
     ),
@@ -198,9 +203,11 @@ def test_fails(tmp_path, case, reason, last):
     said = project.doit("boots", code=1).said
     log = "build/.os.img/boots.serial.log"
     assert f"os.img: boots: {reason}" in said
-    assert f"the serial port's log is {log!r}" in said
+    assert f"the console's log is {log!r}" in said
     assert said.rstrip().endswith(last)
-    ended = case.get("then", "").startswith("writes") or "nonsense" in case.get("qemu", "")
+    ended = case.get("then", "").startswith("writes") or any(
+        word in case.get("qemu", "") for word in ("nonsense", "-version")
+    )
     assert ("its screen 'build/.os.img/boots.failed.png'" in said) == (not ended)
     if "nothing" not in last:
         assert last.encode() in (tmp_path / log).read_bytes()
@@ -225,7 +232,7 @@ def test_a_failure_leaves_traces(tmp_path):
     state = tmp_path / "build/.os.img"
     said = project.doit("boots", code=1).said
     assert (
-        "(the serial port's log is 'build/.os.img/boots.serial.log', "
+        "(the console's log is 'build/.os.img/boots.serial.log', "
         "its screen 'build/.os.img/boots.failed.png')"
     ) in said
     assert (state / "boots.failed.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
@@ -241,22 +248,43 @@ def test_a_failure_leaves_traces(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("arch", "code"),
+    [
+        ("aarch64", "52800100 72b08000 d4000002"),  # w0 = 0x84000008 (PSCI's SYSTEM_OFF); hvc 0
+        ("riscv64", "001002b7 00005337 55530313 0062a023"),  # 0x5555 to sifive_test at 0x100000
+    ],
+)
+def test_power_off_on_other_machines(tmp_path, arch, code):
+    tool(f"qemu-system-{arch}")
+    project = bare(tmp_path, arch, code, "")
+    assert "booted in" in project.doit("boots").out
+    assert not boots(project)
+
+
+def bare(folder, arch, code, test):
+    """Return a project with a kernel of a few instructions and no disk."""
+    project = Project(folder, f"""
+from doit_diskimg import Qemu
+
+def task_boots():
+    return Qemu(None, arch={arch!r}, kernel="kernel").test_task({test})
+""")
+    words = [bytes.fromhex(word)[::-1] for word in code.split()]
+    project.write("kernel", b"".join(words))
+    return project
+
+
+@pytest.mark.parametrize(
     ("arch", "code", "address"),
     [
-        ("aarch64", "1400 0000", 0x40080000),  # b .
-        ("arm", "eaff fffe", 0x40010000),  # b .
-        ("riscv64", "0000 006f", 0x80200000),  # j .
+        ("aarch64", "14000000", 0x40080000),  # b .
+        ("arm", "eafffffe", 0x40010000),  # b .
+        ("riscv64", "0000006f", 0x80200000),  # j .
     ],
 )
 def test_the_address_on_other_machines(tmp_path, arch, code, address):
     tool(f"qemu-system-{arch}")
-    project = Project(tmp_path, f"""
-from doit_diskimg import Qemu
-
-def task_boots():
-    return Qemu(None, arch={arch!r}, kernel="kernel").test_task(expect="never", timeout=2)
-""")
-    project.write("kernel", bytes.fromhex(code)[::-1])
+    project = bare(tmp_path, arch, code, 'expect="never", timeout=2')
     said = project.doit("boots", code=1).said
     assert "qemu: boots: no line matched 'never' within 2 s, " in said
     assert f", the processor was at {address:#x}, the guest must" in said

@@ -146,7 +146,7 @@ def test_each_passes_or_fails_by_itself(tmp_path):
         assert run.code
         assert run.ran & ALL == (ALL if words == ["shared"] else {"shared:never"})
         assert "os.img: shared:never: no line matched 'Tom' within 1 s, the last line" in run.said
-        assert "(the serial port's log is 'build/.os.img/shared.serial.log'" in run.said
+        assert "(the console's log is 'build/.os.img/shared.serial.log'" in run.said
         assert run.said.count("no line matched") == 1
     suite = report(tmp_path)
     assert suite.get("failures") == "1"

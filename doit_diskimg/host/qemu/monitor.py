@@ -37,7 +37,9 @@ class Monitor:
         self.ended = ""
         """Why the guest ended, in QEMU's words, such as ``guest-reset``; empty while it runs."""
         self.ran = False
-        """Whether the guest ever ran; not if QEMU refused the state that it was to go on from."""
+        """Whether the guest ever ran; not if QEMU refused what it was told, or a state to go on
+        from.
+        """
         self._send("qmp_capabilities")
 
     @property
@@ -48,6 +50,12 @@ class Monitor:
     def given(self) -> None:
         """QEMU has its end: close our copy, so that its death is noticed."""
         self._theirs.close()
+
+    def run(self) -> None:
+        """Let a machine run that was started with ``-S``: QEMU tells no event to a monitor that has
+        not greeted it yet, and a small guest has ended by then.
+        """
+        self._send("cont")
 
     def close(self) -> None:
         """Close everything."""

@@ -39,7 +39,7 @@ def keep(state: StateFolder, name: str, report: Ending, symbols: str) -> Traces:
     if not any(report.troubles):
         return Traces("", "")
     failed, screen = state.file(name, FAILED_LOG), state.file(name, SCREEN)
-    files = f"the serial port's log is {log(state, name)!r}"
+    files = f"the console's log is {log(state, name)!r}"
     with suppress(OSError):  # of a file system without hard links
         folder.unlink_in(failed)
         os.link(log(state, name), failed)
