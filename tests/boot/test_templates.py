@@ -202,6 +202,11 @@ def test_it_boots_in_its_machine(tmp_path, name, qemu, guest, says):
         menu = "serial\\nterminal_output serial\\nmultiboot"
         dodo = tmp_path / "dodo.py"
         dodo.write_text(dodo.read_text().replace('b"multiboot', f'b"{menu}'))
+    if name == "iso":
+        stick = 'Qemu(None, drives=[Drive(iso, interface="usb")])'
+        assert f"return {stick}.run_task()" in template.read_text()
+        dodo.write_text(f"{dodo.read_text()}\ndef task_starts():\n    return {stick}.{test[5:]}\n")
+        assert "booted in" in project.doit("starts").out
     assert "booted in" in project.doit("boots").out
 
 
