@@ -17,6 +17,7 @@ DODO = '''
 from doit_diskimg import Disk, Esp, Gpt, GrubCd, Iso, Limine
 
 grub = GrubCd("build/eltorito.img", prefix="/boot/grub")
+MENU = b"serial\\nterminal_output serial\\nmultiboot /boot/kernel\\nboot\\n"
 image = {"boot/cd.bin": "cd.bin"}
 both = {"bios": "boot/cd.bin", "files": image}
 disk = Disk("build/os.img", size="auto", table=Gpt(), partitions=[
@@ -25,9 +26,11 @@ disk = Disk("build/os.img", size="auto", table=Gpt(), partitions=[
     Iso("build/grub.iso", name="grub", efi="esp", hybrid="grub",
         bios="boot/grub/eltorito.img", files={
             "boot/grub/eltorito.img": grub, "boot/kernel": "kernel",
-            "boot/grub/grub.cfg": b"serial\\nterminal_output serial\\n"
-                                  b"multiboot /boot/kernel\\nboot\\n",
+            "boot/grub/grub.cfg": MENU,
         }),
+    Iso("build/grub_bios.iso", name="grub_bios", hybrid="grub", bios="eltorito.img", files={
+        "eltorito.img": grub, "boot/kernel": "kernel", "boot/grub/grub.cfg": MENU,
+    }),
     Iso("build/isolinux.iso", name="isolinux", **both,
         hybrid="/usr/lib/ISOLINUX/isohdpfx.bin"),
     Iso("build/isolinux_efi.iso", name="isolinux_efi", **both, efi="esp",
@@ -81,7 +84,7 @@ def test_the_same_bytes_elsewhere(built, tmp_path):
     assert not built.doit().ran
     again = make(tmp_path / "elsewhere")
     isos = sorted(path.name for path in (built.folder / "build").glob("*.iso"))
-    assert len(isos) == 7
+    assert len(isos) == 8
     for name in isos:
         here, there = (project.folder / "build" / name for project in (built, again))
         assert here.read_bytes() == there.read_bytes(), name
@@ -119,6 +122,7 @@ def test_uefi_finds_its_volume_beside_isolinux(built):
 @pytest.mark.parametrize(("name", "how", "says"), [
     ("grub", "cd", "hello from GRUB"),
     ("grub", "stick", "hello from GRUB"),
+    ("grub_bios", "stick", "hello from GRUB"),
     ("isolinux", "cd", "hello from the CD"),
     ("isolinux", "stick", "hello from the CD"),
     ("isolinux_efi", "stick", "hello from the CD"),
@@ -160,6 +164,14 @@ def test_it_is_refused_before_anything_runs(tmp_path, fields, message):
     assert f"os.img: {message}" in said
 
 
+def test_a_file_has_the_name_of_stage_2(tmp_path):
+    project = small(tmp_path, 'hybrid=Limine("limine")', file="Limine-Stage2.bin")
+    assert (
+        "os.img: outputs[0].files['Limine-Stage2.bin']: it is the name of Limine's stage 2 too, "
+        "every file needs a different path (rename it)"
+    ) in project.doit(code=3).said
+
+
 @pytest.mark.parametrize(("fields", "size", "message"), [
     ('bios="a", emulation="floppy"', 1440 << 10, ""),
     ('bios="a", emulation="floppy"', (1440 << 10) - 1, "outputs[0].bios: 'a' has 1,474,559 bytes, "
@@ -177,13 +189,13 @@ def test_what_the_boot_image_must_be(tmp_path, fields, size, message):
     assert message in project.doit(code=1 if message else 0).said
 
 
-def small(folder, fields):
+def small(folder, fields, file="a"):
     return Project(folder, f"""
 from doit_diskimg import Disk, Iso, Limine, Mbr
 
 def task_image():
     return Disk("os.img", size="1MiB", table=Mbr(), outputs=[
-        Iso("os.iso", files={{"a": "a"}}, {fields}),
+        Iso("os.iso", files={{"{file}": "a"}}, {fields}),
     ]).tasks()
 """)
 

@@ -136,7 +136,7 @@ class Iso(OutputFile):
                 "must be 1 to 32 of A-Z, 0-9 and _", 'write for example "MYOS"',
             )
         gathered = gather(self.files, where, _RULES)
-        yield from [*gathered.wrong, *self._efi_problems(gathered.root)]
+        yield from [*gathered.wrong, *self._name_problems(gathered.root, disk)]
         for path in self.files:
             if ".." in path.split("/") or not path.isprintable():
                 yield BadPath(
@@ -158,11 +158,14 @@ class Iso(OutputFile):
                 "leave it out",
             )
 
-    def _efi_problems(self, root: Directory) -> Iterator[Problem]:
-        for node in root.children.values() if self.efi is not None else ():
-            if f"/{node.name}".lower() == _EFI:
+    def _name_problems(self, root: Directory, disk: Disk) -> Iterator[Problem]:
+        ours = {_EFI: "UEFI's volume"} if self.efi is not None else {}
+        if iso_stick.has_stage2(self.hybrid, disk):
+            ours[iso_stick.STAGE2] = "Limine's stage 2"
+        for node in root.children.values():
+            if what := ours.get(f"/{node.name}".lower()):
                 yield DuplicatePath(
-                    node.where, "it is the name of UEFI's volume too",
+                    node.where, f"it is the name of {what} too",
                     "every file needs a different path", "rename it",
                 )
 
@@ -174,7 +177,7 @@ class Iso(OutputFile):
 
     def make(self, disk: Disk, work: Work, where: str) -> str | None:
         start = iso_stick.start(self.hybrid, f"{where}.hybrid", disk, work)
-        grafts = {**dict(self._grafts(work, where)), **dict(start.files)}
+        grafts = {**dict(self._grafts(disk, work, where)), **dict(start.files)}
         self._check_image(grafts, work, where)
         names = "".join(f"{_graft(path, grafts[path])}\n" for path in sorted(grafts))
         listing = work.beside("files", [names.encode("utf-8", "surrogateescape")])
@@ -236,12 +239,12 @@ class Iso(OutputFile):
             yield "-boot-info-table"
         yield from start.image
 
-    def _grafts(self, work: Work, where: str) -> Iterator[tuple[str, str]]:
+    def _grafts(self, disk: Disk, work: Work, where: str) -> Iterator[tuple[str, str]]:
         """Yield each file's path in the ISO and on the host."""
         if self.efi is not None:
             yield _EFI, work.beside("efi", work.read(work.extent(self.efi)))
         root, wrong, failed = gather(self.files, where, _RULES, work.entries)
-        refuse([*wrong, *self._efi_problems(root)], failed)
+        refuse([*wrong, *self._name_problems(root, disk)], failed)
         for number, node in enumerate(root.everything()):
             if not isinstance(node, FileNode):
                 continue

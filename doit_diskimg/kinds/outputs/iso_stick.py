@@ -1,7 +1,7 @@
 """What makes an ISO start from a stick with a BIOS: code in its first sector that finds the rest.
 
-A BIOS knows nothing of El Torito when the ISO is on a stick: it runs the first sector, as it does
-of every disk.  Three loaders have code for that which finds the rest of them in the ISO:
+On a stick El Torito is nothing to a BIOS: it runs the first sector, as that of every disk.  Three
+loaders have code for that, which finds the rest of them in the ISO:
 
     GRUB       boot_hybrid.img: loads what lies behind the first 2048 bytes of the boot image,
                whose place xorriso writes at 0x1b0, and into the boot image at 2548
@@ -87,6 +87,11 @@ def problems(
         )
 
 
+def has_stage2(stick: Stick, disk: Disk) -> bool:
+    """Return whether `STAGE2` is a file of the ISO."""
+    return _limine(stick, disk) is not None
+
+
 def _source(stick: Stick, disk: Disk) -> str | None:
     limine = _limine(stick, disk)
     if limine is not None:
@@ -113,9 +118,7 @@ def start(stick: Stick, where: str, disk: Disk, work: Work) -> Start:
     if limine is not None:
         return _start_limine(limine, path, data, where, work)
     if b"GRUB " in data[:SECTOR]:
-        return Start(
-            ("--grub2-mbr", plain(path)), ("-boot-info-table", "--grub2-boot-info")
-        )
+        return Start(("--grub2-mbr", plain(path)), ("-boot-info-table", "--grub2-boot-info"))
     if b"isolinux" in data[:SECTOR]:
         # xorriso makes it no other table; UEFI finds its volume by the entry of the MBR.
         return Start(
