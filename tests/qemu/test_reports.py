@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from guests import boot_code
-from machines import gone, make
+from machines import Reader, gone, make, start
 
 from doit_diskimg.host.qemu.junit import Case, junit
 
@@ -140,12 +140,12 @@ def test_one_boot_answers_all(tmp_path, mode):
 
 
 def test_each_passes_or_fails_by_itself(tmp_path):
-    project = shared(tmp_path, TESTS % ("Tom", 1))
+    project = shared(tmp_path, TESTS % ("Tom", 3))
     for words in (["shared"], ["shared:never"]):  # a failure is not remembered, a pass is
         run = project.doit("run", "--continue", *words, code=None)
         assert run.code
         assert run.ran & ALL == (ALL if words == ["shared"] else {"shared:never"})
-        assert "os.img: shared:never: no line matched 'Tom' within 1 s, the last line" in run.said
+        assert "os.img: shared:never: no line matched 'Tom' within 3 s, the last line" in run.said
         assert "(the console's log is 'build/.os.img/shared.serial.log'" in run.said
         assert run.said.count("no line matched") == 1
     suite = report(tmp_path)
@@ -196,6 +196,18 @@ def test_the_same_task_twice_in_a_process_is_two_boots(tmp_path, monkeypatch, ca
     for action, name, booted in ((first, "a", 1), (second, "b", 0), (second, "b", 1)):
         assert action(SimpleNamespace(name=f"shared:{name}", meta={})) is None
         assert capsys.readouterr().out.count("booted in") == booted
+
+
+def test_nothing_is_left_of_tests_that_were_killed(tmp_path):
+    """One of them boots and the other waits for the answer."""
+    project = shared(tmp_path, PLAIN % "never")
+    doit = Reader(start(project, "-m", "doit", "run", "-n", "2", "shared"))
+    doit.until_a_machine_runs(tmp_path)
+    doit.process.kill()
+    doit.end()
+    assert gone(tmp_path)
+    project.write("boot.bin", boot_code("hello, never again\n", "halts"))
+    assert boots(project, "shared") == ({"shared:a", "shared:b"}, 1)
 
 
 @pytest.mark.parametrize(

@@ -129,10 +129,10 @@ def test_a_long_answer(tmp_path):
 
 
 def test_it_fails(tmp_path):
-    project = screen(tmp_path, "kernel panic", "halts", 'expect="login", timeout=1')
+    project = screen(tmp_path, "kernel panic", "halts", 'expect="login", timeout=3')
     said = project.doit("boots", code=1).said
     assert (
-        "os.img: boots: no line matched 'login' within 1 s, the last line is 'kernel panic', "
+        "os.img: boots: no line matched 'login' within 3 s, the last line is 'kernel panic', "
         "the processor was"
     ) in said
     assert said.rstrip().endswith("| kernel panic")
@@ -192,13 +192,13 @@ def test_no_digest_is_the_digest_of_nothing():
 
 
 def test_a_digest_is_written_down(tmp_path):
-    test = 'expect=["hello", Screen(0, 0, 180, 16)], timeout=1'
+    test = 'expect=["hello", Screen(0, 0, 180, 16)], timeout=3'
     project = make(tmp_path, test=test, then="powers off")
     said = project.doit("boots", code=1).said
     digest = re.search(
         r"the 180x16 pixels at \(0, 0\) have the digest '(\w{32})' \(step 2 of 2\)", said
     )[1]
-    dodo = project.dodo.replace("180, 16)", f"180, 16, {digest!r})").replace("timeout=1", "")
+    dodo = project.dodo.replace("180, 16)", f"180, 16, {digest!r})").replace("timeout=3", "")
     project.write("dodo.py", dodo)
     assert "booted in" in project.doit("boots").out
     assert "boots" not in project.doit("boots").ran
