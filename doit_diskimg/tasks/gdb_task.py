@@ -65,10 +65,15 @@ class Debugging:
             if not is_path(path) or not is_number(offset):
                 yield BadValue(f"gdb.symbols[{index}]", f"{shown(it)} is given", "must be the path "
                                "of a file, or that and an offset", 'write ("build/a.elf", 0x8000)')
+            else:
+                yield from _line_problems(f"gdb.symbols[{index}]", path)
         for application, symbols in self.efi.items():
             if not is_path(application) or not is_path(symbols):
                 yield BadValue("gdb.efi", f"{shown(application)}: {shown(symbols)} is given",
                                "must be paths", 'write {"build/a.efi": "build/a.elf"}')
+            else:
+                yield from _line_problems("gdb.efi", application)
+                yield from _line_problems("gdb.efi", symbols)
         for name in self.stops:
             if not isinstance(name, str) or not name.isprintable() or not name.strip():
                 yield BadValue("gdb.stop", f"{shown(name)} is no place of gdb's",
@@ -80,6 +85,14 @@ class Debugging:
             if (value := getattr(self, name)) is not None:
                 yield from path_problems(value, f"gdb.{name}", "must be the path of a file",
                                          "leave it out")
+                if is_path(value):
+                    yield from _line_problems(f"gdb.{name}", value)
+
+
+def _line_problems(where: str, path: _Path) -> Iterator[Problem]:
+    if not fspath(path).isprintable():
+        yield BadValue(where, f"{fspath(path)!r} is given", "must be text, since it is a part of "
+                       "a line of gdb's", "rename it")
 
 
 def gdb_task(

@@ -30,9 +30,12 @@ from doit_diskimg.host.work import RealWork
 from doit_diskimg.kinds.bootloaders.grub_image import GrubImage
 from doit_diskimg.kinds.machines import command
 from doit_diskimg.kinds.machines.drives import file_option
+from doit_diskimg.kinds.machines.gdb_script import GdbSession
+from doit_diskimg.kinds.machines.x86 import X86_64
 from doit_diskimg.kinds.outputs.link_formats import descriptor, link
 from doit_diskimg.plan.picture import Picture, Piece
 from doit_diskimg.tasks.boots import Run
+from doit_diskimg.tasks.gdb_task import Debugging
 
 MIB = 1 << 20
 EPOCH = 1700000001
@@ -100,6 +103,7 @@ REFUSED = {
     "vmdk": _NOT_IN_A_DESCRIPTOR | _CONTROL,
     "grub": {"newline", "newline at the end"},  # taken for the commands themselves
     "screenshot": {"no UTF-8"},
+    "gdb script": _CONTROL | {"no UTF-8"},
 }
 """Channel -> the names that it can't say, each of which a line refuses."""
 
@@ -170,6 +174,13 @@ def iso_by_paths(name):
     path = output(made, image())
     assert extracted(path) == {"f": b"source"}
     assert Path(path).read_bytes().startswith(b"source")
+
+
+def iso_by_hybrid(name):
+    """Of the code for sticks."""
+    Path(name).write_bytes(b"isolinux".ljust(432, b"."))
+    made = Iso("o.iso", files={"f": bytes(2048)}, bios="f", hybrid=Path(name))
+    assert Path(output(made, image())).read_bytes().startswith(b"isolinux....")
 
 
 def ext(name):
@@ -293,9 +304,25 @@ def gdb(name):
     assert [expected] == shlex.split(line)
 
 
+def gdb_script(name):
+    """gdb reads the symbols of the file of that name."""
+    source = "int function(void) { return 0; }"
+    run("gcc", "-g", "-c", "-xc", "-o", "symbols.o", "-", stdin=source)
+    os.rename("symbols.o", name)
+    wish = Debugging(path="a.gdb", stop=(), symbols=(Path(name),), efi={}, port=1, launch=None)
+    refuse([*wish.problems()])
+    session = GdbSession(architecture=X86_64, memory=None, port=1, stops=(),
+                         loaded=tuple(wish.loaded()))
+    (line,) = [it for it in session.script("").splitlines() if it.startswith("add-symbol-file")]
+    Path("read.gdb").write_text(f"set confirm off\n{line}\n")
+    said = run("gdb-multiarch", "-nx", "-batch", "-x", "read.gdb", "-ex", "info line function")
+    assert 'Line 1 of "<stdin>" starts at address' in said
+
+
 CHANNELS = {
     "iso by tree": (iso_by_tree, ["xorriso"]),
     "iso by paths": (iso_by_paths, ["xorriso"]),
+    "iso by hybrid": (iso_by_hybrid, ["xorriso"]),
     "ext": (ext, ["mke2fs", "debugfs", "e2fsck"]),
     "fat by mtools": (fat_by("mtools"), ["mkfs.fat", "mcopy"]),
     "fat by pyfatfs": (fat_by("pyfatfs"), ["mcopy"]),
@@ -308,6 +335,7 @@ CHANNELS = {
     "sha256": (sha256, ["sha256sum"]),
     "grub": (grub_image, []),
     "gdb": (gdb, []),
+    "gdb script": (gdb_script, ["gcc", "gdb-multiarch"]),
 }
 
 
