@@ -128,7 +128,8 @@ MISTAKES = [
      "outputs[0].files: [1] is given, must map paths in the ISO to sources (write "
      '{"boot/kernel.elf": "build/kernel.elf"})'),
     (with_output(Iso("x", load_size="2048")),
-     "outputs[0].load_size: '2048' is given, must be a number of bytes (leave it out for 2048)"),
+     "outputs[0].load_size: '2048' is given, must be a number of bytes, or \"full\" "
+     "(leave it out for 2048)"),
     (with_output(Iso("x", label=5)),
      'outputs[0].label: 5 is given, must be text (write for example "MYOS")'),
     (with_output(Iso("x", bios=5)),
