@@ -123,11 +123,9 @@ class Qemu(QemuMachine):
         Whichever runs first boots.  One that has passed runs again if what it expects changed,
         and not if another's did; but if any of them types, all of them do.
         """
-        from secrets import token_hex
-
         from doit_diskimg.tasks.shared_boot import SharedTest
 
-        qemu, run = replace(self, **changes), token_hex(8)
+        qemu, run = replace(self, **changes), os.urandom(8).hex()
         given: object = tests
         if not isinstance(given, Mapping) or not given:
             _refuse(qemu, [BadValue("tests", f"{shown(given)} is given", "must be a mapping of "
