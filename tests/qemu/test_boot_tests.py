@@ -262,6 +262,14 @@ def test_power_off_on_other_machines(tmp_path, arch, code):
     assert not boots(project)
 
 
+def test_a_power_off_with_a_status_is_none(tmp_path):
+    tool("qemu-system-riscv64")
+    # 0x33333 to sifive_test: failed, with 3.  QEMU 7.2 ends at once, newer ones by a power-off.
+    code = "001002b7 00033337 33330313 0062a023"
+    said = bare(tmp_path, "riscv64", code, "").doit("boots", code=1).said
+    assert "qemu: boots: QEMU ended with status 3, it must switch the machine off" in said
+
+
 def bare(folder, arch, code, test):
     """Return a project with a kernel of a few instructions and no disk."""
     project = Project(folder, f"""

@@ -6,6 +6,8 @@ from doit_diskimg.host.qemu.registers import standing
 from doit_diskimg.host.qemu.transcript import Transcript
 from doit_diskimg.host.qemu.verdict import Expectation, Judge, Lines, plain, tail
 from doit_diskimg.kinds.machines.expect import Expect, steps_of
+from doit_diskimg.kinds.machines.riscv import RISCV64
+from doit_diskimg.kinds.machines.x86 import X86_64
 
 PAUSE = None
 
@@ -125,6 +127,23 @@ def test_the_end_of_the_guest(steps, wanted, status, off, trouble):
     judge = heard([b"b\n"], steps, status=wanted)
     assert judge.trouble(1) == ""
     assert judge.trouble_at_the_end("so", status, off=off) == trouble
+
+
+@pytest.mark.parametrize(
+    ("steps", "status", "exit", "stays"),
+    [
+        (None, None, None, True),
+        ("a", None, X86_64.exit, True),
+        (None, None, X86_64.exit, True),  # the device is not there
+        (None, 33, X86_64.exit, False),
+        ("a", 33, X86_64.exit, False),
+        (None, None, RISCV64.exit, False),  # it is always there
+        ("a", None, RISCV64.exit, True),
+        (None, 1, RISCV64.exit, False),
+    ],
+)
+def test_a_machine_stays_if_its_status_is_no_matter(steps, status, exit, stays):
+    assert Expectation(steps_of(steps), None, status, 60, exit).stays == stays
 
 
 def test_a_line_has_an_end():

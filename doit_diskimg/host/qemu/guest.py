@@ -181,7 +181,7 @@ class _Guest:
         way = None if wish.status is None else wish.exit
         if way is not None and (number := way.number(status)) is not None:
             return f"the guest wrote {number:#x} to {way.where}"
-        if self._monitor.ended in _ENDS:
+        if self._monitor.ended in _ENDS and not status:
             return _ENDS[self._monitor.ended]
         self._complaints.seek(0)
         said = self._complaints.read().decode("utf-8", errors="replace").strip()
