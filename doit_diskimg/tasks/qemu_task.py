@@ -180,7 +180,7 @@ class Qemu(QemuMachine):
         from doit_diskimg.tasks.turn import in_turn
 
         reason = OnRequest(AsBefore(facts_of(test, name), stored=True))
-        task = self._task(action or test, reason)
+        task = {**self._task(test, reason), "actions": [action or test]}
         if self.disk is not None:
             task = in_turn(task, StateFolder(self.home), self.name)
         files = [file for file in (test.screenshot, test.junit) if file is not None and makes]

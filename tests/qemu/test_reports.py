@@ -171,6 +171,7 @@ def test_what_one_expects_is_no_matter_of_another(tmp_path):
 def test_of_those_that_type_each_is_a_matter_of_all(tmp_path):
     project = shared(tmp_path, TESTS % ("name", 60))
     assert boots(project, "shared") == (ALL, 1)
+    assert "qemu-system-x86_64 -accel" in project.doit("info", "shared:asks").out
     project.write("dodo.py", project.dodo.replace("Max", "Tom"))
     assert boots(project, "shared") == (ALL, 1)
 
