@@ -50,6 +50,7 @@ DOORS = (
     ("disk.model", "tasks.*"),  # disk.tasks() hands a description to the skin
     ("disk.model", "disk.check*"),  # and disk.problems() to those who find mistakes
     ("tasks.qemu_task", "tasks.*"),  # as that of a machine does
+    ("tasks.boots", "tasks.booting.*"),  # and its actions to what they do
     ("tasks.*", "chain.*"),  # a task to its action
     ("chain.steps", "chain.*"),  # a step to its work
     ("chain.steps", "disk.identity.*"),  # of outputs, which most disks have not

@@ -12,8 +12,7 @@ from tools import tool
 
 from doit_diskimg import Qemu
 from doit_diskimg.errors import WorldError
-from doit_diskimg.kinds.machines.command import Machine
-from doit_diskimg.tasks.boots import Run
+from doit_diskimg.tasks.booting import check
 
 DODO = '''
 from doit_diskimg import Disk, Drive, Mbr, Qcow2, Qemu, Segment
@@ -95,10 +94,10 @@ def block_device():
 ])
 def test_no_guest_writes_to_a_device_of_the_host(word, refused):
     device = block_device()
-    action = Run(Qemu(None, kernel=__file__, arguments=["-drive", word % device]), Machine())
+    qemu = Qemu(None, kernel=__file__, arguments=["-drive", word % device])
     find = pytest.raises(WorldError) if refused else nullcontext()
     with find as error:
-        action.check()
+        check(qemu)
     if refused:
         assert str(error.value) == (
             f"arguments: {word % device!r} names a block device of this computer, the guest would "

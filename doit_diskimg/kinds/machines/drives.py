@@ -80,11 +80,6 @@ class Drive:
     bootindex: int | None = None
     id: str = ""
 
-    @property
-    def path(self) -> str:
-        """The file, as the user named it."""
-        return media_path(self.source)
-
     def problems(self, where: str) -> Iterator[Problem]:
         """Yield what is wrong with it."""
         yield from misuse_problems(self, f"{where}.")

@@ -177,12 +177,13 @@ class QemuMachine:
                 self.disk, interface=self.interface, snapshot=self.snapshot,
                 bootindex=self._bootindex(),
             )
-            slots.append(slot_of(disk, path(disk.path), "disk", snapshot=snapshot))
+            slots.append(slot_of(disk, path(media_path(self.disk)), "disk", snapshot=snapshot))
         if self.cdrom is not None:
             iso = path(media_path(self.cdrom))
             slots.append(Slot(iso, id="cdrom", cdrom=True, bootindex=0))
         for number, drive in enumerate(self.more_drives, 1):
-            slots.append(slot_of(drive, path(drive.path), f"drive{number}", snapshot=snapshot))
+            found = path(media_path(drive.source))
+            slots.append(slot_of(drive, found, f"drive{number}", snapshot=snapshot))
         return tuple(slots)
 
     def _bootindex(self) -> int | None:
