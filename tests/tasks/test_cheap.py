@@ -101,6 +101,41 @@ def test_with_nothing_to_do_little_is_imported(project):
     assert {"uuid", "rich", "pyfatfs", "secrets"} & {*found} == set()
 
 
+MACHINES = """
+from doit_diskimg import Qemu
+
+qemu = Qemu(disk, memory="64MiB", kernel="kernel.elf")
+
+def task_boot():
+    return qemu.run_task()
+
+def task_test():
+    return qemu.test_task(expect="login:", junit="build/boot.xml")
+
+def task_tests():
+    yield from qemu.test_tasks({"a": "login:"})
+"""
+
+
+@pytest.mark.cost
+def test_a_machine_that_does_not_start_costs_little(project):
+    project.write("dodo.py", DODO + MACHINES)
+    code = (
+        "import sys\nfrom doit.doit_cmd import DoitMain\n"
+        "assert DoitMain().run([]) == 0\nprint(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project.folder, capture_output=True, text=True, check=True
+    )
+    assert "-- boot (on request: doit boot)" in done.stdout
+    ours = {name.partition(".")[2] for name in done.stdout.splitlines()[-1].split()
+            if name.startswith("doit_diskimg.")}  # fmt: skip
+    workers = {"tasks.booting", "tasks.warming", "host.qemu.guest", "host.qemu.monitor"}
+    assert all(find_spec(f"doit_diskimg.{name}") for name in workers)
+    assert ours & workers == set()
+    assert len(ours) <= 80
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
