@@ -48,7 +48,8 @@ def test_it_boots_again_only_after_a_change(tmp_path):
         ('expect="hello"', 'expect="from"', "what is expected changed"),
         ('expect="hello"', 'expect="hello", forbid="panic"', "what is expected changed"),
         ('expect="hello"', 'expect=["hello", "from"]', "what is expected changed"),
-        ('expect="hello"', 'expect=Expect("hello").send("x")', "what is expected changed"),
+        ('expect="hello"', 'expect=Expect("hello").send("x").expect("from")',
+         "what is expected changed"),
         ('expect="hello"', 'expect=["hello"], timeout=61', ""),
         ('expect="hello"', 'expect=Expect("hello", timeout=7)', ""),
     ],
@@ -94,6 +95,9 @@ def test_another_version_of_qemu(tmp_path):
 PASSES = [
     pytest.param({"then": "powers off", "test": ""}, id="power-off"),
     pytest.param({"then": "powers off", "test": 'forbid="panic"'}, id="power-off-forbid"),
+    pytest.param({
+        "says": "# ", "then": "powers off when told", "test": 'expect=Expect("#").send("o")',
+    }, id="told-to-power-off"),
     pytest.param({"says": "a, b\nc\n", "test": 'expect=["a", "b", "^c"]'}, id="a-list"),
     pytest.param({
         "says": "name? ", "then": "echoes", "test":

@@ -72,7 +72,8 @@ LOGIN = Expect("login:").send("root\n").expect("#").send(b"ls\r").expect("^bin")
         (LOGIN, [b"login: ", PAUSE], b"root\n", "no line matched '#' (step 2 of 3)"),
         (LOGIN, [b"login: ", PAUSE, b"root\r\n# "], b"root\n", "no line matched '#'"),
         (LOGIN, [b"login: ", PAUSE, b"root\r\n# ", PAUSE, b"ls\nbin\n"], b"root\nls\r", ""),
-        (Expect("é?").send("é"), [b"\xc3\xa9?\n"], b"\xc3\xa9", ""),
+        (Expect("é?").send("é"), [b"\xc3\xa9?\n"], b"\xc3\xa9",
+         "the guest did not switch the machine off"),
     ],
 )
 def test_a_script(steps, data, typed, waits_for):
@@ -104,6 +105,9 @@ def test_a_script_is_not_changed_by_what_follows():
         (Expect("x").expect("z", timeout=5), [b"", b"", b"", b"x\n"], 8,
          "no line matched 'z' (step 2 of 2) within 5 s of the step before, the last line is 'x'"),
         (Expect("x", timeout=5).expect("z"), [b"x\n"], 59, ""),
+        (Expect("x", timeout=5).send("z"), [b"x\n"], 59, ""),
+        (Expect("x", timeout=5).send("z"), [b"x\n"], 60, "the guest did not switch the machine "
+         "off within 60 s, the last line is 'x'"),
     ],
 )
 def test_time(steps, data, now, trouble):
@@ -121,6 +125,10 @@ def test_time(steps, data, now, trouble):
         (None, 33, 33, False, ""),
         (None, 33, 0, True, "so, QEMU's status must be 33"),
         ("a", None, None, True, "so, no line matched 'a' before that"),
+        (Expect("b").send("off"), None, None, True, ""),
+        (Expect("b").send("off"), None, None, False, "so, it must switch the machine off"),
+        (Expect("a").send("off"), None, None, True, "so, no line matched 'a' before that"),
+        (Expect("b").send("off"), 33, 33, False, ""),
     ],
 )
 def test_the_end_of_the_guest(steps, wanted, status, off, trouble):
@@ -139,6 +147,8 @@ def test_the_end_of_the_guest(steps, wanted, status, off, trouble):
         ("a", 33, X86_64.exit, False),
         (None, None, RISCV64.exit, False),  # it is always there
         ("a", None, RISCV64.exit, True),
+        (Expect("a").send("b"), None, RISCV64.exit, False),
+        (Expect("a").send("b"), None, X86_64.exit, True),
         (None, 1, RISCV64.exit, False),
     ],
 )

@@ -47,6 +47,12 @@ ENDS = {
     "writes 0x10": "b0 10 e6 f4",  # mov al, 0x10; out 0xf4, al
     "writes 0x11": "b0 11 e6 f4",
     "resets": "b0 fe e6 64",  # mov al, 0xfe; out 0x64, al: by way of the keyboard controller
+    "powers off when told": """
+    listen:
+        ba fd 03 ec a8 01 74 >listen   ; mov dx, 0x3fd; in al, dx; test al, 1; jz listen
+        b8 01 53 31 db cd 15
+        b8 07 53 bb 01 00 b9 03 00 cd 15
+    """,
     "powers off": """
         b8 01 53 31 db cd 15         ; mov ax, 0x5301; xor bx, bx; int 0x15   APM: connect
         b8 07 53 bb 01 00 b9 03 00 cd 15   ; AX=5307, BX=1 (all devices), CX=3 (off)

@@ -30,8 +30,8 @@ class Expectation:
     ``steps``: what must be found in its lines, in this order, and what is typed; ``forbid``: a
     pattern that must be found in no line before the end of the test.  The end is the last step or,
     if ``status`` is given, QEMU's end with that status after it; ``exit`` is how a guest makes it
-    one.  With neither it is that the guest switches the machine off.  ``seconds`` is how long it
-    may take.
+    one.  With neither, and behind what is typed last, it is that the guest switches the machine
+    off.  ``seconds`` is how long it may take.
     """
 
     steps: tuple[Step, ...]
@@ -39,6 +39,11 @@ class Expectation:
     status: int | None
     seconds: float
     exit: Exit | None = None
+
+    @property
+    def off(self) -> bool:
+        """Whether the guest has to switch the machine off."""
+        return self.status is None and not isinstance(self.steps[-1] if self.steps else None, Wait)
 
     @property
     def stays(self) -> bool:
@@ -49,7 +54,7 @@ class Expectation:
         that every such board has could give that a status.
         """
         always = self.exit is not None and not self.exit.words
-        return self.status is None and (bool(self.steps) or not always)
+        return self.status is None and not (self.off and always)
 
     @property
     def types(self) -> bool:
@@ -127,8 +132,7 @@ class Judge:
     @property
     def has_passed(self) -> bool:
         """Whether nothing that the guest may still do can change that it passed."""
-        wish = self.wish
-        passed = bool(wish.steps) and self.is_through and wish.status is None
+        passed = self.is_through and self.wish.status is None and not self.wish.off
         return passed and self.forbidden is None
 
     def hear(self, line: str, now: float, *, finished: bool = True) -> None:

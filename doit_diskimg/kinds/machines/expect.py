@@ -78,7 +78,10 @@ class Expect:
     then: Sequence[Step] = ()
 
     def send(self, text: str | bytes) -> Self:
-        """Type ``text`` when the pattern before has been found; a line ends in ``\\n``."""
+        """Type ``text`` when the pattern before has been found; a line ends in ``\\n``.
+
+        Behind the last one of a script the guest has to switch the machine off.
+        """
         return replace(self, then=(*self.then, Typing(text)))
 
     def expect(self, pattern: str | Screen, *, timeout: float | None = None) -> Self:
