@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tools import tool
 
 from doit_diskimg.host.qemu.verdict import plain
 
+SYSTEMD = Path("/usr/lib/systemd/boot/efi")
 SAYS = "hello from a guest"
 DODO = f"""
 from doit_diskimg import Disk, Esp, Gpt, GrubEfi, Qemu
@@ -58,6 +60,20 @@ def linux(folder):
     initramfs(folder / "initrd", SAYS)
 
 
+def unified(folder):
+    """Make one EFI application of systemd's stub, the kernel and its file system."""
+    (folder / "cmdline").write_text("console=ttyS0")
+    sections = [("cmdline", 0x30000, "cmdline"), ("linux", 0x2000000, "vmlinuz"),
+                ("initrd", 0x4000000, "initrd")]  # fmt: skip
+    words = [
+        word for name, place, file in sections
+        for word in (f"--add-section=.{name}={folder / file}",
+                     f"--change-section-vma=.{name}={place:#x}")
+    ]  # fmt: skip
+    stub = SYSTEMD / "linuxx64.efi.stub"
+    subprocess.run([tool("objcopy"), *words, stub, folder / "uki.efi"], check=True)
+
+
 def roughly(lines):
     """Return the lines of Linux, without what every boot has its own of: times and addresses."""
     found = set()
@@ -84,15 +100,26 @@ def test_grub_and_a_multiboot_kernel(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif("WARM_EDITS" not in os.environ, reason="a minute: set WARM_EDITS=100")
 @pytest.mark.usefixtures("ovmf")
-@pytest.mark.parametrize("way", ["grub", "efi stub"])
+@pytest.mark.parametrize("way", ["grub", "efi stub", "uki", "systemd-boot"])
 def test_linux(tmp_path, way):
     tool("grub-mkimage")
     files = {
         "grub": GRUB + '"vmlinuz": "vmlinuz", "initrd": "initrd"',
         "efi stub": '"startup.nsh": "startup.nsh", "vmlinuz.efi": "vmlinuz", "initrd": "initrd"',
+        "uki": '"EFI/BOOT/BOOTX64.EFI": "uki.efi"',
+        "systemd-boot": f"""
+            "EFI/BOOT/BOOTX64.EFI": {str(SYSTEMD / "systemd-bootx64.efi")!r},
+            "loader/loader.conf": b"timeout 0\\n", "loader/entries/linux.conf": "linux.conf",
+            "vmlinuz": "vmlinuz", "initrd": "initrd" """,
     }[way]
     project = Project(tmp_path, DODO.format(files="{" + files + "}", exits=None))
     linux(tmp_path)
+    if way in ("uki", "systemd-boot") and not SYSTEMD.exists():
+        tool("systemd-boot-efi")  # says so
+    if way == "uki":
+        unified(tmp_path)
+    project.write("linux.conf", "title Linux\nlinux /vmlinuz\ninitrd /initrd\n"
+                  "options console=ttyS0\n")  # fmt: skip
     project.write("grub.cfg", "serial\nterminal_output serial\nlinux /vmlinuz console=ttyS0\n"
                   "initrd /initrd\nboot\n")  # fmt: skip
     project.write("startup.nsh", "fs0:\\vmlinuz.efi console=ttyS0 initrd=\\initrd\r\n")
