@@ -9,6 +9,7 @@ from pathlib import Path
 from time import sleep
 
 from benchmarks import contenders, workloads
+from benchmarks.boots import guests
 from benchmarks.contenders import Contender
 from benchmarks.measure import Sample, Series, in_turn, resident, seconds_until, timed
 from benchmarks.workloads import MIB, Workload
@@ -214,6 +215,18 @@ def file_counts(bench: Bench) -> Iterator[Answer]:
         shutil.rmtree(bench.folder / "work")
 
 
+def boots(bench: Bench) -> Iterator[Answer]:
+    """From a saved file to the end of a guest that says one line."""
+    for arch in ("x86_64", "aarch64"):
+        found = [*guests(bench.folder / "work", arch)]
+        for guest in found:
+            guest.prepare()
+        if found:
+            yield Answer(f"boot {arch}", f"{arch}: a guest saved, until it has said a line",
+                         in_turn(found, bench.runs, lambda guest, number: guest.edit(number + 1)))
+        shutil.rmtree(bench.folder / "work", ignore_errors=True)
+
+
 def edit(contender: Contender, number: int) -> None:
     """Write the edited file anew."""
     contender.workload.edit(contender.folder, number)
@@ -245,6 +258,7 @@ QUESTIONS: dict[str, Callable[[Bench], Iterator[Answer]]] = {
     "huge": huge_disk,
     "memory": memory,
     "imports": imports,
+    "boots": boots,
     "change": change_sizes,
     "count": file_counts,
 }
