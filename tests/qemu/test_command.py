@@ -53,7 +53,9 @@ MACHINES = {
     "PC, UEFI": (
         Qemu(DISK, firmware="uefi"),
         "-accel tcg -machine q35 -drive format=raw,if=pflash,unit=0,readonly=on,file=/fw/0 "
-        f"-drive format=raw,if=pflash,unit=1,snapshot=on,file=/fw/1 {HOME} -net none",
+        "-drive format=raw,if=pflash,unit=1,snapshot=on,file=/fw/1 "
+        "-drive format=raw,if=none,id=disk,snapshot=on,file=./os.img "
+        "-device ide-hd,bus=ide.0,drive=disk,bootindex=2 -net none",
     ),
     "PC, UEFI of the user's": (
         Qemu(DISK, firmware=("c", "v,1"), machine="pc"),
@@ -79,19 +81,19 @@ MACHINES = {
     "PC, a CD": (
         Qemu(None, cdrom=ISO),
         "-accel tcg -drive format=raw,if=none,id=cdrom,media=cdrom,readonly=on,file=./os.iso "
-        "-device ide-cd,bus=ide.0,drive=cdrom,bootindex=0 -net none",
+        "-device ide-cd,bus=ide.0,drive=cdrom,bootindex=1 -net none",
     ),
     "PC, a disk and a CD": (
         Qemu(DISK, cdrom=ISO),
         "-accel tcg -drive format=raw,if=none,id=disk,snapshot=on,file=./os.img "
-        "-device ide-hd,bus=ide.0,drive=disk,bootindex=1 "
+        "-device ide-hd,bus=ide.0,drive=disk,bootindex=2 "
         "-drive format=raw,if=none,id=cdrom,media=cdrom,readonly=on,file=./os.iso "
-        "-device ide-cd,bus=ide.0,drive=cdrom,bootindex=0 -net none",
+        "-device ide-cd,bus=ide.0,drive=cdrom,bootindex=1 -net none",
     ),
     "PC, a stick with an ISO": (
         Qemu(None, drives=[Drive(ISO, interface="usb", bootindex=0)]),
         "-accel tcg -drive format=raw,if=none,id=drive1,snapshot=on,file=./os.iso "
-        "-device qemu-xhci,id=usb -device usb-storage,bus=usb.0,drive=drive1,bootindex=0 -net none",
+        "-device qemu-xhci,id=usb -device usb-storage,bus=usb.0,drive=drive1,bootindex=1 -net none",
     ),
     "PC, every interface": (
         Qemu(DISK, interface="ide", drives=[
@@ -101,7 +103,7 @@ MACHINES = {
             Drive("g", interface="none"), Drive("h", interface="ide", bootindex=3), QCOW2, BIG,
         ], devices=["virtio-blk-pci,drive=drive7"]),
         "-accel tcg -drive format=raw,if=none,id=disk,snapshot=on,file=./os.img "
-        "-device ide-hd,bus=ide.0,drive=disk,bootindex=1 "
+        "-device ide-hd,bus=ide.0,drive=disk,bootindex=2 "
         "-drive format=raw,if=none,id=drive1,snapshot=on,file=./a "
         "-device ahci,id=ahci -device ide-hd,bus=ahci.0,drive=drive1 "
         "-drive format=raw,if=none,id=data,snapshot=on,file=./b "
@@ -115,7 +117,7 @@ MACHINES = {
         "-device ide-hd,bus=ahci.1,drive=drive6 "
         "-drive format=raw,if=none,id=drive7,snapshot=on,file=./g "
         "-drive format=raw,if=none,id=drive8,snapshot=on,file=./h "
-        "-device ide-hd,bus=ide.0,drive=drive8,bootindex=3 "
+        "-device ide-hd,bus=ide.0,drive=drive8,bootindex=4 "
         "-drive format=qcow2,if=none,id=drive9,snapshot=on,file=./os.qcow2 "
         "-device ide-hd,bus=ide.1,drive=drive9 "
         "-drive format=raw,if=none,id=drive10,snapshot=on,file=./big.img "
@@ -135,9 +137,9 @@ MACHINES = {
         "-drive format=raw,if=pflash,unit=0,readonly=on,file=/fw/0 "
         "-drive format=raw,if=pflash,unit=1,snapshot=on,file=/fw/1 -boot menu=on,splash-time=0 "
         "-drive format=raw,if=none,id=disk,snapshot=on,file=./os.img "
-        "-device virtio-blk-pci,drive=disk,bootindex=1 "
+        "-device virtio-blk-pci,drive=disk,bootindex=2 "
         "-drive format=raw,if=none,id=cdrom,media=cdrom,readonly=on,file=./x.iso "
-        "-device virtio-scsi-pci,id=scsi -device scsi-cd,bus=scsi.0,drive=cdrom,bootindex=0 "
+        "-device virtio-scsi-pci,id=scsi -device scsi-cd,bus=scsi.0,drive=cdrom,bootindex=1 "
         "-net none",
     ),
     "AArch64, U-Boot": (
@@ -193,9 +195,9 @@ MACHINES = {
     "PC of today, disks and a CD": (
         Qemu(DISK, machine="q35", cdrom=ISO, drives=[Drive("a", interface="ide")]),
         "-accel tcg -machine q35 -drive format=raw,if=none,id=disk,snapshot=on,file=./os.img "
-        "-device ide-hd,bus=ide.0,drive=disk,bootindex=1 "
+        "-device ide-hd,bus=ide.0,drive=disk,bootindex=2 "
         "-drive format=raw,if=none,id=cdrom,media=cdrom,readonly=on,file=./os.iso "
-        "-device ide-cd,bus=ide.1,drive=cdrom,bootindex=0 "
+        "-device ide-cd,bus=ide.1,drive=cdrom,bootindex=1 "
         "-drive format=raw,if=none,id=drive1,snapshot=on,file=./a "
         "-device ide-hd,bus=ide.2,drive=drive1 -net none",
     ),

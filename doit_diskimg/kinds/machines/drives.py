@@ -230,7 +230,8 @@ def _device(slot: Slot, interface: str, board: Board, id: str, number: int) -> s
     return _joined(
         pattern.format(number=number, id=id, bus=number // board.ide_units), f"drive={id}",
         "" if size == 512 else f"logical_block_size={size},physical_block_size={size}",
-        "" if slot.bootindex is None else f"bootindex={slot.bootindex}",
+        # QEMU's own first one is that of -kernel, a helper's of ours perhaps.
+        "" if slot.bootindex is None else f"bootindex={slot.bootindex + 1}",
     )  # fmt: skip
 
 

@@ -187,9 +187,14 @@ class QemuMachine:
         return tuple(slots)
 
     def _bootindex(self) -> int | None:
-        """Return the disk's, behind that of a CD; alone it needs none, and some can't have one."""
-        others = self.drives or self.cdrom
+        """Return the disk's, behind that of a CD; some can't have one.
+
+        Alone it needs one on a PC with UEFI, which else looks into QEMU's empty CD drive first.
+        """
         interface = self.interface or self.board.disk
+        others = self.drives or self.cdrom or (
+            self.firmware == "uefi" and self.machine in ("", "q35") and interface in ("", "ide")
+        )
         known = self.arch in ARCHITECTURES and interface not in ("sd", "floppy", "none")
         return 1 if others and known else None
 
