@@ -49,7 +49,7 @@ SUFFIXES = frozenset({
     ".blob", ".boot.json", ".boot.lock", ".cold.json", ".facts", ".failed.log", ".failed.png",
     ".files-geometry.json", ".files-injected.json", ".files.json", ".geometry.json", ".injected",
     ".made.json", ".outline.json", ".output.json", ".payload", ".places.json", ".plan",
-    ".serial.log", ".volume", ".warm",
+    ".serial.log", ".volume", ".warm", ".warm.json",
 })  # fmt: skip
 """What the files of one part of the disk end in; its name comes first."""
 

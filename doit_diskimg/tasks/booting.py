@@ -32,7 +32,7 @@ def check(qemu: QemuMachine) -> None:
     missing = [
         SourceMissing(field, f"there is no file {path!r}", "QEMU has to be given it", change)
         for field, path in qemu.files()
-        if field != "arguments" and not os.path.exists(path)
+        if field not in ("arguments", "program") and not os.path.exists(path)
         for change in ["fix the path, or add the task that makes it"]
     ]
     if missing:

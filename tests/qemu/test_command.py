@@ -438,8 +438,9 @@ def test_refused(qemu, message):
 def test_the_words_that_may_be_files():
     arguments = ["-kernel", "build/k.elf", "-drive", "if=ide,file=a,,b.img", "-m", "1G"]
     assert [*words(arguments)] == [
-        "-kernel", "build/k.elf", "-drive", "ide", "a,b.img", "-m", "1G",
+        "-kernel", "build/k.elf", "-drive", "ide", "if=ide", "a,b.img", "file=a,b.img", "-m", "1G",
     ]
+    assert {"build/a=b.bin", "c.elf"} <= {*words(["file=build/a=b.bin", "c.elf root=1"])}
 
 
 @pytest.mark.parametrize(("host", "arch", "machine", "kvm", "flags", "accel"), [

@@ -43,6 +43,8 @@ NAMED = {
     "Drive that may be written to": ('disk, drives=[Drive("made.bin", snapshot=False)]', "made"),
     "cdrom": ('disk, cdrom="made.bin", arguments=["-boot", "c"]', "made"),
     "word": ('disk, arguments=["-fw_cfg", "name=opt/x,file=made.bin"]', "made"),
+    "module": ('None, kernel="kernel.bin", arguments=["-initrd", "made.bin more=1"]', "made"),
+    "network": ('disk, network="user,bootfile=made.bin"', "made"),
     "device": ('disk, devices=["loader,file=made.bin,addr=0x9000"]', "made"),
     "disk": ("disk, drives=[data]", "data.img:seal"),
     "output": ("disk, drives=[data.outputs[0]]", "data.img:qcow2"),
@@ -65,6 +67,27 @@ def test_a_file_that_is_named(tmp_path, qemu, maker):
     again = re.findall(r"^\.  (.*)", project.doit("boots").out, re.MULTILINE)
     assert again.index(maker) < again.index("boots")
     assert project.doit("boots").ran == set()
+
+
+@pytest.mark.parametrize("qemu", [
+    Qemu(None, kernel="k", program="./a=b"),
+    Qemu(None, kernel="k", machine="virt,dtb=./a=b"),
+    Qemu(None, kernel="k", arguments=["-fw_cfg", "name=opt/x,file=./a=b"]),
+    Qemu(None, kernel="k", arguments=["-initrd", "./a=b more=1,c"]),
+])  # fmt: skip
+def test_a_path_with_an_equals_sign(qemu):
+    assert "./a=b" in dict(map(reversed, qemu.files()))
+
+
+def test_a_script_that_starts_qemu(tmp_path):
+    qemu = tool("qemu-system-x86_64")
+    project = Project(tmp_path, DODO % 'None, kernel="kernel.bin", program="./run"')
+    project.write("kernel.bin", flat_kernel("hello\n"))
+    for more in ("", "-m 64"):
+        project.write("run", f'#!/bin/sh\nexec {qemu} {more} "$@"\n'.encode())
+        (tmp_path / "run").chmod(0o755)
+        assert "boots" in project.doit("boots").ran
+        assert project.doit("boots").ran == set()
 
 
 def test_a_machine_without_a_disk_has_a_state_folder_of_its_own(tmp_path):

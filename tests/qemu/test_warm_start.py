@@ -1,6 +1,7 @@
 """Which machines go on behind their firmware, and which state belongs to which."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -107,6 +108,14 @@ def test_it_is_taken_anew_if_a_file_changed(machine, tmp_path, change):
     assert machine().ready(print).taken
 
 
+@pytest.mark.parametrize("harm", [b"", b"QEVM", b"QEVM2"], ids=["emptied", "cut", "changed"])
+def test_it_is_taken_anew_if_it_is_not_as_it_was_written(machine, harm):
+    machine().ready(print)
+    Path(machine().folder, *states(machine())).write_bytes(harm)
+    assert machine().ready(print).taken
+    assert not machine().ready(print).taken
+
+
 def test_it_is_taken_anew_for_another_machine(machine):
     machine().ready(print)
     assert machine("-cpu", "max").ready(print).taken
@@ -117,7 +126,7 @@ def test_few_states_stay(machine):
     for number in range(7):
         assert machine("-smp", str(number)).ready(print).taken
         assert not machine("-smp", "0").ready(print).taken  # it is in use
-    assert len(states(machine())) == 3
+    assert len(states(machine())) == len(states(machine(), warm_start.WHOLE)) == 3
 
 
 def test_why_there_is_none_is_kept(machine):

@@ -10,8 +10,10 @@ from tools import tool
 
 from doit_diskimg.host.qemu.guest import StateRefusedError
 from doit_diskimg.host.qemu.warm_start import Warm
+from doit_diskimg.host.state import write_json
 from doit_diskimg.kinds.machines.command import Given, Host, Machine
 from doit_diskimg.kinds.machines.console import Wiring
+from doit_diskimg.plan.content import digest_of
 from doit_diskimg.tasks import warming
 
 DODO = """
@@ -71,8 +73,15 @@ def test_a_run_goes_on_behind_the_firmware(tmp_path):
     said = project.doit("bios", code=None).said
     assert "its firmware is not UEFI on flash chips" in said
 
-    # One that is cut: cold, and the next time a new one.
+    # One that is cut, an empty one for instance, of which QEMU would wait for more: a new one.
+    state.write_bytes(b"")
+    anew = project.doit("boot")
+    assert WAITS in anew.out
+    assert "X two" in anew.out
+
+    # One that QEMU refuses: cold, and the next time a new one.
     state.write_bytes(b"QEVM and nothing else")
+    write_json(f"{state}.json", {"digest": digest_of(state.read_bytes())})
     broken = project.doit("boot")
     assert "starts cold: QEMU refuses the state behind the firmware" in broken.out
     assert "X two" in broken.out

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from doit_diskimg.errors import WorldError
 from doit_diskimg.host import folder
 from doit_diskimg.host.hashing import digest_file
 from doit_diskimg.host.machine import Signature
@@ -21,8 +22,8 @@ from doit_diskimg.kinds.machines.command import words
 from doit_diskimg.plan.content import digest_of
 from doit_diskimg.units import MIB
 
-STATE, COLD = ".warm", ".cold.json"
-"""Endings of a state and of the reason why there is none."""
+STATE, WHOLE, COLD = ".warm", ".warm.json", ".cold.json"
+"""Endings of a state, of the digest that it has, and of the reason why there is none."""
 
 _SECONDS = 120.0
 """How long a state may take: twenty times what it does."""
@@ -89,8 +90,15 @@ class Warmth:
         return why or ("" if self._helper else "there is no helper for its architecture")
 
     def is_there(self) -> bool:
-        """Return whether there is a state."""
-        return os.path.exists(self._file(STATE))
+        """Return whether there is a state that is as it was written.
+
+        Of an empty one QEMU waits for more for ever, and one that was changed it believes.
+        """
+        try:
+            _, digest = digest_file(self._file(STATE), self._session)
+        except (FileNotFoundError, WorldError):
+            return False
+        return read_json(self._file(WHOLE)).get("digest") == digest
 
     def facts(self) -> dict[str, Any]:
         """Return what a state depends on; of all this QEMU compares next to nothing.
@@ -125,11 +133,14 @@ class Warmth:
             except NotTakenError as error:
                 self._note(str(error))
                 raise
+        _, digest = digest_file(self._file(STATE), self._session)
+        write_json(self._file(WHOLE), {"digest": digest})
         folder.unlink_in(self._file(COLD))
 
     def refused(self, warm: Warm) -> None:
         """QEMU did not go on from the state: that goes, and no new one comes if it was new."""
         folder.unlink_in(self._file(STATE))
+        folder.unlink_in(self._file(WHOLE))
         if warm.taken:
             self._note("QEMU refuses the state that it wrote")
 
@@ -145,11 +156,13 @@ class Warmth:
 
 def _remove_old(handle: int) -> None:
     """Remove the states that were not used for longest, so that few are left with a new one."""
-    names = [name for name in os.listdir(handle) if name.endswith((STATE, COLD))]
+    names = [name for name in os.listdir(handle) if name.endswith((STATE, WHOLE, COLD))]
     ours = [name for name in names if folder.is_ours(handle, name)]
     ours.sort(key=lambda name: os.stat(name, dir_fd=handle).st_mtime_ns, reverse=True)
-    for name in ours[_KEPT - 1 :]:
-        os.unlink(name, dir_fd=handle)
+    kept = [*dict.fromkeys(name.partition(".")[0] for name in ours)][: _KEPT - 1]
+    for name in ours:
+        if name.partition(".")[0] not in kept:
+            os.unlink(name, dir_fd=handle)
 
 
 # What the words say ------------------------------------------------------------------------------

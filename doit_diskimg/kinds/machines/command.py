@@ -144,10 +144,14 @@ def monitor(handle: int) -> list[str]:
 
 
 def words(arguments: Sequence[str]) -> Iterator[str]:
-    """Yield every text in ``arguments`` that could be the path of a file."""
+    """Yield every text in ``arguments`` that could be the path of a file.
+
+    A path may have a "=", and a module of ``-initrd`` has words of its own behind a space.
+    """
     for argument in arguments:
         for part in argument.replace(",,", "\0").split(","):
-            yield part.rpartition("=")[2].replace("\0", ",")
+            texts = (part.rpartition("=")[2], part.partition("=")[2], part, part.partition(" ")[0])
+            yield from (text.replace("\0", ",") for text in dict.fromkeys(texts) if text)
 
 
 def _has_network(arguments: Sequence[str]) -> bool:

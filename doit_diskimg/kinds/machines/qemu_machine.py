@@ -141,7 +141,10 @@ class QemuMachine:
         if self.cdrom is not None:
             media["cdrom"] = self.cdrom
         yield from ((at, media_path(it)) for at, it in media.items() if not isinstance(it, Disk))
-        yield from (("arguments", word) for word in words([*self.devices, *self.arguments]))
+        if "/" in fspath(self.program):  # a script, or a QEMU of the user's own
+            yield "program", fspath(self.program)
+        texts = [self.machine, self.network, *self.devices, *self.arguments]
+        yield from (("arguments", word) for word in words(texts))
 
     def disks(self) -> Iterator[Disk]:
         """Yield the disks of ours that are in the machine, the one that it boots first."""
