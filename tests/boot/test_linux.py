@@ -61,9 +61,7 @@ linux = Qemu(None, kernel="vmlinuz", initrd="initrd", memory="512MiB",
              append="console=ttyS0 panic=-1 reboot=t quiet")
 
 def task_boots():
-    for machine in ("q35", "microvm"):
-        yield {{"name": machine, **linux.test_task(
-            expect="{SAYS}", forbid="Kernel panic", timeout=240, machine=machine)}}
+    return linux.test_task(expect="{SAYS}", forbid="Kernel panic", timeout=240)
 """
 
 
@@ -75,7 +73,7 @@ def test_debians_kernel_without_a_disk(tmp_path):
     project = Project(tmp_path, DIRECT)
     shutil.copy(kernels[-1], tmp_path / "vmlinuz")
     initramfs(tmp_path / "initrd", SAYS)
-    assert {"boots:q35", "boots:microvm"} <= project.doit("boots").ran
+    assert "booted in" in project.doit("boots").out
     initramfs(tmp_path / "initrd", "nothing of the kind")
-    said = project.doit("info", "boots:microvm", code=1).out
+    said = project.doit("info", "boots", code=1).out
     assert "the files in the machine changed" in said
