@@ -57,6 +57,22 @@ class Debugging:
 
     def problems(self) -> Iterator[Problem]:
         """Yield what is wrong with it."""
+        kinds = [*self._kind_problems()]
+        yield from kinds or self._problems()
+
+    def _kind_problems(self) -> Iterator[Problem]:
+        """Yield what is wrong with what holds several."""
+        for name, kind, must, example in (
+            ("stop", (str, list, tuple), "a name or a list of them", '"kernel_main"'),
+            ("symbols", (list, tuple), "a list", '["build/kernel.elf"]'),
+            ("efi", Mapping, "a mapping of applications to files with symbols",
+             '{"build/a.efi": "build/a.elf"}'),
+        ):  # fmt: skip
+            if not isinstance(value := getattr(self, name), kind):
+                yield BadValue(f"gdb.{name}", f"{shown(value)} is given", f"must be {must}",
+                               f"write for example {example}")
+
+    def _problems(self) -> Iterator[Problem]:
         if not self.symbols and not self.efi:
             yield BadValue("gdb.symbols", "none is given", "gdb must know names and lines",
                            'write Qemu(symbols="build/kernel.elf"), or symbols=[...]')

@@ -232,7 +232,7 @@ class Qemu(QemuMachine):
         own = [self.symbols] if self.symbols and not efi else []
         wish = Debugging(
             path=beside(self.home) if path is None else path, stop=stop,
-            symbols=tuple(symbols or own), efi=efi or {}, port=port, launch=launch,
+            symbols=symbols or own, efi=efi or {}, port=port, launch=launch,
         )
         _refuse(self, [*self.problems(), *wish.problems()])
         memory = self.planned(normal, snapshot=True).memory

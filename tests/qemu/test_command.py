@@ -16,6 +16,7 @@ from multiboot import flat_kernel
 from tools import tool
 
 from doit_diskimg import Disk, Drive, Gpt, Iso, Mbr, Qcow2, Qemu
+from doit_diskimg.disk.fields import is_path
 from doit_diskimg.errors import WorldError
 from doit_diskimg.host.qemu import find
 from doit_diskimg.kinds.machines.architecture import Architecture, Firmware
@@ -504,7 +505,8 @@ def test_a_program_that_is_missing_names_its_package(monkeypatch):
 
 
 ODD = [None, 5, -1, 0, True, 1.5, "", "x", "a b", "/", b"x", [], [5], ["x"], [None], (), ("a", "b"),
-       ("a", 5), {}, {"a": 1}, object(), DISK, ISO, Drive("a"), Drive(None), "\0", "\udcff", [DISK]]
+       ("a", 5), {}, {"a": 1}, object(), DISK, ISO, Drive("a"), Drive(None), "\0", "\udcff", [DISK],
+       "\ud800", ["\0"]]
 
 
 @pytest.mark.parametrize("field", [it.name for it in fields(Qemu)])
@@ -516,7 +518,7 @@ def test_whatever_a_user_writes_is_a_machine_or_a_problem(field):
         if not problems:
             machine = qemu.planned(fspath, snapshot=True)
             argv = command(machine, Host("q", firmware(qemu), "tcg"))
-            assert all(isinstance(word, str) for word in argv)
+            assert all(is_path(word) for word in argv)  # no program can be given another
             assert isinstance([*qemu.files()], list)
 
 

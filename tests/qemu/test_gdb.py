@@ -226,6 +226,10 @@ def task_gdb():
 @pytest.mark.parametrize(("fields", "message"), [
     ("", "gdb.symbols: none is given, gdb must know names and lines"),
     ("symbols=[3]", "gdb.symbols[0]: 3 is given, must be the path of a file, or that and an"),
+    ("symbols=3", "gdb.symbols: 3 is given, must be a list"),
+    ("symbols='a.elf'", "gdb.symbols: 'a.elf' is given, must be a list"),
+    ("symbols=['a'], stop=3", "gdb.stop: 3 is given, must be a name or a list of them"),
+    ("efi=['a']", "gdb.efi: ['a'] is given, must be a mapping"),
     ("symbols=['a'], stop='a\\nb'", "gdb.stop: 'a\\nb' is no place of gdb's"),
     ("symbols=['a'], port=0", "gdb.port: it is 0, must be a TCP port (leave it out for 1234)"),
     ("efi={'a': 3}", "gdb.efi: 'a': 3 is given, must be paths"),

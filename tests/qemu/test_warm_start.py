@@ -68,7 +68,9 @@ def machine(tmp_path, monkeypatch):
     taken = []
 
     def take(argv, helper, state, seconds):
-        assert os.path.getsize(next(w for w in argv if "if=virtio" in w).rpartition("=")[2])
+        disk = Path(next(w for w in argv if "if=virtio" in w).rpartition("=")[2])
+        assert disk.stat().st_size
+        assert disk.parent == tmp_path / ".os.img"  # where no killed doit leaves it for ever
         taken.append(argv)
         if "broken" in argv:
             raise NotTakenError("it is broken")

@@ -6,20 +6,19 @@ so a changed machine, QEMU or firmware finds none, and a changed disk finds the 
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
-from doit_diskimg.errors import WorldError
 from doit_diskimg.host import folder
-from doit_diskimg.host.hashing import digest_file
+from doit_diskimg.host.hashing import CHUNK, digest_file
 from doit_diskimg.host.machine import Signature
 from doit_diskimg.host.qemu import firmware_state
 from doit_diskimg.host.qemu.firmware_state import NotTakenError
 from doit_diskimg.host.session import Session
 from doit_diskimg.host.state import StateFolder, read_json, write_json
 from doit_diskimg.kinds.machines.command import words
-from doit_diskimg.plan.content import digest_of
+from doit_diskimg.plan.content import digest_of, hasher
 from doit_diskimg.units import MIB
 
 STATE, WHOLE, COLD = ".warm", ".warm.json", ".cold.json"
@@ -94,11 +93,11 @@ class Warmth:
 
         Of an empty one QEMU waits for more for ever, and one that was changed it believes.
         """
+        state, record = self._file(STATE), self._file(WHOLE)
         try:
-            _, digest = digest_file(self._file(STATE), self._session)
-        except (FileNotFoundError, WorldError):
+            return read_json(record).get("digest") == _digest(state)
+        except OSError:
             return False
-        return read_json(self._file(WHOLE)).get("digest") == digest
 
     def facts(self) -> dict[str, Any]:
         """Return what a state depends on; of all this QEMU compares next to nothing.
@@ -118,23 +117,21 @@ class Warmth:
 
     def take(self) -> None:
         """Take the state.  Raises NotTakenError, which is noted, and OSError."""
+        name = os.path.basename(self._file(STATE))
         with (
             folder.entered(self._folder.path, make=True) as handle,
-            tempfile.NamedTemporaryFile(suffix=".img") as disk,
+            _stand_in(handle, name) as disk,
         ):
             _remove_old(handle)
-            disk.truncate(_STAND_IN)
-            line = self.line(disk.name)
+            line = self.line(os.path.join(self._folder.path, disk))
             try:
-                folder.replace(
-                    handle, os.path.basename(self._file(STATE)),
-                    lambda state: firmware_state.take(line, self._helper, state, _SECONDS),
-                )
+                folder.replace(handle, name, lambda state: firmware_state.take(
+                    line, self._helper, state, _SECONDS,
+                ))
             except NotTakenError as error:
                 self._note(str(error))
                 raise
-        _, digest = digest_file(self._file(STATE), self._session)
-        write_json(self._file(WHOLE), {"digest": digest})
+        write_json(self._file(WHOLE), {"digest": _digest(self._file(STATE))})
         folder.unlink_in(self._file(COLD))
 
     def refused(self, warm: Warm) -> None:
@@ -152,6 +149,29 @@ class Warmth:
 
     def _key(self) -> str:
         return digest_of(json.dumps(self.facts()).encode("ascii"))
+
+
+def _digest(path: str) -> str:
+    """Return the digest of a state, of which others may set the time meanwhile.  Raises OSError."""
+    digest = hasher()
+    with open(os.open(path, folder.READ), "rb", buffering=0) as file:
+        while data := file.read(CHUNK):
+            digest.update(data)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _stand_in(handle: int, name: str) -> Iterator[str]:
+    """Yield the name, in the state folder, of an empty disk that is there meanwhile."""
+    disk = folder.temporary_name(name)
+    file = os.open(disk, folder.NEW, dir_fd=handle)
+    try:
+        with open(file, "wb") as opened:
+            opened.truncate(_STAND_IN)
+        yield disk
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(disk, dir_fd=handle)
 
 
 def _remove_old(handle: int) -> None:

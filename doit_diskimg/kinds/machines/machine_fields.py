@@ -12,7 +12,7 @@ from doit_diskimg.units import MIB, SizeLike, parse_size
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    return value == "" or (isinstance(value, str) and is_path(value))  # no program takes another
 
 
 def _are_texts(value: object) -> bool:
