@@ -112,6 +112,9 @@ def block_device():
     ("file=%s,format=raw", True),
     ("%s", True),
     ("if=virtio,file=%s,format=raw", True),
+    ("file=file:%s,format=raw", True),
+    ("raw:%s", True),
+    ('json:{"driver":"raw","file":{"driver":"host_device","filename":"%s"}}', True),
     ("file=%s,format=raw,snapshot=on", False),
     ("file=%s,format=raw,readonly=on", False),
 ])
@@ -126,6 +129,10 @@ def test_no_guest_writes_to_a_device_of_the_host(word, refused):
             f"arguments: {word % device!r} names a block device of this computer, the guest would "
             "write to it (add snapshot=on or readonly=on)"
         )
+
+
+def test_devices_that_a_kernel_is_told_of_are_the_guests_own():
+    check(Qemu(None, kernel=__file__, arguments=["-append", f"root={block_device()}"]))
 
 
 def test_a_drive_that_is_written_to_is_a_regular_file(tmp_path):

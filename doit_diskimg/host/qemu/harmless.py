@@ -1,8 +1,9 @@
 """What a guest may write to: regular files that one name leads to, and no device of the host."""
 
 import os
+import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from doit_diskimg.errors import BootFailed, WorldError
 from doit_diskimg.host.machine import kind_of
@@ -40,13 +41,23 @@ def _check_writable(image: str) -> None:
 
 def check_arguments(arguments: Sequence[str]) -> None:
     """Raise WorldError if the user's own words let a guest write to a device of the host."""
-    for argument in arguments if "-snapshot" not in arguments else ():
-        guarded = not _GUARDS.isdisjoint(argument.split(","))
-        if not guarded and any(map(_is_block_device, words([argument]))):
+    options = ["", *arguments]
+    for option, argument in zip(options, arguments, strict=False):
+        guarded = "-snapshot" in arguments or not _GUARDS.isdisjoint(argument.split(","))
+        if option.lstrip("-") == "append":
+            continue  # what it names are the guest's own devices
+        if not guarded and any(map(_is_block_device, _paths(argument))):
             raise WorldError(BootFailed(
                 "arguments", f"{argument!r} names a block device of this computer",
                 "the guest would write to it", "add snapshot=on or readonly=on",
             ))
+
+
+def _paths(argument: str) -> Iterator[str]:
+    """Yield what may be paths: alone, behind the name of a protocol (``file:PATH``), in JSON."""
+    for word in words([argument]):
+        yield word
+        yield from re.split(r'[:"{}]', word)
 
 
 def _is_block_device(path: str) -> bool:
