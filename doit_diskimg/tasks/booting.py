@@ -57,7 +57,7 @@ def run(boot: Run, gdb: int) -> TaskFailed | None:
             if gdb:
                 program = find_qemu.debugger(boot.qemu.architecture)
                 attach = f"target remote localhost:{gdb}"
-                say(f"waiting for: {program} -ex {attach!r}{_symbols(boot.qemu)}")
+                say(f"waiting for: {program} -ex {attach!r}{symbols_word(boot.qemu)}")
             return guest.attend([*argv, *more], warm=warm)
 
         home = boot.qemu.home
@@ -70,7 +70,7 @@ def run(boot: Run, gdb: int) -> TaskFailed | None:
         return boot.failed(host_failed(boot.qemu.qemu, error, "start QEMU"))
 
 
-def _symbols(qemu: QemuMachine) -> str:
+def symbols_word(qemu: QemuMachine) -> str:
     """Return the file with symbols as the last word of a line that somebody types."""
     path = os.fspath(qemu.symbols)
     return f" {shlex.quote(plain(path) if path.startswith('-') else path)}" if path else ""

@@ -34,7 +34,7 @@ from doit_diskimg.kinds.machines.gdb_script import GdbSession
 from doit_diskimg.kinds.machines.x86 import X86_64
 from doit_diskimg.kinds.outputs.link_formats import descriptor, link
 from doit_diskimg.plan.picture import Picture, Piece
-from doit_diskimg.tasks.boots import Run
+from doit_diskimg.tasks.booting import symbols_word
 from doit_diskimg.tasks.gdb_task import Debugging
 
 MIB = 1 << 20
@@ -297,7 +297,7 @@ def grub_image(name):
 def gdb(name):
     """The line is for a shell."""
     qemu = Qemu(Disk("os.img", size="1MiB", table=None), symbols=name)
-    line = Run(qemu, command.Machine())._symbols()
+    line = symbols_word(qemu)
     done = subprocess.run(["sh", "-c", f"printf '%s\\0' -q {line}"], capture_output=True)
     expected = f"./{name}" if name.startswith("-") else name
     assert done.stdout == b"-q\0" + os.fsencode(expected) + b"\0"
