@@ -8,7 +8,7 @@ that they start; some of them press it.
 
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import settings
@@ -36,3 +36,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     with forbid_programs(item):
         return (yield)
+
+
+@pytest.fixture(autouse=True)
+def same_folder() -> Iterator[None]:
+    """Fail a test that leaves this process elsewhere: its own folder is removed, if it passed, and
+    the tests that follow would stand nowhere.
+    """
+    before = os.getcwd()
+    yield
+    try:
+        after = os.getcwd()
+    except FileNotFoundError:
+        after = ""
+    os.chdir(before)
+    assert after == before, "it leaves this process in another folder"

@@ -137,13 +137,13 @@ FOLDERS = {
 
 
 @pytest.mark.parametrize("image", FOLDERS)
-def test_a_folder_of_somebody_else_s(project, image):
+def test_a_folder_of_somebody_else_s(project, image, monkeypatch):
     make, message = FOLDERS[image]
     make(project.folder / f".{image}")
     describe(project, image)
     before = snapshot(project)
     refused(project, message)
-    os.chdir(project.folder)
+    monkeypatch.chdir(project.folder)
     clean(image, image, (), dryrun=False)
     assert snapshot(project) == before
     with pytest.raises(WorldError, match="move it away, or give the image another name"):
@@ -205,7 +205,7 @@ def test_an_empty_folder_is_taken(project):
 
 @pytest.mark.parametrize("name", ["lock", "layout.json", "a.injected", "seal.json", "generation"])
 @pytest.mark.parametrize("kind", ["symbolic", "hard"])
-def test_a_link_in_the_place_of_a_state_file(built, name, kind):
+def test_a_link_in_the_place_of_a_state_file(built, name, kind, monkeypatch):
     path, victim = built.folder / ".os.img" / name, built.folder / "../victim/precious"
     before = victim.read_bytes()
     path.unlink()
@@ -221,7 +221,7 @@ def test_a_link_in_the_place_of_a_state_file(built, name, kind):
         assert code != 0
         assert f".os.img/{name}: it is a symbolic link, a state file is a regular file" in said
         assert os.readlink(path) == "../../victim/precious"
-    os.chdir(built.folder)
+    monkeypatch.chdir(built.folder)
     clean("os.img", "os.img", (), dryrun=False)
     assert victim.read_bytes() == before
 
@@ -240,12 +240,12 @@ def test_no_name_of_ours_can_be_guessed(tmp_path):
     assert len(names) == 50
 
 
-def test_what_lies_in_the_folder_and_is_not_ours_stays(built, capsys):
+def test_what_lies_in_the_folder_and_is_not_ours_stays(built, capsys, monkeypatch):
     state = built.folder / ".os.img"
     (state / "notes").mkdir()
     (state / "notes/todo").write_bytes(b"precious")
     (state / "link").symlink_to("../../victim")
-    os.chdir(built.folder)
+    monkeypatch.chdir(built.folder)
     clean("os.img", "os.img", (), dryrun=False)
     out = capsys.readouterr().out
     assert "os.img: left what is not ours: '.os.img/link', '.os.img/notes'" in out
