@@ -37,12 +37,13 @@ if "clock" in world:
 if "limit" in world:
     resource.setrlimit(resource.RLIMIT_FSIZE, (world["limit"], resource.RLIM_INFINITY))
 if "unreadable" in world:
-    real_read = os.preadv
-    def bad_sector(handle, buffers, offset):
-        if os.readlink(f"/proc/self/fd/{handle}").endswith(world["unreadable"]):
-            raise OSError(5, os.strerror(5))
-        return real_read(handle, buffers, offset)
-    os.preadv = bad_sector
+    def with_bad_sectors(real_read):
+        def read(handle, *place):
+            if os.readlink(f"/proc/self/fd/{handle}").endswith(world["unreadable"]):
+                raise OSError(5, os.strerror(5))
+            return real_read(handle, *place)
+        return read
+    os.pread, os.preadv = with_bad_sectors(os.pread), with_bad_sectors(os.preadv)
 
 from doit_diskimg import Disk, Esp, File, Gpt, Partition, Segment, Tree
 
