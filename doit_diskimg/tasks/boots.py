@@ -40,8 +40,7 @@ class Boot:
         """Look for what the machine needs of the host.  Raises WorldError."""
         qemu, known = self.qemu, self.qemu.architecture
         found = qemu.given_firmware or find_qemu.firmware(known, str(qemu.firmware))
-        uefi = found is not None and found.how == "flash"
-        machine = command.board_name(known, qemu.machine, uefi=uefi)
+        machine = command.board_name(known, qemu.machine, uefi=command.is_uefi(found))
         accel = find_qemu.accel(known, machine) if qemu.accel == "auto" else qemu.accel
         return Host(find_qemu.program(qemu.qemu, known.package), found, accel)
 

@@ -9,7 +9,7 @@ from doit_diskimg.host.qemu.guest import StateRefusedError
 from doit_diskimg.host.qemu.warm_start import Warm, Warmth, files
 from doit_diskimg.host.state import StateFolder
 from doit_diskimg.host.terminal import say
-from doit_diskimg.kinds.machines.command import Host, Machine, command
+from doit_diskimg.kinds.machines.command import Host, Machine, command, is_uefi
 from doit_diskimg.tasks import SESSION
 
 _T = TypeVar("_T")
@@ -43,8 +43,7 @@ def warm_or_cold(
     ``start`` gets the words to add, and whether they are those of a warm start.
     """
     if wanted is None:
-        uefi = host.firmware is not None and host.firmware.how == "flash"
-        wanted = uefi and host.accel == "tcg" and not machine.kernel and not _has_files(machine)
+        wanted = is_uefi(host.firmware) and host.accel == "tcg" and not machine.kernel and not _has_files(machine)
     if not wanted:
         return start([], False)
     warmth = warmth_of(machine, host, home)

@@ -49,6 +49,11 @@ class Given(NamedTuple):
     files: tuple[str, ...]
 
 
+def is_uefi(given: Given | None) -> bool:
+    """Return whether firmware is UEFI: what lies in two flash chips, code and variables."""
+    return given is not None and given.how == "flash"
+
+
 class Host(NamedTuple):
     """What was found on the host: QEMU's path, the firmware (None: what QEMU brings), the CPU."""
 
@@ -60,7 +65,7 @@ class Host(NamedTuple):
 def command(machine: Machine, host: Host) -> list[str]:
     """Return the arguments that every run of ``machine`` has; the caller adds what it needs."""
     known = machine.architecture
-    uefi = host.firmware is not None and host.firmware.how == "flash"
+    uefi = is_uefi(host.firmware)
     name = board_name(known, machine.machine, uefi=uefi)
     arguments = machine.wiring.arguments
     argv = [host.program, "-accel", host.accel]

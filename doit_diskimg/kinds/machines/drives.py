@@ -18,7 +18,7 @@ from doit_diskimg.disk.model import Disk, Output
 from doit_diskimg.errors import BadValue, Problem
 from doit_diskimg.frozen import dataclass
 from doit_diskimg.kinds.machines.architecture import Board
-from doit_diskimg.plan.recipe import plain as plain_path
+from doit_diskimg.plan.recipe import plain
 
 Interface: TypeAlias = Literal[
     "", "ide", "ahci", "nvme", "virtio", "virtio-mmio", "scsi", "usb", "sd", "floppy", "none"
@@ -49,10 +49,8 @@ _DEVICES = {
     "usb": "usb-storage,bus=usb.0",
     "sd": "sd-card",
 }
-_WITHOUT_PCI = {
-    "virtio": "virtio-blk-device", "scsi-controller": "virtio-scsi-device,id=scsi",
-    "usb": "usb-storage",
-}  # fmt: skip
+_CONTROLLERS_WITHOUT_PCI = {"scsi": "virtio-scsi-device,id=scsi"}
+_DEVICES_WITHOUT_PCI = {"virtio": "virtio-blk-device", "usb": "usb-storage"}
 _SLOTS = ("", "ide", "virtio", "sd", "floppy")
 """Interfaces that QEMU connects by itself, by ``if=`` alone."""
 
@@ -178,18 +176,20 @@ def drive_words(slots: Sequence[Slot], board: Board) -> list[str]:
     # QEMU puts a device on the place that it keeps for a drive with if=ide: one way for all.
     pairs = [*zip(slots, interfaces, strict=True)]
     named = any(it == "ide" and _needs_device(slot) for slot, it in pairs)
-    for slot, interface in pairs:
-        if named and interface == "":
-            interface = "ide"
+    for slot, wanted in pairs:
+        interface = "ide" if named and not wanted else wanted
         number = seen[interface]
         seen[interface] += 1
-        plain = interface in _SLOTS and not (_needs_device(slot) or (named and interface == "ide"))
-        if plain and (interface != "sd" or board.disk == "sd"):
-            slot_option = f"if={interface}" if interface else ""
-            words += ["-drive", _joined(_head(slot), slot_option, _tail(slot))]
+        device = _needs_device(slot) or (named and interface == "ide") or (
+            interface == "sd" and board.disk != "sd"  # a card reader that the board has not
+        )
+        form = f"format={slot.format}"
+        if interface in _SLOTS and not device:
+            by_qemu = f"if={interface}" if interface else ""
+            words += ["-drive", _joined(form, by_qemu, _rest(slot))]
             continue
         id = slot.id or "disk"
-        words += ["-drive", _joined(_head(slot), "if=none", f"id={id}", _tail(slot))]
+        words += ["-drive", _joined(form, "if=none", f"id={id}", _rest(slot))]
         if interface == "none":
             continue
         if number == 0 and (controller := _controller(interface, board)):
@@ -213,15 +213,13 @@ def _needs_device(slot: Slot) -> bool:
 
 
 def _controller(interface: str, board: Board) -> str:
-    if board.pci:
-        return _CONTROLLERS.get(interface, "")
-    return _WITHOUT_PCI.get(f"{interface}-controller", "")
+    return (_CONTROLLERS if board.pci else _CONTROLLERS_WITHOUT_PCI).get(interface, "")
 
 
 def _device(slot: Slot, interface: str, board: Board, id: str, number: int) -> str:
     pattern = _DEVICES[interface]
     if not board.pci:
-        pattern = _WITHOUT_PCI.get(interface, pattern)
+        pattern = _DEVICES_WITHOUT_PCI.get(interface, pattern)
     if slot.cdrom:
         pattern = pattern.replace("-hd", "-cd")
     if pattern == "virtio-blk-device":  # its place, or QEMU would fill them from behind
@@ -235,11 +233,7 @@ def _device(slot: Slot, interface: str, board: Board, id: str, number: int) -> s
     )  # fmt: skip
 
 
-def _head(slot: Slot) -> str:
-    return f"format={slot.format}"
-
-
-def _tail(slot: Slot) -> str:
+def _rest(slot: Slot) -> str:
     return _joined(
         "media=cdrom" if slot.cdrom else "",
         "readonly=on" if slot.readonly or slot.cdrom else "",
@@ -250,12 +244,7 @@ def _tail(slot: Slot) -> str:
 
 def file_option(path: str) -> str:
     """Return QEMU's option for a file: commas end an option, a protocol's name may begin a path."""
-    return f"file={escaped(plain_path(path))}"
-
-
-def escaped(path: str) -> str:
-    """Return a path as the value of an option, which a comma would end."""
-    return path.replace(",", ",,")
+    return f"file={plain(path).replace(',', ',,')}"
 
 
 def _joined(*options: str) -> str:
