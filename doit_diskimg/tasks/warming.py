@@ -43,7 +43,8 @@ def warm_or_cold(
     ``start`` gets the words to add, and whether they are those of a warm start.
     """
     if wanted is None:
-        wanted = is_uefi(host.firmware) and host.accel == "tcg" and not machine.kernel and not _has_files(machine)
+        emulated_uefi = is_uefi(host.firmware) and host.accel == "tcg"
+        wanted = emulated_uefi and not machine.kernel and not _has_files(machine)
     if not wanted:
         return start([], False)
     warmth = warmth_of(machine, host, home)
